@@ -1,1 +1,21 @@
+//! The vocabulary of a 1NCE fleet: identifiers, volumes, SIM and quota words, and the pure rules about them.
+//!
+//! Nothing here does I/O, reads a clock or knows a runtime. Foreign text becomes one of these types at the edge.
+#![forbid(unsafe_code)]
+#![warn(missing_docs)]
 
+mod iccid;
+mod ids;
+mod luhn;
+mod quota;
+mod sim;
+mod sim_change;
+mod volume;
+
+pub use iccid::{Iccid, IccidError};
+pub use ids::{AccountSlug, Imei, Imsi, InvalidId, Msisdn, OrganizationId};
+pub use luhn::luhn_digit;
+pub use quota::{QuotaStatus, QuotaSummary};
+pub use sim::{ProviderSim, SimStatus};
+pub use sim_change::{SimChange, sim_changes};
+pub use volume::{BYTES_PER_MB, DataVolume, VolumeError};
