@@ -1,1 +1,29 @@
+//! What travels on NATS: generated protobuf types, subjects, streams, event envelopes and the closed list of RPC errors.
+//!
+//! No connection is made here. The schemas are public: `proto-schemas/` at the top of the repository.
+#![forbid(unsafe_code)]
 
+mod envelope;
+mod error_code;
+mod events;
+mod rpc;
+mod streams;
+mod subjects;
+mod timestamp;
+
+/// Types generated from `proto-schemas/simward`.
+#[allow(missing_docs, clippy::all)]
+pub mod pb {
+    include!(concat!(env!("OUT_DIR"), "/packages.rs"));
+
+    pub use simward::common::v1 as common;
+    pub use simward::sim::v1 as sim;
+}
+
+pub use envelope::{EventEnvelope, header};
+pub use error_code::ErrorCode;
+pub use events::{DecodedEvent, EventDecodeError, EventType, decode_event};
+pub use rpc::{RpcMethod, sim as sim_rpc};
+pub use streams::{DLQ, EVENTS, JOBS, Retention, STREAMS, StreamSpec};
+pub use subjects::Subjects;
+pub use timestamp::Timestamp;
