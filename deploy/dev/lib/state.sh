@@ -58,7 +58,7 @@ write_stack_env() {
     nats=nats://simward:${STATE[NATS_PASSWORD]}@127.0.0.1:${STATE[NATS_PORT]}
     consumer=nats://consumer:${STATE[CONSUMER_PASSWORD]}@127.0.0.1:${STATE[NATS_PORT]}
   fi
-  redis=${redis:-redis://:${STATE[REDIS_PASSWORD]}@127.0.0.1:${STATE[REDIS_PORT]}}
+  redis=${redis:-redis://default:${STATE[REDIS_PASSWORD]}@127.0.0.1:${STATE[REDIS_PORT]}}
   write_private "$DIR/stack.env" <<ENV
 DATABASE_URL=$database
 GATEWAY_DATABASE_URL=${gateway:-$(url_with_login simward_gateway "${STATE[GATEWAY_PASSWORD]}" "$database")}
