@@ -49,7 +49,10 @@ impl EventEnvelope {
             (header::ID, self.id.to_string()),
             (header::TYPE, self.event.word().to_owned()),
             (header::SOURCE, self.source.to_owned()),
-            (header::TIME, self.time.to_rfc3339_opts(SecondsFormat::Micros, true)),
+            (
+                header::TIME,
+                self.time.to_rfc3339_opts(SecondsFormat::Micros, true),
+            ),
             (header::CONTENT_TYPE, "application/protobuf".to_owned()),
         ];
         if let Some(iccid) = self.iccid {

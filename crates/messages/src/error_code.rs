@@ -55,7 +55,10 @@ impl ErrorCode {
 
     /// The code of a word; a word of a newer version is an internal error to this one.
     pub fn from_word(word: &str) -> Self {
-        Self::ALL.into_iter().find(|code| code.word() == word).unwrap_or(Self::Internal)
+        Self::ALL
+            .into_iter()
+            .find(|code| code.word() == word)
+            .unwrap_or(Self::Internal)
     }
 }
 
@@ -67,7 +70,11 @@ mod tests {
     fn a_code_survives_the_bus_except_that_a_late_answer_looks_like_a_missing_server() {
         for code in ErrorCode::ALL {
             let back = ErrorCode::from_word(code.word());
-            let expected = if code == ErrorCode::DeadlineExceeded { ErrorCode::Unavailable } else { code };
+            let expected = if code == ErrorCode::DeadlineExceeded {
+                ErrorCode::Unavailable
+            } else {
+                code
+            };
             assert_eq!(back, expected);
         }
         assert_eq!(ErrorCode::from_word("FROM_THE_FUTURE"), ErrorCode::Internal);

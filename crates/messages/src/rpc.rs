@@ -27,6 +27,7 @@ macro_rules! method {
 
 /// The methods of sim-service.
 pub mod sim {
+    use crate::pb::common::{HealthRequest, HealthResponse};
     use crate::pb::sim as pb;
 
     method!(
@@ -48,5 +49,9 @@ pub mod sim {
     method!(
         /// How the readings of the fleet stand.
         SyncStatus, "sim", "sync_status", pb::SyncStatusRequest, pb::SyncStatusResponse
+    );
+    method!(
+        /// How the service stands.
+        Health, "sim", "health", HealthRequest, HealthResponse
     );
 }

@@ -11,12 +11,18 @@ pub struct Subjects {
 impl Subjects {
     /// Subjects that begin with `prefix` and a dot; none when the prefix is empty.
     pub fn new(prefix: &str) -> Self {
-        Self { prefix: prefix.to_owned() }
+        Self {
+            prefix: prefix.to_owned(),
+        }
     }
 
     /// The subject of `rest` under the prefix.
     pub fn prefixed(&self, rest: &str) -> String {
-        if self.prefix.is_empty() { rest.to_owned() } else { format!("{}.{rest}", self.prefix) }
+        if self.prefix.is_empty() {
+            rest.to_owned()
+        } else {
+            format!("{}.{rest}", self.prefix)
+        }
     }
 
     /// Where a service answers one method.
@@ -47,7 +53,11 @@ impl Subjects {
 
     /// The name of a stream or bucket: `EVENTS`, or `t1_EVENTS` under the prefix `t1`.
     pub fn stream(&self, name: &str) -> String {
-        if self.prefix.is_empty() { name.to_owned() } else { format!("{}_{name}", self.prefix) }
+        if self.prefix.is_empty() {
+            name.to_owned()
+        } else {
+            format!("{}_{name}", self.prefix)
+        }
     }
 }
 
@@ -64,7 +74,10 @@ mod tests {
             subjects.event(EventType::SimMissing, iccid),
             "evt.v1.sim.missing.8988999000000000017"
         );
-        assert_eq!(subjects.event(EventType::SyncFailed, None), "evt.v1.sync.failed.-");
+        assert_eq!(
+            subjects.event(EventType::SyncFailed, None),
+            "evt.v1.sync.failed.-"
+        );
         assert_eq!(subjects.stream("EVENTS"), "EVENTS");
     }
 

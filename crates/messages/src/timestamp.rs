@@ -21,8 +21,13 @@ impl Timestamp {
 
 impl From<DateTime<Utc>> for Timestamp {
     fn from(time: DateTime<Utc>) -> Self {
-        let nanos = i32::try_from(time.timestamp_subsec_nanos()).unwrap_or(999_999_999).min(999_999_999);
-        Self { seconds: time.timestamp(), nanos }
+        let nanos = i32::try_from(time.timestamp_subsec_nanos())
+            .unwrap_or(999_999_999)
+            .min(999_999_999);
+        Self {
+            seconds: time.timestamp(),
+            nanos,
+        }
     }
 }
 

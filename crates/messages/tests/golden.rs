@@ -5,7 +5,10 @@ use prost::Message;
 
 fn bytes(hex: &str) -> Vec<u8> {
     let digits: String = hex.split_whitespace().collect();
-    (0..digits.len()).step_by(2).map(|at| u8::from_str_radix(&digits[at..at + 2], 16).unwrap()).collect()
+    (0..digits.len())
+        .step_by(2)
+        .map(|at| u8::from_str_radix(&digits[at..at + 2], 16).unwrap())
+        .collect()
 }
 
 #[test]
@@ -37,10 +40,19 @@ fn a_recorded_discovery_still_decodes() {
         status: "Enabled".into(),
         imei_lock: Some(false),
         label: Some("pump-17".into()),
-        created_at: Some(Timestamp { seconds: 1_700_000_000, nanos: 500 }),
+        created_at: Some(Timestamp {
+            seconds: 1_700_000_000,
+            nanos: 500,
+        }),
         ..Sim::default()
     };
-    assert_eq!(decoded, SimDiscovered { sim: Some(sim), returned: false });
+    assert_eq!(
+        decoded,
+        SimDiscovered {
+            sim: Some(sim),
+            returned: false
+        }
+    );
 }
 
 #[test]

@@ -1,0 +1,14 @@
+//! NATS: the connection, the streams, request/reply and the consumer loop.
+
+mod connection;
+mod consumer;
+mod rpc_client;
+mod rpc_server;
+mod streams;
+mod tick;
+
+pub use connection::{Bus, BusError, INBOX_PREFIX};
+pub use consumer::{ConsumerSpec, Outcome, consume};
+pub use rpc_client::RpcError;
+pub use rpc_server::{RpcContext, RpcServer};
+pub use tick::{Tick, publish_ticks};

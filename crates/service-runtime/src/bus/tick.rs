@@ -1,0 +1,44 @@
+use std::time::Duration;
+
+use async_nats::jetstream::context::PublishErrorKind;
+use chrono::Utc;
+
+use super::Bus;
+use crate::ignored::Ignored;
+use crate::shutdown::Shutdown;
+
+/// Work that is due once per period, whatever the number of replicas.
+#[derive(Debug, Clone, Copy)]
+pub struct Tick {
+    /// Names the job's subject and its message ids.
+    pub job: &'static str,
+    /// How often it is due.
+    pub period: Duration,
+}
+
+/// Publishes the tick of every period until the end. All replicas do; JetStream keeps one message per period.
+pub async fn publish_ticks(bus: Bus, tick: Tick, shutdown: Shutdown) {
+    let period = tick.period.as_secs().max(1);
+    loop {
+        let now = u64::try_from(Utc::now().timestamp()).unwrap_or(0);
+        let slot = now / period;
+        publish(&bus, tick.job, slot).await.ignored("publishing a tick");
+        let wait = Duration::from_secs((slot + 1) * period - now);
+        if !shutdown.sleep(wait.max(Duration::from_millis(200))).await {
+            return;
+        }
+    }
+}
+
+async fn publish(bus: &Bus, job: &str, slot: u64) -> Result<(), async_nats::error::Error<PublishErrorKind>> {
+    let mut headers = async_nats::HeaderMap::new();
+    headers.insert(
+        async_nats::header::NATS_MESSAGE_ID,
+        format!("{job}-{slot}").as_str(),
+    );
+    bus.jetstream()
+        .publish_with_headers(bus.subjects().job(job), headers, "".into())
+        .await?
+        .await
+        .map(|_| ())
+}

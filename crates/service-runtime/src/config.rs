@@ -1,0 +1,249 @@
+//! Configuration: commented defaults compiled in, overridden by the environment, checked as a whole at start.
+
+use std::time::Duration;
+
+use ::config::{Config, Environment, File, FileFormat};
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+/// The defaults of the sections in this module.
+pub const DEFAULTS: &str = include_str!("../default.toml");
+
+const SHORT_NAMES: [(&str, &str); 8] = [
+    ("DATABASE_URL", "database.url"),
+    ("GATEWAY_DATABASE_URL", "database.gateway_url"),
+    ("SIM_DATABASE_URL", "database.sim_url"),
+    ("NATS_URL", "nats.url"),
+    ("REDIS_URL", "redis.url"),
+    ("SIMWARD_ADMIN_LISTEN", "admin.listen"),
+    ("RUST_LOG", "telemetry.filter"),
+    ("OTEL_EXPORTER_OTLP_ENDPOINT", "telemetry.otlp_endpoint"),
+];
+
+/// Why the configuration cannot be used; names the key and how to set it.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// A value has the wrong type, or a key is not known.
+    #[error("configuration: {0}")]
+    Invalid(#[from] ::config::ConfigError),
+    /// Keys without a usable value.
+    #[error("configuration is incomplete: {}", .0.join("; "))]
+    Missing(Vec<String>),
+}
+
+/// Collects defaults and environment; hands out one typed section at a time.
+#[derive(Debug, Clone)]
+pub struct Settings(Config);
+
+impl Settings {
+    /// Reads the given default files, the short names and every `SIMWARD__SECTION__KEY` of the environment.
+    pub fn from_env(defaults: &[&str], short_names: &[(&str, &str)]) -> Result<Self, ConfigError> {
+        Self::build(defaults, short_names, |name| {
+            std::env::var(name).ok().filter(|value| !value.is_empty())
+        })
+    }
+
+    /// The same with another source of short-named variables, for tests.
+    pub fn build(
+        defaults: &[&str],
+        short_names: &[(&str, &str)],
+        variable: impl Fn(&str) -> Option<String>,
+    ) -> Result<Self, ConfigError> {
+        let mut builder = Config::builder().add_source(File::from_str(DEFAULTS, FileFormat::Toml));
+        for text in defaults {
+            builder = builder.add_source(File::from_str(text, FileFormat::Toml));
+        }
+        builder = builder.add_source(
+            Environment::with_prefix("SIMWARD")
+                .prefix_separator("__")
+                .separator("__")
+                .try_parsing(true),
+        );
+        for (name, key) in SHORT_NAMES.iter().chain(short_names) {
+            builder = builder.set_override_option(*key, variable(name))?;
+        }
+        Ok(Self(builder.build()?))
+    }
+
+    /// One section as its type.
+    pub fn section<T: DeserializeOwned>(&self, name: &str) -> Result<T, ConfigError> {
+        Ok(self.0.get(name)?)
+    }
+
+    /// The sections that every service shares.
+    pub fn runtime(&self) -> Result<RuntimeConfig, ConfigError> {
+        let config = RuntimeConfig {
+            database: self.section("database")?,
+            nats: self.section("nats")?,
+            redis: self.section("redis")?,
+            admin: self.section("admin")?,
+            telemetry: self.section("telemetry")?,
+        };
+        config.check()?;
+        Ok(config)
+    }
+}
+
+/// The sections that every service shares.
+#[derive(Debug, Clone, Deserialize)]
+pub struct RuntimeConfig {
+    /// PostgreSQL with TimescaleDB.
+    pub database: DatabaseConfig,
+    /// NATS with JetStream.
+    pub nats: NatsConfig,
+    /// Redis.
+    pub redis: RedisConfig,
+    /// Health and metrics.
+    pub admin: AdminConfig,
+    /// Logs and traces.
+    pub telemetry: TelemetryConfig,
+}
+
+impl RuntimeConfig {
+    fn check(&self) -> Result<(), ConfigError> {
+        let mut missing = Vec::new();
+        let service_urls = [&self.database.gateway_url, &self.database.sim_url];
+        if is_empty(&self.database.url) && service_urls.into_iter().any(is_empty) {
+            missing.push("set DATABASE_URL (postgres://user:password@host:5432/simward)".to_owned());
+        }
+        if is_empty(&self.nats.url) {
+            missing.push("set NATS_URL (nats://user:password@host:4222)".to_owned());
+        }
+        if missing.is_empty() {
+            Ok(())
+        } else {
+            Err(ConfigError::Missing(missing))
+        }
+    }
+}
+
+/// Whether a secret setting was left out.
+pub fn is_empty(secret: &SecretString) -> bool {
+    secret.expose_secret().is_empty()
+}
+
+/// PostgreSQL.
+#[derive(Debug, Clone, Deserialize)]
+pub struct DatabaseConfig {
+    /// The owner's login.
+    pub url: SecretString,
+    /// The gateway's login.
+    pub gateway_url: SecretString,
+    /// sim-service's login.
+    pub sim_url: SecretString,
+    /// Connections per service.
+    pub max_connections: u32,
+    /// Longest wait for a connection, milliseconds.
+    pub acquire_timeout_ms: u64,
+    /// Longest statement, milliseconds.
+    pub statement_timeout_ms: u64,
+}
+
+impl DatabaseConfig {
+    /// The login of a schema, or the owner's when it has none of its own.
+    pub fn url_of(&self, schema: &str) -> &SecretString {
+        let own = match schema {
+            "gateway" => &self.gateway_url,
+            "sim" => &self.sim_url,
+            _ => &self.url,
+        };
+        if is_empty(own) { &self.url } else { own }
+    }
+}
+
+/// NATS.
+#[derive(Debug, Clone, Deserialize)]
+pub struct NatsConfig {
+    /// Address with login.
+    pub url: SecretString,
+    /// Put before every subject and stream name.
+    pub prefix: String,
+    /// Longest wait for one connection attempt, milliseconds.
+    pub connect_timeout_ms: u64,
+    /// Copies of each stream.
+    pub stream_replicas: usize,
+}
+
+/// Redis.
+#[derive(Debug, Clone, Deserialize)]
+pub struct RedisConfig {
+    /// Address with password; empty means that there is none.
+    pub url: SecretString,
+    /// Put before every key.
+    pub prefix: String,
+    /// Longest wait for an answer, milliseconds.
+    pub timeout_ms: u64,
+    /// Connections per process.
+    pub pool_size: usize,
+}
+
+impl RedisConfig {
+    /// Longest wait for an answer.
+    pub fn timeout(&self) -> Duration {
+        Duration::from_millis(self.timeout_ms)
+    }
+}
+
+/// Health and metrics of a service that runs alone.
+#[derive(Debug, Clone, Deserialize)]
+pub struct AdminConfig {
+    /// Address and port.
+    pub listen: String,
+}
+
+/// Logs and traces.
+#[derive(Debug, Clone, Deserialize)]
+pub struct TelemetryConfig {
+    /// `tracing` filter.
+    pub filter: String,
+    /// OTLP over HTTP; empty means that no traces are sent.
+    pub otlp_endpoint: String,
+    /// The part of requests that is traced, 0 to 1.
+    pub sample_ratio: f64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(variables: &'static [(&str, &str)]) -> Settings {
+        Settings::build(&[], &[], |name| {
+            variables
+                .iter()
+                .find(|(key, _)| *key == name)
+                .map(|(_, value)| (*value).to_owned())
+        })
+        .unwrap()
+    }
+
+    #[test]
+    fn what_is_missing_is_named_all_at_once() {
+        let error = settings(&[]).runtime().unwrap_err().to_string();
+        assert!(
+            error.contains("DATABASE_URL") && error.contains("NATS_URL"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn a_service_without_a_login_uses_the_owners() {
+        let config = settings(&[
+            ("DATABASE_URL", "postgres://o"),
+            ("NATS_URL", "n"),
+            ("SIM_DATABASE_URL", "postgres://s"),
+        ])
+        .runtime()
+        .unwrap();
+        assert_eq!(config.database.url_of("gateway").expose_secret(), "postgres://o");
+        assert_eq!(config.database.url_of("sim").expose_secret(), "postgres://s");
+    }
+
+    #[test]
+    fn secrets_do_not_print() {
+        let config = settings(&[("DATABASE_URL", "postgres://u:hunter2@h/d"), ("NATS_URL", "n")])
+            .runtime()
+            .unwrap();
+        assert!(!format!("{config:?}").contains("hunter2"));
+    }
+}

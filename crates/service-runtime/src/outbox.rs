@@ -1,0 +1,221 @@
+//! The outbox: an event is a row, written in the transaction of the change that it tells of, and published later.
+//!
+//! Rows go out in the order of their ids, one relay at a time per schema; a crash between publishing and deleting
+//! publishes the same message id again, which JetStream drops within its window and consumers drop by the id.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_nats::HeaderMap;
+use futures_util::future::try_join_all;
+use messages::{EventEnvelope, Subjects};
+use sqlx::{PgConnection, Row};
+use tokio::sync::Notify;
+use uuid::Uuid;
+
+use crate::bus::{Bus, BusError};
+use crate::db::{Db, DbError};
+use crate::metrics::Metrics;
+use crate::shutdown::Shutdown;
+use crate::telemetry::current_traceparent;
+
+/// The table that every schema with events has; goes into the service's first migration.
+pub const TABLE_SQL: &str = "CREATE TABLE outbox (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    event_id uuid NOT NULL,
+    subject text NOT NULL,
+    headers text[] NOT NULL,
+    payload bytea NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT now()
+)";
+
+const BATCH: i64 = 500;
+const POLL: Duration = Duration::from_secs(1);
+
+/// Events that wait for the end of a transaction.
+#[derive(Debug, Default)]
+pub struct OutboxBatch {
+    ids: Vec<Uuid>,
+    subjects: Vec<String>,
+    headers: Vec<String>,
+    payloads: Vec<Vec<u8>>,
+}
+
+impl OutboxBatch {
+    /// Adds one event.
+    pub fn push(&mut self, subjects: &Subjects, envelope: &EventEnvelope, payload: Vec<u8>) {
+        let mut headers: Vec<String> = envelope
+            .headers()
+            .into_iter()
+            .map(|(name, value)| format!("{name}: {value}"))
+            .collect();
+        headers.extend(current_traceparent().map(|value| format!("traceparent: {value}")));
+        self.ids.push(envelope.id);
+        self.subjects.push(subjects.event(envelope.event, envelope.iccid));
+        self.headers.push(headers.join("\n"));
+        self.payloads.push(payload);
+    }
+
+    /// How many events wait.
+    pub fn len(&self) -> usize {
+        self.ids.len()
+    }
+
+    /// Whether none waits.
+    pub fn is_empty(&self) -> bool {
+        self.ids.is_empty()
+    }
+
+    /// Writes the rows in the caller's transaction.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn write(&self, transaction: &mut PgConnection) -> Result<(), sqlx::Error> {
+        if self.is_empty() {
+            return Ok(());
+        }
+        sqlx::query(
+            "INSERT INTO outbox (event_id, subject, headers, payload)
+             SELECT event_id, subject, string_to_array(headers, E'\\n'), payload
+             FROM unnest($1::uuid[], $2::text[], $3::text[], $4::bytea[])
+                  WITH ORDINALITY AS event (event_id, subject, headers, payload, place)
+             ORDER BY place",
+        )
+        .bind(&self.ids)
+        .bind(&self.subjects)
+        .bind(&self.headers)
+        .bind(&self.payloads)
+        .execute(transaction)
+        .await
+        .map(|_| ())
+    }
+}
+
+/// Publishes the outbox of one schema. Clones poke the same relay.
+#[derive(Clone)]
+pub struct Outbox {
+    poke: Arc<Notify>,
+}
+
+/// Why a batch stays in the outbox for now.
+#[derive(Debug, thiserror::Error)]
+enum RelayError {
+    #[error(transparent)]
+    Db(#[from] DbError),
+    #[error(transparent)]
+    Sqlx(#[from] sqlx::Error),
+    #[error(transparent)]
+    Bus(#[from] BusError),
+}
+
+impl Outbox {
+    /// Starts the relay of the database's schema.
+    pub fn start(db: &Db, bus: &Bus, metrics: &Metrics, shutdown: &Shutdown) -> Self {
+        let poke = Arc::new(Notify::new());
+        let relay = Relay {
+            db: db.clone(),
+            bus: bus.clone(),
+            published: metrics.counter("simward_events_published_total", &[("schema", db.schema())]),
+            lag: metrics.gauge("simward_outbox_oldest_seconds", &[("schema", db.schema())]),
+        };
+        let (wake, end) = (Arc::clone(&poke), shutdown.clone());
+        shutdown.spawn(async move { relay.run(&wake, &end).await });
+        Self { poke }
+    }
+
+    /// Tells the relay that a transaction with events has committed. Without it the rows wait a second.
+    pub fn poke(&self) {
+        self.poke.notify_one();
+    }
+}
+
+struct Relay {
+    db: Db,
+    bus: Bus,
+    published: metrics::Counter,
+    lag: metrics::Gauge,
+}
+
+impl Relay {
+    async fn run(&self, wake: &Notify, shutdown: &Shutdown) {
+        loop {
+            let ended = shutdown.has_started();
+            match self.publish_batch().await {
+                Ok(count) if count == BATCH as usize => continue,
+                Ok(_) => {}
+                Err(error) => tracing::warn!(%error, schema = self.db.schema(), "events wait in the outbox"),
+            }
+            if ended {
+                return;
+            }
+            tokio::select! {
+                () = shutdown.started() => {}
+                () = wake.notified() => {}
+                () = tokio::time::sleep(POLL) => {}
+            }
+        }
+    }
+
+    /// Publishes the oldest rows and deletes them once JetStream has stored every one.
+    async fn publish_batch(&self) -> Result<usize, RelayError> {
+        let mut transaction = self.db.pool().begin().await?;
+        let alone: bool = sqlx::query_scalar("SELECT pg_try_advisory_xact_lock(hashtext($1))")
+            .bind(format!("outbox {}", self.db.schema()))
+            .fetch_one(&mut *transaction)
+            .await?;
+        if !alone {
+            return Ok(0);
+        }
+        let rows = sqlx::query(
+            "SELECT id, event_id, subject, headers, payload,
+                    extract(epoch FROM clock_timestamp() - created_at)::float8 AS age
+             FROM outbox ORDER BY id LIMIT $1",
+        )
+        .bind(BATCH)
+        .fetch_all(&mut *transaction)
+        .await?;
+        self.lag
+            .set(rows.first().map_or(0.0, |row| row.get::<f64, _>("age")));
+        if rows.is_empty() {
+            return Ok(0);
+        }
+        let mut acks = Vec::with_capacity(rows.len());
+        for row in &rows {
+            acks.push(self.send(row).await?);
+        }
+        try_join_all(
+            acks.into_iter()
+                .map(|ack| async { ack.await.map_err(|error| BusError::jetstream("event", error)) }),
+        )
+        .await?;
+        let ids: Vec<i64> = rows.iter().map(|row| row.get("id")).collect();
+        sqlx::query("DELETE FROM outbox WHERE id = ANY($1)")
+            .bind(&ids)
+            .execute(&mut *transaction)
+            .await?;
+        transaction.commit().await?;
+        self.published.increment(rows.len() as u64);
+        Ok(rows.len())
+    }
+
+    async fn send(
+        &self,
+        row: &sqlx::postgres::PgRow,
+    ) -> Result<async_nats::jetstream::context::PublishAckFuture, RelayError> {
+        let mut headers = HeaderMap::new();
+        for line in row.get::<Vec<String>, _>("headers") {
+            if let Some((name, value)) = line.split_once(": ") {
+                headers.insert(name, value);
+            }
+        }
+        let id = row.get::<Uuid, _>("event_id").to_string();
+        headers.insert(async_nats::header::NATS_MESSAGE_ID, id.as_str());
+        let payload = row.get::<Vec<u8>, _>("payload");
+        let sent = self.bus.jetstream().publish_with_headers(
+            row.get::<String, _>("subject"),
+            headers,
+            payload.into(),
+        );
+        Ok(sent.await.map_err(|error| BusError::jetstream("event", error))?)
+    }
+}

@@ -1,0 +1,139 @@
+use std::time::Duration;
+
+use backon::{ConstantBuilder, Retryable};
+use deadpool_redis::Pool;
+use metrics_exporter_prometheus::BuildError;
+
+use crate::bus::{Bus, BusError, RpcServer};
+use crate::config::RuntimeConfig;
+use crate::db::{Db, DbError};
+use crate::health::Health;
+use crate::metrics::Metrics;
+use crate::redis::{self, RedisError};
+use crate::shutdown::Shutdown;
+
+/// Why a service cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum RuntimeError {
+    /// NATS.
+    #[error(transparent)]
+    Bus(#[from] BusError),
+    /// The database.
+    #[error(transparent)]
+    Db(#[from] DbError),
+    /// Redis.
+    #[error(transparent)]
+    Redis(#[from] RedisError),
+    /// Metrics.
+    #[error("metrics: {0}")]
+    Metrics(#[from] BuildError),
+}
+
+/// What the services of one process share.
+#[derive(Debug, Clone)]
+pub struct Shared {
+    /// The configuration of the shared sections.
+    pub config: RuntimeConfig,
+    /// The connection to NATS.
+    pub bus: Bus,
+    /// The pool of Redis connections, if there is a Redis.
+    pub redis: Option<Pool>,
+    /// Every metric.
+    pub metrics: Metrics,
+    /// The end.
+    pub shutdown: Shutdown,
+}
+
+impl Shared {
+    /// Connects to NATS, trying for up to a minute, and declares the streams.
+    ///
+    /// # Errors
+    /// When a server refuses us or does not answer within that time.
+    pub async fn start(config: RuntimeConfig, process: &str) -> Result<Self, RuntimeError> {
+        let every = ConstantBuilder::default()
+            .with_delay(Duration::from_millis(500))
+            .with_max_times(120);
+        let bus = (|| Bus::connect(&config.nats, process))
+            .retry(every)
+            .notify(|error, _| tracing::warn!(%error, "waiting for NATS"))
+            .await?;
+        (|| bus.declare_streams())
+            .retry(every)
+            .notify(|error, _| tracing::warn!(%error, "waiting for JetStream"))
+            .await?;
+        let redis = redis::pool(&config.redis)?;
+        Ok(Self {
+            config,
+            bus,
+            redis,
+            metrics: Metrics::new()?,
+            shutdown: Shutdown::new(),
+        })
+    }
+}
+
+/// What one service stands on.
+#[derive(Clone)]
+pub struct Runtime {
+    /// What it shares with the other services of its process.
+    pub shared: Shared,
+    /// Its own schema.
+    pub db: Db,
+    /// Its own checks; database, NATS and Redis are in it already.
+    pub health: Health,
+    name: &'static str,
+}
+
+impl Runtime {
+    /// Connects to the service's schema, trying for up to a minute. `name` is also the schema's name.
+    ///
+    /// # Errors
+    /// When the database refuses us or does not answer within that time.
+    pub async fn start(shared: &Shared, name: &'static str) -> Result<Self, RuntimeError> {
+        let every = ConstantBuilder::default()
+            .with_delay(Duration::from_millis(500))
+            .with_max_times(120);
+        let db = (|| Db::connect(&shared.config.database, name))
+            .retry(every)
+            .notify(|error, _| tracing::warn!(%error, service = name, "waiting for the database"))
+            .await?;
+        let health = Health::new(name);
+        let (database, bus) = (db.clone(), shared.bus.clone());
+        health.add("database", true, move || {
+            let database = database.clone();
+            async move { database.ping().await }
+        });
+        health.add("nats", true, move || {
+            let bus = bus.clone();
+            async move { bus.check() }
+        });
+        if let Some(pool) = shared.redis.clone() {
+            health.add("redis", false, move || {
+                let pool = pool.clone();
+                async move { redis::ping(&pool).await }
+            });
+        }
+        Ok(Self {
+            shared: shared.clone(),
+            db,
+            health,
+            name,
+        })
+    }
+
+    /// Registers the service on the bus.
+    ///
+    /// # Errors
+    /// When NATS refuses a subscription.
+    pub async fn rpc_server(&self) -> Result<RpcServer, BusError> {
+        let shared = &self.shared;
+        RpcServer::start(
+            &shared.bus,
+            self.name,
+            self.health.clone(),
+            shared.metrics.clone(),
+            shared.shutdown.clone(),
+        )
+        .await
+    }
+}
