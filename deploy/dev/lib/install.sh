@@ -8,9 +8,15 @@ readonly STACK_RECIPE=1
 readonly STACK_CLAIMED=(libllvm19 libz3-4 perl perl-base postgresql-common postgresql-client-common ssl-cert
   debconf adduser init-system-helpers logsave ucf sensible-utils libcommon-sense-perl libjson-xs-perl libtypes-serialiser-perl)
 
+# As root a cache that PostgreSQL's user cannot enter (below root's home) is of no use: then it is the system's.
 stack_cache() {
   local cache=${SIMWARD_CACHE:-$CHECKOUT/.local/cache}
-  mkdir -p "$cache" && cd "$cache" && pwd -P
+  mkdir -p "$cache"
+  if ! pg_user_reaches "$cache"; then
+    cache=/var/cache/simward
+    mkdir -p "$cache"
+  fi
+  cd "$cache" && pwd -P
 }
 
 # Sets STACK_CACHE and ROOTFS; installs nothing.

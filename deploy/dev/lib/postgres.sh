@@ -1,51 +1,67 @@
 # shellcheck shell=bash
 # PostgreSQL with TimescaleDB: $DIR/pg holds the data. As root it runs as an unprivileged user, which it insists on.
 
-# Sets PG_AS, the prefix that starts a program as PostgreSQL's user, for the folders it has to reach.
-# A checkout under a closed home folder is reached by one kept capability instead of opening the folder.
+# Sets PG_AS, the prefix that starts a program as PostgreSQL's user.
 choose_pg_user() {
   PG_AS=()
   ((EUID == 0)) || return 0
   need setpriv "install util-linux"
-  local user=(setpriv --reuid nobody --regid "$(id -g nobody)" --clear-groups)
-  PG_AS=("${user[@]}")
-  pg_user_reaches "$@" && return 0
-  PG_AS=("${user[@]}" --inh-caps +dac_override --ambient-caps +dac_override)
-  pg_user_reaches "$@" || die "user nobody cannot reach $*: move the checkout, or set SIMWARD_CACHE to a folder everybody can enter"
+  PG_AS=(setpriv --reuid nobody --regid "$(id -g nobody)" --clear-groups)
 }
+# Whether PostgreSQL's user can enter folder $1.
 pg_user_reaches() {
-  local folder
-  for folder in "$@"; do "${PG_AS[@]}" test -x "$folder" 2>/dev/null || return 1; done
+  choose_pg_user
+  ((EUID != 0)) || "${PG_AS[@]}" test -x "$1"
+}
+# Sets PG_DATA. Below a folder closed to PostgreSQL's user (a checkout in root's home) $DIR/pg is a link to a
+# folder outside: nobody's folders are opened, and the server gets no privilege.
+locate_pg_data() {
+  if [[ ! -e $DIR/pg && ! -L $DIR/pg ]] && ! pg_user_reaches "$DIR"; then
+    local outside
+    outside=$(mktemp -d /var/tmp/simward-pg-XXXXXX)
+    chmod 711 "$outside"
+    ln -s "$outside/pg" "$DIR/pg"
+  fi
+  PG_DATA=$(readlink -m "$DIR/pg")
+}
+# Removes what locate_pg_data put outside of $DIR.
+remove_outside_data() {
+  local target
+  [[ -L $DIR/pg ]] || return 0
+  target=$(readlink "$DIR/pg")
+  if [[ $target == /var/tmp/simward-pg-??????/pg ]]; then rm -rf "${target%/pg}"; fi
 }
 as_pg() { "${PG_AS[@]}" "$@"; }
 own_by_pg() { ((EUID != 0)) || chown -R "nobody:$(id -g nobody)" "$@"; }
 
-postgres_running() { is_process "$(read_pid "$DIR/pg/postmaster.pid")" /postgres "$DIR/pg"; }
+postgres_running() { is_process "$(postgres_pid)" /postgres "$(readlink -m "$DIR/pg")"; }
 postgres_pid() { read_pid "$DIR/pg/postmaster.pid"; }
 
 # Line 8 of the pid file is the server's own word about itself.
 postgres_ready() { [[ $(sed -n '8s/ *$//p' "$DIR/pg/postmaster.pid" 2>/dev/null) == ready ]] && postgres_running; }
 
 postgres_prepare() {
-  choose_pg_user "$ROOTFS" "$DIR"
-  if [[ ! -e $DIR/pg/PG_VERSION ]]; then
+  choose_pg_user
+  locate_pg_data
+  if [[ ! -e $PG_DATA/PG_VERSION ]]; then
     ensure_pg_template
-    rm -rf "$DIR/pg" "$DIR/pg.partial"
-    cp -a --reflink=auto "$PG_TEMPLATE" "$DIR/pg.partial"
-    as_pg "$PG_BIN/postgres" --single -D "$DIR/pg.partial" -c shared_preload_libraries= -c unix_socket_directories= \
-      -c exit_on_error=on -c fsync=off postgres <<<"ALTER ROLE simward PASSWORD '${STATE[PG_PASSWORD]}'" \
-      >>"$DIR/log/postgres.log" 2>&1 || die "the database owner's password could not be set, see $DIR/log/postgres.log"
-    mv "$DIR/pg.partial" "$DIR/pg"
+    rm -rf "$PG_DATA" "$PG_DATA.partial"
+    cp -a --reflink=auto "$PG_TEMPLATE" "$PG_DATA.partial"
+    (cd / && as_pg "$PG_BIN/postgres" --single -D "$PG_DATA.partial" -c shared_preload_libraries= \
+      -c unix_socket_directories= -c exit_on_error=on -c fsync=off postgres \
+      <<<"ALTER ROLE simward PASSWORD '${STATE[PG_PASSWORD]}'") >>"$DIR/log/postgres.log" 2>&1 ||
+      die "the database owner's password could not be set, see $DIR/log/postgres.log"
+    mv "$PG_DATA.partial" "$PG_DATA"
   fi
   # The caller knows that our server is gone; PostgreSQL would believe any process of the old number, even a dead one.
-  rm -rf "$DIR/pg/postmaster.pid" "$DIR/run/pg"
+  rm -rf "$PG_DATA/postmaster.pid" "$DIR/run/pg"
   write_pg_config
 }
 
 write_pg_config() {
   local sockets=$DIR/run/pg
   # A socket's path may hold 107 bytes; TCP is all that is needed.
-  if ((${#sockets} > 85)); then sockets=''; else mkdir -p "$sockets" && own_by_pg "$sockets"; fi
+  if ((${#sockets} > 85)) || [[ -L $DIR/pg ]]; then sockets=''; else mkdir -p "$sockets" && own_by_pg "$sockets"; fi
   {
     cat <<CONF
 listen_addresses = '127.0.0.1'
@@ -76,11 +92,11 @@ max_worker_processes = 24
 timescaledb.max_background_workers = 8
 CONF
     fi
-  } >"$DIR/pg/simward.conf"
-  own_by_pg "$DIR/pg/simward.conf"
+  } >"$PG_DATA/simward.conf"
+  own_by_pg "$PG_DATA/simward.conf"
 }
 
-postgres_command() { COMMAND=("${PG_AS[@]}" "$PG_BIN/postgres" -D "$DIR/pg"); }
+postgres_command() { COMMAND=("${PG_AS[@]}" "$PG_BIN/postgres" -D "$PG_DATA"); }
 
 # A fresh cluster takes seconds to make, so it is made once per cache and user, and copied.
 ensure_pg_template() {
@@ -92,7 +108,7 @@ ensure_pg_template() {
     say "    database template"
     unset PG_PORT
     DIR=$STACK_CACHE/template-$EUID.partial
-    rm -rf "$DIR"
+    rm -rf "$DIR" "$PG_TEMPLATE"
     mkdir -p "$DIR/log" "$DIR/run"
     declare -A STATE=([EPHEMERAL]=1 [PG_PORT]='' [PG_PASSWORD]=$(random_hex 16))
     make_template || {

@@ -6,7 +6,7 @@ declare -grA STATE_PREFIX=([postgres]=PG [nats]=NATS [redis]=REDIS)
 declare -grA PROGRAM=([postgres]=/postgres [nats]=nats-server [redis]=redis-server)
 
 is_external() { [[ -n ${STATE[${STATE_PREFIX[$1]}_EXTERNAL]-} ]]; }
-server_mark() { if [[ $1 == postgres ]]; then printf '%s' "$DIR/pg"; else printf '%s' "$DIR/run/$1.conf"; fi; }
+server_mark() { if [[ $1 == postgres ]]; then readlink -m "$DIR/pg"; else printf '%s' "$DIR/run/$1.conf"; fi; }
 
 # Starts server $1 and waits until it serves. With $2 = keep its port is not given up when somebody else has it.
 start_server() {
@@ -37,7 +37,8 @@ launch() {
   "${name}_command"
   touch "$log"
   before=$(stat -c %s "$log")
-  setsid "${COMMAND[@]}" >>"$log" 2>&1 </dev/null 8>&- 9>&- &
+  # From the root folder, because PostgreSQL's user may not be able to enter the caller's.
+  (cd / && exec setsid "${COMMAND[@]}") >>"$log" 2>&1 </dev/null 8>&- 9>&- &
   pid=$!
   printf '%s\n' "$pid" >"$DIR/run/$name.pid"
   deadline=$((SECONDS + 60))
