@@ -142,7 +142,8 @@ newer_keyring() {
   local state=$1 keys=$2 deb
   host_sources | awk -v keys="$keys" '/ main( |$)/ && $1 ~ /debian/ && $2 !~ /backports/ { print "deb [signed-by=" keys "] " $1, $2, "main" }' |
     sort -u | apt_prepare "$state"
-  private_apt "$state" update || apt_failed "$state" "the keyring's package list could not be downloaded"
+  # A list whose signature does not hold is left out by apt; one good list is enough.
+  private_apt "$state" update || true
   private_apt "$state" --download-only install debian-archive-keyring || apt_failed "$state" "debian-archive-keyring could not be downloaded"
   deb=$(compgen -G "$state/archives/debian-archive-keyring_*.deb" | head -n 1)
   mkdir -p "$state/root"
