@@ -45,7 +45,7 @@ is_zombie() {
 # First word of file $1, or nothing.
 read_pid() {
   local pid=''
-  [[ -r $1 ]] && read -r pid <"$1" || true
+  if [[ -r $1 ]]; then read -r pid <"$1" || true; fi
   printf '%s' "$pid"
 }
 

@@ -44,9 +44,9 @@ postgres_prepare() {
   choose_pg_user
   locate_pg_data
   if [[ ! -e $PG_DATA/PG_VERSION ]]; then
-    ensure_pg_template
+    ensure_pg_template || die "no database template"
     rm -rf "$PG_DATA" "$PG_DATA.partial"
-    cp -a --reflink=auto "$PG_TEMPLATE" "$PG_DATA.partial"
+    cp -a --reflink=auto "$PG_TEMPLATE" "$PG_DATA.partial" || die "the database template could not be copied to $PG_DATA"
     (cd / && as_pg "$PG_BIN/postgres" --single -D "$PG_DATA.partial" -c shared_preload_libraries= \
       -c unix_socket_directories= -c exit_on_error=on -c fsync=off postgres \
       <<<"ALTER ROLE simward PASSWORD '${STATE[PG_PASSWORD]}'") >>"$DIR/log/postgres.log" 2>&1 ||

@@ -1,0 +1,140 @@
+# shellcheck shell=bash
+# The development installation in .local: where things lie, which settings hold, and its two processes
+# (once-emulator and simward). Sourced by up.sh, down.sh, status.sh and the other scripts behind the Makefile.
+
+HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
+CHECKOUT=$(cd "$HERE/../.." && pwd -P)
+# shellcheck source=deploy/dev/lib/common.sh
+. "$HERE/lib/common.sh"
+LOCAL=$CHECKOUT/.local
+STACK=$HERE/stack
+STACK_DIR=$LOCAL/stack
+RUN=$LOCAL/run
+LOGS=$LOCAL/log
+DEV_ENV=$LOCAL/dev.env
+cd "$CHECKOUT" || exit 1
+
+# "[ 12s] words": what happens now, and how long it took to get here.
+step() { printf '[%3ds] %s\n' "$SECONDS" "$*" >&2; }
+
+need_build_tools() {
+  need cargo "install Rust (rustup reads the version this checkout needs)"
+  command -v cc >/dev/null 2>&1 || command -v gcc >/dev/null 2>&1 || die "a C compiler is missing: apt-get install build-essential"
+  need curl "apt-get install curl"
+}
+
+# The folder of the binaries of cargo profile $1, wherever the target folder was put.
+binary_folder() {
+  local target
+  target=$(cargo metadata --no-deps --offline --format-version 1 2>/dev/null | sed -n 's/.*"target_directory":"\([^"]*\)".*/\1/p') || true
+  if [[ -z $target ]]; then target=$(cd "$CHECKOUT" && readlink -m "${CARGO_TARGET_DIR:-target}"); fi
+  case $1 in
+    dev | test) printf '%s/debug\n' "$target" ;;
+    *) printf '%s/%s\n' "$target" "$1" ;;
+  esac
+}
+
+# The address variables that are this installation's own (somebody sourced dev.env) are forgotten,
+# so that only servers given from outside replace the private ones.
+forget_own_addresses() {
+  local key file own
+  for key in DATABASE_URL GATEWAY_DATABASE_URL SIM_DATABASE_URL NATS_URL NATS_CONSUMER_URL REDIS_URL; do
+    for file in "$DEV_ENV" "$STACK_DIR/stack.env"; do
+      own=$(env_value "$file" "$key")
+      if [[ -n $own && ${!key-} == "$own" && $(stack_is_external "$key") == no ]]; then unset "$key"; fi
+    done
+  done
+}
+# "yes" when the stack's record says that the server behind variable $1 was given from outside.
+stack_is_external() {
+  local prefix
+  case $1 in
+    NATS_*) prefix=NATS ;;
+    REDIS_*) prefix=REDIS ;;
+    *) prefix=PG ;;
+  esac
+  if [[ -n $(env_value "$STACK_DIR/stack.state" "${prefix}_EXTERNAL") ]]; then echo yes; else echo no; fi
+}
+
+# Whether 1NCE itself is meant instead of the emulator.
+uses_real_1nce() { [[ -n ${ONCE_API_BASE_URL-} ]]; }
+
+# Exports what simward reads: the stack's addresses, the secret of the keys and 1NCE's address.
+# The addresses of the stack replace the caller's: dev.env names the read-only bus login.
+export_simward_env() {
+  local key
+  for key in DATABASE_URL GATEWAY_DATABASE_URL SIM_DATABASE_URL NATS_URL REDIS_URL; do
+    export "$key=$(env_value "$STACK_DIR/stack.env" "$key")"
+  done
+  SIMWARD_KEY_SECRET=${SIMWARD_KEY_SECRET:-$(key_secret)}
+  if ! uses_real_1nce; then
+    ONCE_API_BASE_URL=http://127.0.0.1:$(remembered EMULATOR_PORT)/management-api
+    ONCE_CLIENT_ID=990001_simward ONCE_CLIENT_SECRET=emulator-secret
+  fi
+  export SIMWARD_KEY_SECRET ONCE_API_BASE_URL ONCE_CLIENT_ID ONCE_CLIENT_SECRET
+  export SIMWARD_LISTEN=${SIMWARD_LISTEN:-$(remembered SIMWARD_LISTEN)} RUST_LOG=${RUST_LOG:-info}
+}
+
+# Made once: with another secret every API key stored in the database would be void.
+key_secret() {
+  if [[ -z $(env_value "$LOCAL/secrets.env" SIMWARD_KEY_SECRET) ]]; then
+    printf 'SIMWARD_KEY_SECRET=%s\n' "$(random_hex 32)" | write_private "$LOCAL/secrets.env"
+  fi
+  env_value "$LOCAL/secrets.env" SIMWARD_KEY_SECRET
+}
+
+# Small facts that a second start uses again (ports, the folder of the binaries).
+remembered() { env_value "$RUN/remembered.env" "$1"; }
+remember() {
+  local rest
+  rest=$(sed "/^$1=/d" "$RUN/remembered.env" 2>/dev/null || true)
+  printf '%s\n%s=%s\n' "$rest" "$1" "$2" | sed '/^$/d' | write_private "$RUN/remembered.env"
+}
+
+service_pid() { read_pid "$RUN/$1.pid"; }
+service_running() { is_process "$(service_pid "$1")" "/$1" "$1"; }
+stop_service() { stop_process "$(service_pid "$1")" "/$1" "$1" TERM "${2:-30}"; }
+
+# Starts program $1 of the binaries with the arguments after it, in the environment of the caller, unless the
+# same binary already runs in the same environment. Returns 0 when it was started, 3 when it was left running.
+start_service() {
+  local name=$1 exe="$BIN/$1" print
+  shift
+  print=$({
+    stat -c '%n %Y %s' "$exe"
+    printf '%s\n' "$@"
+    env | grep -E '^(DATABASE_URL|GATEWAY_|SIM_|SIMWARD_|ONCE_|NATS_|REDIS_|EMULATOR_|FLEET|RUST_LOG)' |
+      grep -v -E '^(SIMWARD_URL|SIMWARD_ADMIN_KEY|SIMWARD_CACHE|EMULATOR_URL)=' | sort
+  } | sha256sum | cut -d' ' -f1)
+  if service_running "$name"; then
+    if [[ $print == "$(read_pid "$RUN/$name.print")" ]]; then return 3; fi
+    stop_service "$name"
+  fi
+  if [[ -s $LOGS/$name.log ]]; then mv -f "$LOGS/$name.log" "$LOGS/$name.old.log"; fi
+  setsid "$exe" "$@" >"$LOGS/$name.log" 2>&1 </dev/null 9>&- &
+  printf '%s\n' "$!" >"$RUN/$name.pid"
+  printf '%s\n' "$print" >"$RUN/$name.print"
+  disown
+}
+
+# Waits until URL $2 answers success; $1 is the process that should answer, $3 the deadline in seconds.
+wait_for_http() {
+  local name=$1 url=$2 deadline=$((SECONDS + $3))
+  until curl -fsS -o /dev/null --max-time 2 "$url" 2>/dev/null; do
+    if ! service_running "$name" || ((SECONDS >= deadline)); then
+      if service_running "$name"; then say "$name runs but $url does not answer:"; else say "$name has ended:"; fi
+      curl -sS --max-time 2 "$url" 2>&1 | head -c 600 >&2 || true
+      say ""
+      say "--- the end of ${LOGS#"$CHECKOUT/"}/$name.log"
+      tail -n 30 "$LOGS/$name.log" >&2 || true
+      die "$name did not become ready"
+    fi
+    sleep 0.1
+  done
+}
+
+# http://... of a listen address; an address of all interfaces is reached by this machine's own.
+listen_url() {
+  local address=$1
+  printf 'http://%s' "${address/#0.0.0.0:/127.0.0.1:}"
+}

@@ -1,0 +1,137 @@
+#!/usr/bin/env bash
+# make up: servers, emulator and Simward on this machine, ready to try. A second run only starts what is missing.
+set -euo pipefail
+# shellcheck source=deploy/dev/lib/local.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib/local.sh"
+
+PROFILE=${PROFILE:-release}
+
+check_settings() {
+  load_env_file "$CHECKOUT/.env"
+  forget_own_addresses
+  if uses_real_1nce; then
+    [[ -n ${ONCE_CLIENT_ID-} && -n ${ONCE_CLIENT_SECRET-} ]] ||
+      die "ONCE_API_BASE_URL is set, so ONCE_CLIENT_ID and ONCE_CLIENT_SECRET are needed too (environment or .env)"
+  fi
+}
+
+build() {
+  step "build simward and once-emulator ($PROFILE; the first time takes minutes)"
+  cargo build --profile "$PROFILE" -p simward -p once-emulator 9>&-
+  BIN=$(binary_folder "$PROFILE")
+  remember BIN "$BIN"
+}
+
+start_stack() {
+  step "PostgreSQL with TimescaleDB, NATS and Redis"
+  "$STACK" install 9>&-
+  "$STACK" up "$STACK_DIR" 9>&-
+}
+
+start_emulator() {
+  local port result=0
+  if uses_real_1nce; then
+    stop_service once-emulator
+    step "1NCE at $ONCE_API_BASE_URL"
+    return 0
+  fi
+  port=${EMULATOR_PORT:-$(remembered EMULATOR_PORT)}
+  if [[ -z $port ]] || { ! service_running once-emulator && port_in_use "$port"; }; then
+    [[ -z ${EMULATOR_PORT-} ]] || die "EMULATOR_PORT=$EMULATOR_PORT: something else listens there"
+    port=$(free_port)
+  fi
+  remember EMULATOR_PORT "$port"
+  step "1NCE emulator with ${FLEET:=1000} SIMs"
+  EMULATOR_LISTEN=127.0.0.1:$port FLEET=$FLEET start_service once-emulator || result=$?
+  ((result == 0 || result == 3)) || die "once-emulator did not start"
+  wait_for_http once-emulator "http://127.0.0.1:$port/_emulator/health" 30
+}
+
+# 8080 unless it is set, remembered or taken.
+choose_listen() {
+  local listen=${SIMWARD_LISTEN:-$(remembered SIMWARD_LISTEN)}
+  listen=${listen:-127.0.0.1:8080}
+  if ! service_running simward && port_in_use "${listen##*:}"; then
+    [[ -z ${SIMWARD_LISTEN-} ]] || die "SIMWARD_LISTEN=$SIMWARD_LISTEN: something else listens there"
+    listen=127.0.0.1:$(free_port)
+  fi
+  remember SIMWARD_LISTEN "$listen"
+  SIMWARD_URL=$(listen_url "$listen")
+}
+
+start_simward() {
+  local result=0
+  choose_listen
+  export_simward_env
+  step "migrate the database"
+  "$BIN/simward" migrate >"$LOGS/migrate.log" 2>&1 9>&- || {
+    tail -n 30 "$LOGS/migrate.log" >&2
+    die "simward migrate failed"
+  }
+  step "simward at $SIMWARD_URL"
+  start_service simward run || result=$?
+  ((result == 0 || result == 3)) || die "simward did not start"
+  wait_for_http simward "$SIMWARD_URL/health/ready" 60
+}
+
+# The key is kept until the database no longer knows it (another database, or its data was removed).
+ensure_admin_key() {
+  local status
+  ADMIN_KEY=$(env_value "$DEV_ENV" SIMWARD_ADMIN_KEY)
+  if [[ -n $ADMIN_KEY ]]; then
+    status=$(api_status "$ADMIN_KEY")
+    if [[ $status != 401 && $status != 403 ]]; then return 0; fi
+  fi
+  step "admin API key"
+  ADMIN_KEY=$("$BIN/simward" keys create --name dev --scopes admin 2>"$LOGS/keys.log" 9>&-) || {
+    tail -n 20 "$LOGS/keys.log" >&2
+    die "simward keys create failed"
+  }
+  [[ $ADMIN_KEY =~ ^[^[:space:]]+$ ]] || die "simward keys create printed something other than a key"
+}
+
+# The key goes through standard input, so that no process list shows it.
+api_status() {
+  curl -sS -o /dev/null -w '%{http_code}' --max-time 5 -K - "$SIMWARD_URL/api/v1/sims?page_size=1" <<<"header = \"X-API-Key: $1\"" || true
+}
+
+write_dev_env() {
+  {
+    printf 'SIMWARD_URL=%s\nSIMWARD_ADMIN_KEY=%s\n' "$SIMWARD_URL" "$ADMIN_KEY"
+    if [[ -n $(remembered EMULATOR_PORT) && $ONCE_API_BASE_URL == "http://127.0.0.1:$(remembered EMULATOR_PORT)/"* ]]; then
+      printf 'EMULATOR_URL=http://127.0.0.1:%s\n' "$(remembered EMULATOR_PORT)"
+    fi
+    printf 'DATABASE_URL=%s\nNATS_URL=%s\nREDIS_URL=%s\n' "$DATABASE_URL" "$(env_value "$STACK_DIR/stack.env" NATS_CONSUMER_URL)" "$REDIS_URL"
+  } | write_private "$DEV_ENV"
+}
+
+farewell() {
+  step "ready"
+  cat <<TEXT
+
+Simward runs at   $SIMWARD_URL    (documentation: $SIMWARD_URL/docs)
+admin API key     $ADMIN_KEY
+addresses         .local/dev.env
+
+Try:
+  curl -H "X-API-Key: $ADMIN_KEY" "$SIMWARD_URL/api/v1/sims?page_size=3"
+  curl -H "X-API-Key: $ADMIN_KEY" "$SIMWARD_URL/api/v1/sync/status"
+  make events
+TEXT
+}
+
+check_settings
+need_build_tools
+need flock "install util-linux"
+need setsid "install util-linux"
+mkdir -p "$RUN" "$LOGS"
+chmod 700 "$LOGS" "$RUN"
+exec 9>"$RUN/up.lock"
+flock -n 9 || { step "waiting for another 'make up' or 'make down'"; flock 9; }
+build
+start_stack
+start_emulator
+start_simward
+ensure_admin_key
+write_dev_env
+farewell
