@@ -18,7 +18,7 @@ check_lengths() {
   return "$result"
 }
 
-need cargo "install Rust (rustup reads the version this checkout needs)"
+need cargo "install Rust with rustup; Cargo.toml says which version (rust-version)"
 cargo fmt --version >/dev/null 2>&1 || die "rustfmt is missing: rustup component add rustfmt"
 cargo clippy --version >/dev/null 2>&1 || die "clippy is missing: rustup component add clippy"
 step "format"

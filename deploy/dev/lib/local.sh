@@ -18,7 +18,7 @@ cd "$CHECKOUT" || exit 1
 step() { printf '[%3ds] %s\n' "$SECONDS" "$*" >&2; }
 
 need_build_tools() {
-  need cargo "install Rust (rustup reads the version this checkout needs)"
+  need cargo "install Rust with rustup; Cargo.toml says which version (rust-version)"
   command -v cc >/dev/null 2>&1 || command -v gcc >/dev/null 2>&1 || die "a C compiler is missing: apt-get install build-essential"
   need curl "apt-get install curl"
 }

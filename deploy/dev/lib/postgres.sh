@@ -108,6 +108,8 @@ ensure_pg_template() {
     say "    database template"
     unset PG_PORT
     DIR=$STACK_CACHE/template-$EUID.partial
+    # An attempt that was killed may have left its server behind.
+    stop_server postgres
     rm -rf "$DIR" "$PG_TEMPLATE"
     mkdir -p "$DIR/log" "$DIR/run"
     declare -A STATE=([EPHEMERAL]=1 [PG_PORT]='' [PG_PASSWORD]=$(random_hex 16))
