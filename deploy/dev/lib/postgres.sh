@@ -144,9 +144,12 @@ owner_psql() {
 
 # SIGKILL to the postmaster and to every child, as when the machine dies: a lingering child would keep the next start waiting.
 postgres_kill() {
-  local pid=$1 stat children=()
+  local pid=$1 stat line fields children=()
   for stat in /proc/[0-9]*/stat; do
-    if [[ $(sed 's/.*) //' "$stat" 2>/dev/null | cut -d' ' -f2) == "$pid" ]]; then children+=("$(cut -d/ -f3 <<<"$stat")"); fi
+    { IFS= read -r line <"$stat"; } 2>/dev/null || continue
+    # After the name in parentheses: state, then the parent's number.
+    read -ra fields <<<"${line##*) }"
+    if [[ ${fields[1]} == "$pid" ]]; then children+=("${line%% *}"); fi
   done
   kill -KILL "$pid" "${children[@]}" 2>/dev/null || true
 }
