@@ -1,0 +1,166 @@
+//! Events of the last seven days: seeded traffic and what changes left behind (FACTS §12, §15.3).
+
+use super::delta::{EventQuota, Service};
+use super::messages::KEPT;
+use super::view::{View, level};
+use crate::clock::Millis;
+use crate::dates::{DAY, day_of};
+use crate::fleet::seeded::DATA_GRANT;
+
+/// What an event tells besides its text.
+#[derive(Debug, Clone)]
+pub enum Detail {
+    None,
+    Location,
+    /// Volume in millionths of a MB, known when a session ends.
+    Session(Option<i64>),
+    Quota(EventQuota),
+}
+
+/// An event as both API generations can show it.
+#[derive(Debug, Clone)]
+pub struct Event {
+    pub id: i64,
+    pub at: Millis,
+    pub kind: u32,
+    pub text: String,
+    pub detail: Detail,
+}
+
+/// Name, severity id, source id and alert flag of an event type (FACTS §15.3).
+pub fn traits(kind: u32) -> (&'static str, u32, u32, bool) {
+    match kind {
+        1 => ("Update location", 0, 0, false),
+        2 => ("Update GPRS location", 0, 0, false),
+        3 => ("Create PDP Context", 0, 0, false),
+        4 => ("Update PDP Context", 0, 0, false),
+        5 => ("Delete PDP Context", 0, 0, false),
+        8 => ("SIM activation", 0, 2, false),
+        9 => ("SIM suspension", 0, 2, false),
+        11 => ("Endpoint blocked", 1, 1, true),
+        15 => ("Purge location", 0, 0, false),
+        16 => ("Purge GPRS location", 0, 0, false),
+        18 => ("Data quota threshold reached", 1, 1, true),
+        19 => ("Data quota used up", 1, 1, true),
+        20 => ("SMS quota threshold reached", 1, 1, true),
+        21 => ("SMS quota used up", 1, 1, true),
+        56 => ("Data quota assigned", 0, 2, true),
+        58 => ("SMS quota assigned", 0, 2, true),
+        _ => ("Generic", 1, 0, true),
+    }
+}
+
+impl View<'_> {
+    /// Events of the last seven days, newest first.
+    pub fn events(&self) -> Vec<Event> {
+        let mut all = self.stored_events();
+        let today = day_of(self.now);
+        for day in today - 7..=today {
+            self.traffic_of(day, &mut all);
+            self.threshold_of(day, &mut all);
+        }
+        all.retain(|event| event.at > self.now - KEPT && event.at <= self.now);
+        all.sort_by_key(|event| std::cmp::Reverse((event.at, event.id)));
+        all
+    }
+
+    fn stored_events(&self) -> Vec<Event> {
+        let stored = self.delta.map_or(&[][..], |d| d.events.as_slice());
+        stored
+            .iter()
+            .map(|event| Event {
+                id: event.id,
+                at: event.at,
+                kind: event.kind,
+                text: event.text.clone(),
+                detail: event.quota.map_or(Detail::None, Detail::Quota),
+            })
+            .collect()
+    }
+
+    /// One attach and one session on every day with traffic.
+    fn traffic_of(&self, day: i64, all: &mut Vec<Event>) {
+        let volume = self.usage_on(day).data;
+        if volume == 0 {
+            return;
+        }
+        let start = day * DAY + (self.seeded.hash(self.sim, 40 + day as u64) % 72_000_000) as i64;
+        let operator = self.seeded.operator(self.sim).name;
+        let rat = self.seeded.rat(self.sim).0;
+        let steps = [
+            (
+                1,
+                0,
+                format!("New location received from VLR of {operator}."),
+                Detail::Location,
+            ),
+            (
+                2,
+                1000,
+                format!("New location received from SGSN of {operator}, RAT {rat}."),
+                Detail::Location,
+            ),
+            (
+                3,
+                2000,
+                "New PDP context successfully activated.".to_owned(),
+                Detail::Session(None),
+            ),
+            (
+                5,
+                1_200_000,
+                "PDP context deleted.".to_owned(),
+                Detail::Session(Some(volume)),
+            ),
+        ];
+        for (place, (kind, after, text, detail)) in steps.into_iter().enumerate() {
+            let id = self.event_id(day, place as i64);
+            all.push(Event {
+                id,
+                at: start + after,
+                kind,
+                text,
+                detail,
+            });
+        }
+    }
+
+    /// Seeded use that passed a fifth of the quota, or its end, on this day.
+    fn threshold_of(&self, day: i64, all: &mut Vec<Event>) {
+        let (base, seeded) = self.quota_base(Service::Data);
+        if day <= base.day && !seeded || day <= day_of(self.activation_date()) {
+            return;
+        }
+        let left_on =
+            |day| (base.left - self.used_since(Service::Data, &base, day)).min(DATA_GRANT.max(base.total));
+        let (before, after) = (left_on(day - 1), left_on(day));
+        let (was, is) = (level(before, base.total), level(after, base.total));
+        let passed = [
+            (1, 18, "Data quota threshold of 20% reached."),
+            (2, 19, "Data quota used up."),
+        ];
+        for (place, (limit, kind, text)) in passed.into_iter().enumerate() {
+            if was < limit && is >= limit {
+                let quota = EventQuota {
+                    service: Service::Data,
+                    left: after,
+                    total: base.total,
+                    expires: self.expiry(),
+                    last_added: base.last_added,
+                };
+                let (id, at) = (self.event_id(day, 5 + place as i64), day * DAY + 600_000);
+                all.push(Event {
+                    id,
+                    at,
+                    kind,
+                    text: text.to_owned(),
+                    detail: Detail::Quota(quota),
+                });
+            }
+        }
+    }
+
+    fn event_id(&self, day: i64, place: i64) -> i64 {
+        i64::from(self.sim) * 1_000_000 + day * 10 + place
+    }
+}

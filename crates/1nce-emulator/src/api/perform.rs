@@ -1,0 +1,138 @@
+//! Carries a call out: is the generation there, who is calling, which operation.
+
+use std::collections::HashMap;
+
+use actix_web::web::Query;
+
+use super::answer::Answer;
+use super::call::Call;
+use super::route::{Group, Lookup, Op, Route, Version};
+use super::{Arrival, connectivity, events, limits, oauth, quota, shop, sims, sms, topup, usage};
+use crate::account::Account;
+use crate::account::delta::Service;
+use crate::config::{Generation, Settings};
+use crate::dates::spring;
+use crate::world::{Domain, World, lock};
+
+/// The answer of the API to a call that passed faults and limits.
+pub fn perform(world: &World, arrival: &Arrival, customer: Option<usize>, settings: &Settings) -> Answer {
+    let route = match &arrival.lookup {
+        Lookup::Found(route) => route,
+        Lookup::WrongMethod(version, group, allowed) => {
+            let answer = match (version, group) {
+                (Version::V2, _) => Answer::v2_error(405, "Method not allowed"),
+                _ => Answer::gateway(405, "Method Not Allowed"),
+            };
+            return answer.header("Allow", allowed);
+        }
+        Lookup::Unknown(Some(Version::V2)) => return Answer::v2_error(404, "No such path"),
+        Lookup::Unknown(_) => return Answer::gateway(404, "Not Found"),
+    };
+    if route.op == Op::Token {
+        let (domain, now) = world.settled();
+        return oauth::token(
+            &arrival.login(),
+            &domain.accounts,
+            &mut lock(&world.tokens),
+            settings,
+            now,
+        );
+    }
+    if let Some(gone) = retired(route, settings) {
+        return gone;
+    }
+    let Some(customer) = customer else {
+        return Answer::unauthorized(&arrival.path, &spring(world.clock.now()));
+    };
+    let (mut domain, now) = world.settled();
+    let query = Query::<HashMap<String, String>>::from_query(&arrival.query);
+    let query = query.map(Query::into_inner).unwrap_or_default();
+    let foreign = route
+        .params
+        .first()
+        .is_some_and(|iccid| domain.is_foreign(customer, iccid));
+    let call = Call {
+        version: route.version,
+        settings,
+        query: &query,
+        body: &arrival.body,
+        params: &route.params,
+        now,
+        base_url: &arrival.base_url,
+        foreign,
+    };
+    let reply = match route.op {
+        Op::Transfer => transfer(&call, &mut domain, customer),
+        op => dispatch(op, &call, &mut domain.accounts[customer]),
+    };
+    reply.unwrap_or_else(|refusal| refusal)
+}
+
+/// The answer of a generation that is gone.
+fn retired(route: &Route, settings: &Settings) -> Option<Answer> {
+    match (route.version, route.group) {
+        (Version::V1, Group::Sims) if settings.v1 == Generation::Retired => Some(Answer::gateway(
+            settings.v1_retired_status,
+            "API version v1 is retired. Please use v2.",
+        )),
+        (Version::V1, _) if settings.v1 == Generation::Retired && !settings.v1_orders_survive => {
+            Some(Answer::gateway(
+                settings.v1_retired_status,
+                "API version v1 is retired. Please use v2.",
+            ))
+        }
+        (Version::V2, _) if settings.v2 == Generation::Retired => Some(Answer::gateway(404, "Not Found")),
+        _ => None,
+    }
+}
+
+fn dispatch(op: Op, call: &Call<'_>, account: &mut Account) -> Result<Answer, Answer> {
+    match op {
+        Op::ListSims => sims::list(call, account),
+        Op::BulkUpdate => sims::bulk_update(call, account),
+        Op::GetSim => sims::get(call, account),
+        Op::PutSim => sims::put(call, account),
+        Op::Reset => sims::reset(call, account),
+        Op::Status => connectivity::status(call, account),
+        Op::ConnectivityInfo => connectivity::info(call, account),
+        Op::Events => events::list(call, account),
+        Op::Usage => usage::get(call, account),
+        Op::DataQuota => quota::get(call, account, Service::Data),
+        Op::SmsQuota => quota::get(call, account, Service::Sms),
+        Op::ListSms => sms::list(call, account),
+        Op::SendSms => sms::send(call, account),
+        Op::GetSms => sms::get(call, account),
+        Op::CancelSms => sms::cancel(call, account),
+        Op::Topup => topup::one(call, account),
+        Op::BulkTopup => topup::many(call, account),
+        Op::AutoTopup => topup::auto(call, account),
+        Op::Extend => topup::extend(call, account),
+        Op::GetLimits => limits::get(call, account),
+        Op::SetLimits => limits::set(call, account),
+        Op::LimitSteps => limits::steps(call, account),
+        Op::ListOrders => shop::list_orders(call, account),
+        Op::PlaceOrder => shop::place_order(call, account),
+        Op::GetOrder => shop::get_order(call, account),
+        Op::Products => shop::products(call, account),
+        Op::ListSupport => shop::list_cases(call, account),
+        Op::OpenSupport => shop::open_case(call, account),
+        Op::Token | Op::Transfer => Err(call.not_found()),
+    }
+}
+
+/// `POST /sims/simTransfer`: queued, between customers this emulator knows.
+fn transfer(call: &Call<'_>, domain: &mut Domain, from: usize) -> Result<Answer, Answer> {
+    let (target, sims) = sims::transfer_request(call, &domain.accounts[from])?;
+    let to = domain
+        .accounts
+        .iter()
+        .position(|account| account.organisation == target);
+    let to = to.ok_or_else(|| call.not_found())?;
+    domain.transfer(
+        call.now + call.settings.async_delay_seconds * 1000,
+        from,
+        to,
+        sims,
+    );
+    Ok(Answer::empty(201))
+}

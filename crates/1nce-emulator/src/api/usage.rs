@@ -1,0 +1,88 @@
+//! `GET /sims/{iccid}/usage` (FACTS §7).
+
+use serde_json::{Value, json};
+
+use super::answer::Answer;
+use super::call::Call;
+use crate::account::Account;
+use crate::account::view::DayUse;
+use crate::dates::{DAY, day_of, day_string, month_start, months_before, parse_day, rfc3339};
+use crate::fleet::consumption::round_up_to_kb;
+
+/// How far back usage reaches.
+const MONTHS: u32 = 6;
+
+/// First and last day asked for, cut to the last six months; nothing for reversed or nonsense dates.
+fn window(call: &Call<'_>) -> Option<(i64, i64)> {
+    let today = day_of(call.now);
+    let day = |name: &str, default: i64| match call.query.get(name) {
+        None => Some(default),
+        Some(text) => parse_day(text),
+    };
+    let (start, end) = (day("start_dt", month_start(today))?, day("end_dt", today)?);
+    let (start, end) = (start.max(months_before(today, MONTHS)), end.min(today));
+    (start <= end).then_some((start, end))
+}
+
+/// Daily rows, newest first; the recorded reading closes with a `TOTAL` row.
+pub fn get(call: &Call<'_>, account: &mut Account) -> Result<Answer, Answer> {
+    if call.v2() && !call.settings.v2_usage {
+        return Err(call.not_found());
+    }
+    let sim = call.sim(account)?;
+    let view = account.view(sim, call.now);
+    let mut total = DayUse::default();
+    let mut rows = Vec::new();
+    if let Some((start, end)) = window(call) {
+        for day in (start..=end).rev() {
+            let mut usage = view.usage_on(day);
+            if call.v2() {
+                usage.data = round_up_to_kb(usage.data);
+            }
+            total = DayUse {
+                data: total.data + usage.data,
+                mo: total.mo + usage.mo,
+                mt: total.mt + usage.mt,
+            };
+            let date = if call.strict() {
+                rfc3339(day * DAY)
+            } else {
+                day_string(day)
+            };
+            rows.push(row(date, usage, true));
+        }
+    }
+    if !call.strict() {
+        rows.push(row("TOTAL".to_owned(), total, false));
+    }
+    Ok(Answer::json(200, json!({ "stats": rows })))
+}
+
+/// Six decimals of a MB.
+fn megabytes(millionths: i64) -> String {
+    format!("{}.{:06}", millionths / 1_000_000, millionths % 1_000_000)
+}
+
+/// Days without use leave out `cost`, `currency` and `traffic_type`; so does the sum.
+fn row(date: String, usage: DayUse, detailed: bool) -> Value {
+    let sent = usage.data * 7 / 10;
+    let mut data = json!({
+        "volume": megabytes(usage.data), "volume_tx": megabytes(sent), "volume_rx": megabytes(usage.data - sent),
+    });
+    if detailed && usage.data > 0 {
+        data["cost"] = json!(megabytes(usage.data));
+        data["currency"] = json!({ "id": 1, "symbol": "€", "code": "EUR" });
+        data["traffic_type"] = json!({ "id": 5, "description": "Data", "unit": "MB" });
+    }
+    // Here rx counts what the device sent (MO); the Data Streamer says it the other way round.
+    let count = usage.mo + usage.mt;
+    let mut sms = json!({
+        "volume": count.to_string(), "volume_tx": usage.mt.to_string(), "volume_rx": usage.mo.to_string(),
+    });
+    if detailed && count > 0 {
+        sms["cost"] = json!(count.to_string());
+        sms["currency"] = json!({ "id": 1, "symbol": "€", "code": "EUR" });
+        sms["traffic_type"] = json!({ "id": 6, "description": "SMS", "unit": "SMS" });
+    }
+    json!({ "date": date, "data": data, "sms": sms })
+}

@@ -1,0 +1,172 @@
+//! Calls, statistics, settings, time, tokens and faults.
+
+use actix_web::web::{Data, Json, Path, Query};
+use actix_web::{HttpResponse, Responder};
+use serde_json::{Value, json};
+
+use super::types::{Advance, CustomerStats, Id, Refusal, Stats, Time};
+use crate::dates::rfc3339;
+use crate::faults::Fault;
+use crate::journal::CallFilter;
+use crate::world::{World, lock};
+
+/// A refusal with its reason.
+pub fn refuse(status: u16, error: impl ToString) -> HttpResponse {
+    let status = actix_web::http::StatusCode::from_u16(status).unwrap_or_default();
+    HttpResponse::build(status).json(Refusal {
+        error: error.to_string(),
+    })
+}
+
+/// What there is.
+pub async fn index() -> impl Responder {
+    Json(json!({
+        "service": "once-emulator", "api": crate::api::PREFIX,
+        "control": [
+            "GET health", "GET|DELETE calls", "GET stats", "GET|POST config", "GET|POST time", "DELETE tokens",
+            "GET|POST|DELETE faults", "DELETE faults/{id}", "POST sims", "GET|PATCH|DELETE sims/{iccid}",
+            "POST sims/{iccid}/sms", "GET orders", "PATCH orders/{number}",
+        ],
+    }))
+}
+
+/// Ready to be used.
+pub async fn health() -> impl Responder {
+    Json(json!({ "status": "ok" }))
+}
+
+/// Received calls, oldest first.
+pub async fn calls(world: Data<World>, filter: Query<CallFilter>) -> impl Responder {
+    let calls = lock(&world.journal).select(&filter);
+    Json(calls)
+}
+
+/// Forgets calls and counters.
+pub async fn reset_calls(world: Data<World>) -> impl Responder {
+    lock(&world.journal).reset();
+    lock(&world.customer_windows).reset_counters();
+    lock(&world.address_windows).reset_counters();
+    HttpResponse::NoContent()
+}
+
+/// Counters.
+pub async fn stats(world: Data<World>) -> impl Responder {
+    let mut stats = Stats {
+        tokens_issued: lock(&world.tokens).issued_total,
+        ..Stats::default()
+    };
+    {
+        let journal = lock(&world.journal);
+        stats.calls = journal.by_endpoint().values().sum();
+        stats.throttled = journal.by_status().get("429").copied().unwrap_or_default();
+        stats.calls_by_endpoint = journal.by_endpoint().clone();
+        stats.calls_by_status = journal.by_status().clone();
+    }
+    {
+        let (domain, _) = world.settled();
+        for account in &domain.accounts {
+            let entry = CustomerStats {
+                fleet: account.fleet.len(),
+                changed_sims: account.changed_sims(),
+                orders: account.orders.len(),
+                queued: account.queued(),
+                carried_out: account.carried_out,
+                ..CustomerStats::default()
+            };
+            stats.fleet += entry.fleet;
+            stats.customers.insert(account.client_id.clone(), entry);
+        }
+    }
+    for (customer, window) in lock(&world.customer_windows).all() {
+        let entry = stats.customers.entry(customer.clone()).or_default();
+        entry.violations = window.violations;
+        entry.max_in_any_second = window.max_offered;
+        entry.max_admitted_in_any_second = window.max_admitted;
+        stats.violations += window.violations;
+        stats.max_in_any_second = stats.max_in_any_second.max(window.max_offered);
+    }
+    stats.violations += lock(&world.address_windows)
+        .all()
+        .map(|(_, window)| window.violations)
+        .sum::<u64>();
+    Json(stats)
+}
+
+/// The settings now.
+pub async fn settings(world: Data<World>) -> impl Responder {
+    Json(world.settings())
+}
+
+/// Changes the settings named in a partial object.
+pub async fn change_settings(world: Data<World>, partial: Json<Value>) -> HttpResponse {
+    match world.settings().merged(&partial) {
+        Ok(settings) if [404, 410].contains(&settings.v1_retired_status) => {
+            world.set_settings(settings.clone());
+            HttpResponse::Ok().json(settings)
+        }
+        Ok(_) => refuse(400, "v1_retired_status must be 404 or 410"),
+        Err(error) => refuse(400, error),
+    }
+}
+
+fn clock(world: &World) -> Time {
+    Time {
+        now: rfc3339(world.clock.now()),
+        offset_seconds: world.clock.offset_seconds(),
+    }
+}
+
+/// The emulated moment.
+pub async fn time(world: Data<World>) -> impl Responder {
+    Json(clock(&world))
+}
+
+/// Travels, and lets everything that became due happen.
+pub async fn advance(world: Data<World>, by: Json<Advance>) -> HttpResponse {
+    const CENTURY: i64 = 100 * 365 * 86_400;
+    if by.advance_seconds.abs() > CENTURY {
+        return refuse(400, "a journey is at most a hundred years");
+    }
+    world.clock.advance(by.advance_seconds);
+    drop(world.settled());
+    HttpResponse::Ok().json(clock(&world))
+}
+
+/// Makes all tokens worthless.
+pub async fn revoke(world: Data<World>) -> impl Responder {
+    lock(&world.tokens).revoke_all();
+    HttpResponse::NoContent()
+}
+
+/// The rules and how often they hit.
+pub async fn faults(world: Data<World>) -> impl Responder {
+    Json(lock(&world.faults).list().to_vec())
+}
+
+/// Adds a rule.
+pub async fn add_fault(world: Data<World>, fault: Json<Fault>) -> HttpResponse {
+    let fault = fault.into_inner();
+    if !(0.0..=1.0).contains(&fault.probability) {
+        return refuse(400, "probability is between 0 and 1");
+    }
+    if fault.status.is_some_and(|status| !(200..=599).contains(&status)) {
+        return refuse(400, "status is between 200 and 599");
+    }
+    let id = lock(&world.faults).add(fault);
+    HttpResponse::Created().json(Id { id: id as i64 })
+}
+
+/// Removes all rules.
+pub async fn clear_faults(world: Data<World>) -> impl Responder {
+    lock(&world.faults).clear();
+    HttpResponse::NoContent()
+}
+
+/// Removes one rule.
+pub async fn remove_fault(world: Data<World>, id: Path<u64>) -> HttpResponse {
+    if lock(&world.faults).remove(*id) {
+        HttpResponse::NoContent().finish()
+    } else {
+        refuse(404, "no such fault")
+    }
+}

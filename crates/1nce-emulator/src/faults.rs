@@ -1,0 +1,306 @@
+//! Faults to inject: which calls they hit, how often, and what goes wrong.
+
+use serde::{Deserialize, Serialize};
+
+/// What goes wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FaultKind {
+    /// The answer comes `delay_ms` late.
+    Delay,
+    /// `status` with a JSON, HTML or empty body, and no effect.
+    Status,
+    /// 429 before the rate limit is looked at, with `retry_after` if given.
+    Throttle,
+    /// The connection is closed without an answer and without an effect.
+    CutBeforeEffect,
+    /// The effect happens, then the connection is closed without an answer.
+    CutAfterEffect,
+    /// The effect happens; the answer is valid JSON of another shape.
+    WrongJson,
+    /// The effect happens; the body ends in the middle.
+    TruncatedBody,
+    /// Every connection is closed without an answer until the fault is removed.
+    Down,
+}
+
+/// Body of a [`FaultKind::Status`] answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[serde(rename_all = "snake_case")]
+pub enum FaultBody {
+    /// `{"message": …}` as an API gateway writes it.
+    #[default]
+    Json,
+    /// An HTML error page.
+    Html,
+    /// Nothing.
+    Empty,
+}
+
+/// One rule of the fault book.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Fault {
+    /// Prefix of the path, with or without `/management-api`; `*` matches anything, a final `$` ends the path.
+    #[serde(default)]
+    pub path: String,
+    /// Only this HTTP method.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub method: Option<String>,
+    /// Only calls of this customer (its client id).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub customer: Option<String>,
+    /// What goes wrong.
+    pub kind: FaultKind,
+    /// Share of matching calls that are hit, 0 to 1.
+    #[serde(default = "always")]
+    pub probability: f64,
+    /// How many calls are hit before the rule is spent; none = no end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub count: Option<u64>,
+    /// For [`FaultKind::Delay`], in real milliseconds.
+    #[serde(default)]
+    pub delay_ms: u64,
+    /// For [`FaultKind::Status`]; 500 if left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
+    /// For [`FaultKind::Status`].
+    #[serde(default)]
+    pub body: FaultBody,
+    /// Seconds in `Retry-After`, for [`FaultKind::Throttle`] and [`FaultKind::Status`]; none = no header.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_after: Option<u64>,
+}
+
+fn always() -> f64 {
+    1.0
+}
+
+impl Fault {
+    /// A fault of `kind` on every call whose path begins with `path`.
+    pub fn new(kind: FaultKind, path: &str) -> Self {
+        Self {
+            path: path.to_owned(),
+            method: None,
+            customer: None,
+            kind,
+            probability: 1.0,
+            count: None,
+            delay_ms: 0,
+            status: None,
+            body: FaultBody::Json,
+            retry_after: None,
+        }
+    }
+
+    /// Only this HTTP method.
+    #[must_use]
+    pub fn method(mut self, method: &str) -> Self {
+        self.method = Some(method.to_owned());
+        self
+    }
+
+    /// Only the next `count` matching calls.
+    #[must_use]
+    pub fn times(mut self, count: u64) -> Self {
+        self.count = Some(count);
+        self
+    }
+
+    /// Only this share of the matching calls.
+    #[must_use]
+    pub fn probability(mut self, share: f64) -> Self {
+        self.probability = share;
+        self
+    }
+
+    /// Milliseconds of a delay.
+    #[must_use]
+    pub fn delay_ms(mut self, ms: u64) -> Self {
+        self.delay_ms = ms;
+        self
+    }
+
+    /// Status and body of a [`FaultKind::Status`] fault.
+    #[must_use]
+    pub fn status(mut self, status: u16, body: FaultBody) -> Self {
+        self.status = Some(status);
+        self.body = body;
+        self
+    }
+
+    /// Seconds of a `Retry-After` header.
+    #[must_use]
+    pub fn retry_after(mut self, seconds: u64) -> Self {
+        self.retry_after = Some(seconds);
+        self
+    }
+
+    fn matches(&self, method: &str, path: &str, customer: Option<&str>) -> bool {
+        let inner = path.strip_prefix("/management-api").unwrap_or(path);
+        self.method
+            .as_deref()
+            .is_none_or(|m| m.eq_ignore_ascii_case(method))
+            && self.customer.as_deref().is_none_or(|c| customer == Some(c))
+            && (glob(&self.path, path) || glob(&self.path, inner))
+    }
+}
+
+/// Whether `text` begins with `pattern`, where `*` stands for any characters and a final `$` for the end.
+fn glob(pattern: &str, text: &str) -> bool {
+    let (pattern, whole) = match pattern.strip_suffix('$') {
+        Some(rest) => (rest, true),
+        None => (pattern, false),
+    };
+    match pattern.split_once('*') {
+        None if whole => pattern == text,
+        None => text.starts_with(pattern),
+        Some((head, tail)) => {
+            let Some(rest) = text.strip_prefix(head) else {
+                return false;
+            };
+            let tail = if whole {
+                format!("{tail}$")
+            } else {
+                tail.to_owned()
+            };
+            rest.char_indices()
+                .map(|(i, _)| i)
+                .chain([rest.len()])
+                .any(|i| glob(&tail, &rest[i..]))
+        }
+    }
+}
+
+/// What happens to one call.
+#[derive(Debug, Clone, Default)]
+pub struct Drawn {
+    /// Milliseconds of all delays that hit.
+    pub delay_ms: u64,
+    /// The fault that replaces the normal course.
+    pub fault: Option<Fault>,
+}
+
+/// A stored rule with its identity.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StoredFault {
+    /// Number to delete it by.
+    pub id: u64,
+    /// How many calls it hit.
+    pub hits: u64,
+    /// The rule.
+    pub fault: Fault,
+}
+
+/// All rules, in order of arrival.
+#[derive(Debug, Default)]
+pub struct FaultBook {
+    rules: Vec<StoredFault>,
+    next_id: u64,
+}
+
+impl FaultBook {
+    /// Adds a rule and returns its number.
+    pub fn add(&mut self, fault: Fault) -> u64 {
+        self.next_id += 1;
+        self.rules.push(StoredFault {
+            id: self.next_id,
+            hits: 0,
+            fault,
+        });
+        self.next_id
+    }
+
+    /// Removes one rule; false if there is none of that number.
+    pub fn remove(&mut self, id: u64) -> bool {
+        let before = self.rules.len();
+        self.rules.retain(|rule| rule.id != id);
+        before != self.rules.len()
+    }
+
+    /// Removes every rule.
+    pub fn clear(&mut self) {
+        self.rules.clear();
+    }
+
+    /// The rules and how often they hit.
+    pub fn list(&self) -> &[StoredFault] {
+        &self.rules
+    }
+
+    /// Decides the fate of one call: all matching delays, then the first other rule that hits.
+    pub fn draw(&mut self, method: &str, path: &str, customer: Option<&str>) -> Drawn {
+        let mut drawn = Drawn::default();
+        for rule in &mut self.rules {
+            let fault = &mut rule.fault;
+            if fault.count == Some(0) || !fault.matches(method, path, customer) {
+                continue;
+            }
+            if fault.probability < 1.0 && rand::random::<f64>() >= fault.probability {
+                continue;
+            }
+            rule.hits += 1;
+            fault.count = fault.count.map(|left| left - 1);
+            if fault.kind == FaultKind::Delay {
+                drawn.delay_ms += fault.delay_ms;
+                continue;
+            }
+            drawn.fault = Some(fault.clone());
+            break;
+        }
+        drawn
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns() {
+        let path = "/management-api/v1/sims/8988/topup";
+        for hit in [
+            "",
+            "/v1/sims",
+            "/management-api/v1",
+            "*/topup",
+            "/v1/sims/*/topup$",
+            "*sims*",
+        ] {
+            assert!(
+                Fault::new(FaultKind::Down, hit).matches("GET", path, None),
+                "{hit}"
+            );
+        }
+        for miss in ["/v2", "/v1/sims$", "*/topups", "/v1/sims/*/quota"] {
+            assert!(
+                !Fault::new(FaultKind::Down, miss).matches("GET", path, None),
+                "{miss}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_spent_rule_lets_calls_pass_and_delays_add_up() {
+        let mut book = FaultBook::default();
+        book.add(Fault::new(FaultKind::Delay, "").delay_ms(5));
+        book.add(Fault::new(FaultKind::Delay, "").delay_ms(7).times(1));
+        book.add(Fault::new(FaultKind::Status, "/v1").times(2));
+        let first = book.draw("GET", "/v1/sims", None);
+        assert_eq!((first.delay_ms, first.fault.is_some()), (12, true));
+        assert!(book.draw("GET", "/v1/sims", None).fault.is_some());
+        let third = book.draw("GET", "/v1/sims", None);
+        assert_eq!((third.delay_ms, third.fault.is_some()), (5, false));
+        assert_eq!(book.list()[2].hits, 2);
+    }
+
+    #[test]
+    fn probability_is_a_share() {
+        let mut book = FaultBook::default();
+        book.add(Fault::new(FaultKind::Throttle, "").probability(0.3));
+        let hits = (0..10_000)
+            .filter(|_| book.draw("GET", "/", None).fault.is_some())
+            .count();
+        assert!((2_600..3_400).contains(&hits), "{hits}");
+    }
+}

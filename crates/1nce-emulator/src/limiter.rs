@@ -1,0 +1,141 @@
+//! Sliding-window rate limits as 1NCE publishes them (FACTS §3).
+
+use std::collections::{HashMap, VecDeque};
+use std::time::{Duration, Instant};
+
+/// At most `limit` admitted calls in any `window`; refused calls do not count.
+#[derive(Debug, Default)]
+pub struct SlidingWindow {
+    admitted: VecDeque<Instant>,
+    offered: VecDeque<Instant>,
+    /// Calls refused so far.
+    pub violations: u64,
+    /// The most calls, refused ones included, that ever arrived within one window.
+    pub max_offered: usize,
+    /// The most admitted calls within one window.
+    pub max_admitted: usize,
+}
+
+impl SlidingWindow {
+    /// Admits a call arriving at `now`, or says how long until a place is free. A limit of 0 means no limit.
+    pub fn admit(&mut self, now: Instant, limit: u32, window: Duration) -> Result<(), Duration> {
+        forget_before(&mut self.offered, now, window);
+        forget_before(&mut self.admitted, now, window);
+        self.offered.push_back(now);
+        self.max_offered = self.max_offered.max(self.offered.len());
+        let limit = limit as usize;
+        if limit > 0 && self.admitted.len() >= limit {
+            self.violations += 1;
+            let freed_by = self.admitted[self.admitted.len() - limit];
+            return Err(window.saturating_sub(now.duration_since(freed_by)));
+        }
+        self.admitted.push_back(now);
+        self.max_admitted = self.max_admitted.max(self.admitted.len());
+        Ok(())
+    }
+
+    /// Forgets the counters but not the window itself.
+    pub fn reset_counters(&mut self) {
+        self.violations = 0;
+        self.max_offered = 0;
+        self.max_admitted = 0;
+        self.offered.clear();
+    }
+}
+
+/// Arrivals exactly one window old have left it.
+fn forget_before(arrivals: &mut VecDeque<Instant>, now: Instant, window: Duration) {
+    while arrivals
+        .front()
+        .is_some_and(|at| now.duration_since(*at) >= window)
+    {
+        arrivals.pop_front();
+    }
+}
+
+/// The windows of one kind of key (customer, or IP address and endpoint group).
+#[derive(Debug, Default)]
+pub struct Windows {
+    by_key: HashMap<String, SlidingWindow>,
+}
+
+impl Windows {
+    /// The window of `key`, created on first use.
+    pub fn of(&mut self, key: &str) -> &mut SlidingWindow {
+        if !self.by_key.contains_key(key) {
+            self.by_key.insert(key.to_owned(), SlidingWindow::default());
+        }
+        self.by_key.entry(key.to_owned()).or_default()
+    }
+
+    /// All windows with their keys.
+    pub fn all(&self) -> impl Iterator<Item = (&String, &SlidingWindow)> {
+        self.by_key.iter()
+    }
+
+    /// Forgets every counter.
+    pub fn reset_counters(&mut self) {
+        self.by_key.values_mut().for_each(SlidingWindow::reset_counters);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    proptest! {
+        #[test]
+        fn never_more_than_the_limit_in_any_window(
+            gaps in prop::collection::vec(0u64..400, 1..200), limit in 1u32..15,
+        ) {
+            let start = Instant::now();
+            let mut window = SlidingWindow::default();
+            let mut at = 0;
+            let mut admitted: Vec<u64> = Vec::new();
+            for gap in gaps {
+                at += gap;
+                let in_window = admitted.iter().filter(|t| at - **t < 1000).count();
+                match window.admit(start + Duration::from_millis(at), limit, SECOND) {
+                    Ok(()) => {
+                        prop_assert!(in_window < limit as usize);
+                        admitted.push(at);
+                    }
+                    Err(wait) => {
+                        prop_assert_eq!(in_window, limit as usize, "refused although a place was free");
+                        let freed = at + wait.as_millis() as u64;
+                        prop_assert!(admitted.iter().filter(|t| freed - **t < 1000).count() < limit as usize);
+                    }
+                }
+            }
+            prop_assert!(window.max_admitted <= limit as usize);
+        }
+    }
+
+    #[test]
+    fn refused_calls_are_counted_but_take_no_place() {
+        let start = Instant::now();
+        let mut window = SlidingWindow::default();
+        for _ in 0..2 {
+            assert!(window.admit(start, 2, SECOND).is_ok());
+        }
+        for ms in [1, 500, 999] {
+            assert!(
+                window
+                    .admit(start + Duration::from_millis(ms), 2, SECOND)
+                    .is_err()
+            );
+        }
+        assert!(window.admit(start + SECOND, 2, SECOND).is_ok());
+        assert_eq!((window.violations, window.max_offered), (3, 5));
+    }
+
+    #[test]
+    fn zero_means_no_limit() {
+        let mut window = SlidingWindow::default();
+        let now = Instant::now();
+        assert!((0..1000).all(|_| window.admit(now, 0, SECOND).is_ok()));
+    }
+}

@@ -1,0 +1,132 @@
+//! Everything one emulator holds, shared by its HTTP workers.
+
+use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::Instant;
+
+use crate::account::Account;
+use crate::clock::{Clock, Millis};
+use crate::config::{EmulatorConfig, Settings};
+use crate::faults::FaultBook;
+use crate::fleet::SimIndex;
+use crate::journal::Journal;
+use crate::limiter::Windows;
+use crate::tokens::Tokens;
+
+/// A lock that survives a panicked holder: the state is test data and better stale than gone.
+pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// SIMs on their way from one customer to another.
+#[derive(Debug)]
+struct Transfer {
+    due: Millis,
+    from: usize,
+    to: usize,
+    sims: Vec<SimIndex>,
+}
+
+/// All customers.
+#[derive(Debug, Default)]
+pub struct Domain {
+    pub accounts: Vec<Account>,
+    transfers: Vec<Transfer>,
+}
+
+impl Domain {
+    /// Carries out everything due.
+    pub fn settle(&mut self, now: Millis, settings: &Settings) {
+        for account in &mut self.accounts {
+            account.settle(now, settings);
+        }
+        let (due, later) = self.transfers.drain(..).partition(|transfer| transfer.due <= now);
+        self.transfers = later;
+        let due: Vec<Transfer> = due;
+        for transfer in due {
+            for sim in transfer.sims {
+                if self.accounts[transfer.from].fleet.contains(sim) {
+                    let delta = self.accounts[transfer.from].give_up(sim);
+                    self.accounts[transfer.to].adopt(sim, delta);
+                }
+            }
+        }
+    }
+
+    /// Queues a transfer between two customers.
+    pub fn transfer(&mut self, due: Millis, from: usize, to: usize, sims: Vec<SimIndex>) {
+        self.transfers.push(Transfer { due, from, to, sims });
+    }
+
+    /// Whether the ICCID belongs to a customer other than `customer`.
+    pub fn is_foreign(&self, customer: usize, iccid: &str) -> bool {
+        self.accounts
+            .iter()
+            .enumerate()
+            .any(|(other, account)| other != customer && account.find(iccid).is_some())
+    }
+}
+
+/// State of an emulator.
+#[derive(Debug)]
+pub struct World {
+    pub started: Instant,
+    pub clock: Clock,
+    pub domain: Mutex<Domain>,
+    pub tokens: Mutex<Tokens>,
+    pub faults: Mutex<FaultBook>,
+    pub journal: Mutex<Journal>,
+    /// One window per customer, for all its `/sims*` calls.
+    pub customer_windows: Mutex<Windows>,
+    /// One window per IP address and group.
+    pub address_windows: Mutex<Windows>,
+    settings: RwLock<Settings>,
+}
+
+impl World {
+    /// The state a configuration describes.
+    pub fn new(config: &EmulatorConfig) -> Self {
+        let clock = Clock::default();
+        let now = clock.now();
+        let account = |(slot, customer): (usize, &crate::config::Customer)| {
+            let (id, secret) = (&customer.client_id, &customer.client_secret);
+            Account::new(slot as u32, id, secret, config.fleet, config.seed, now)
+        };
+        let accounts = config.customers.iter().enumerate().map(account).collect();
+        Self {
+            started: Instant::now(),
+            clock,
+            domain: Mutex::new(Domain {
+                accounts,
+                transfers: Vec::new(),
+            }),
+            tokens: Mutex::default(),
+            faults: Mutex::default(),
+            journal: Mutex::default(),
+            customer_windows: Mutex::default(),
+            address_windows: Mutex::default(),
+            settings: RwLock::new(config.settings.clone()),
+        }
+    }
+
+    /// The settings now.
+    pub fn settings(&self) -> Settings {
+        self.settings
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// Replaces the settings.
+    pub fn set_settings(&self, settings: Settings) {
+        *self.settings.write().unwrap_or_else(PoisonError::into_inner) = settings;
+    }
+
+    /// The customers with everything due carried out, and the emulated moment.
+    pub fn settled(&self) -> (MutexGuard<'_, Domain>, Millis) {
+        let settings = self.settings();
+        let mut domain = lock(&self.domain);
+        let now = self.clock.now();
+        domain.settle(now, &settings);
+        (domain, now)
+    }
+}
