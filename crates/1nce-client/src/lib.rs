@@ -1,1 +1,26 @@
+#![doc = include_str!("../README.md")]
+#![forbid(unsafe_code)]
+#![warn(missing_docs)]
 
+mod breaker;
+mod budget;
+mod capability;
+mod client;
+mod config;
+mod error;
+mod http;
+mod metrics;
+pub mod model;
+mod redis_link;
+mod retry;
+mod token;
+mod wire;
+
+pub use breaker::BreakerState;
+pub use budget::{Budget, BudgetSnapshot, Lane};
+pub use capability::{Capabilities, Capability, Generation, Offer};
+pub use client::OnceClient;
+pub use config::{ClientConfig, Generations};
+pub use error::{ClientError, LoginFailure, RequestId};
+pub use model::{RejectedRecord, SimPage, SimUpdate};
+pub use token::LoginInfo;

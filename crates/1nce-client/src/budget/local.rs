@@ -1,0 +1,292 @@
+//! The limiter of one process: the same window as in Redis, for `rate / replicas`. Pure: time is an argument.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use super::{BudgetSnapshot, Lane, Turn};
+
+/// A limit of 1NCE and how we keep it.
+#[derive(Debug, Clone)]
+pub(crate) struct LimitSpec {
+    /// For logs and metrics.
+    pub name: &'static str,
+    /// Calls in any `window`.
+    pub capacity: u32,
+    /// The window that 1NCE counts in.
+    pub window: Duration,
+    /// Added to the window for uneven travel.
+    pub guard: Duration,
+    /// Least distance of command and background grants from the grant before.
+    pub spacing: Duration,
+    /// How long an unknown past is waited for.
+    pub cold_wait: Duration,
+    /// Processes that share the limit.
+    pub replicas: u32,
+}
+
+/// How long a 429 keeps the rate down.
+pub(super) const RECOVERY: Duration = Duration::from_secs(30);
+/// The lowest factor that repeated 429s reach.
+pub(super) const LEAST_FACTOR: f64 = 0.1;
+/// A waiter behind a higher lane looks again this long after the slot it stood back from.
+pub(super) const STAND_BACK: Duration = Duration::from_millis(10);
+
+impl LimitSpec {
+    /// `/sims*`: so many calls per second for the whole account.
+    pub(crate) fn sims(rate: u32, guard: Duration, replicas: u32) -> Self {
+        let window = Duration::from_secs(1);
+        Self {
+            name: "sims",
+            capacity: rate,
+            window,
+            guard,
+            spacing: window.mul_f64(0.8 / f64::from(rate)),
+            cold_wait: window + guard,
+            replicas,
+        }
+    }
+
+    /// A limit per IP over minutes: never near in practice, so an unknown past is not waited for.
+    pub(crate) fn per_ip(name: &'static str, capacity: u32, window: Duration, replicas: u32) -> Self {
+        Self {
+            name,
+            capacity,
+            window,
+            guard: Duration::from_millis(100),
+            spacing: Duration::ZERO,
+            cold_wait: Duration::ZERO,
+            replicas,
+        }
+    }
+}
+
+struct Penalty {
+    at: Instant,
+    factor: f64,
+}
+
+pub(super) struct LocalWindow {
+    /// This process's share of the capacity; under one when there are more replicas than calls.
+    share: f64,
+    window: Duration,
+    spacing: Duration,
+    cold_wait: Duration,
+    not_before: Instant,
+    blocked_until: Instant,
+    penalty: Option<Penalty>,
+    /// Newest at the back; kept for a minute for the snapshot.
+    grants: VecDeque<(Instant, Lane)>,
+}
+
+impl LocalWindow {
+    pub(super) fn new(spec: &LimitSpec, now: Instant) -> Self {
+        Self {
+            share: f64::from(spec.capacity) / f64::from(spec.replicas),
+            window: spec.window + spec.guard,
+            spacing: spec.spacing * spec.replicas,
+            cold_wait: spec.cold_wait,
+            not_before: now + spec.cold_wait,
+            blocked_until: now,
+            penalty: None,
+            grants: VecDeque::new(),
+        }
+    }
+
+    /// Counts what came before as a full window of calls.
+    pub(super) fn start_over(&mut self, now: Instant) {
+        self.not_before = now + self.cold_wait;
+    }
+
+    /// Whole calls per window, and the window stretched where the share is less than one call.
+    fn limit(&self, now: Instant) -> (usize, Duration) {
+        let share = self.share * self.factor(now);
+        let calls = share.floor().max(1.0);
+        (calls as usize, self.window.mul_f64((calls / share).max(1.0)))
+    }
+
+    fn factor(&self, now: Instant) -> f64 {
+        self.penalty.as_ref().map_or(1.0, |penalty| {
+            let age = now.duration_since(penalty.at).as_secs_f64() / RECOVERY.as_secs_f64();
+            (penalty.factor + (1.0 - penalty.factor) * age).min(1.0)
+        })
+    }
+
+    pub(super) fn look(&mut self, lane: Lane, higher_waits: bool, now: Instant) -> Turn {
+        let (calls, window) = self.limit(now);
+        let mut ready = self.not_before.max(self.blocked_until);
+        let nth = self.grants.len().checked_sub(calls);
+        if let Some((granted, _)) = nth.and_then(|place| self.grants.get(place)) {
+            ready = ready.max(*granted + window);
+        }
+        if lane != Lane::Interactive
+            && let Some((newest, _)) = self.grants.back()
+        {
+            ready = ready.max(*newest + self.spacing);
+        }
+        if higher_waits {
+            return Turn::Wait(ready.saturating_duration_since(now) + STAND_BACK);
+        }
+        if ready > now {
+            return Turn::Wait(ready - now);
+        }
+        self.grants.push_back((now, lane));
+        let keep = self.window.max(Duration::from_secs(60)) * 2;
+        while self
+            .grants
+            .front()
+            .is_some_and(|(at, _)| now.duration_since(*at) > keep)
+            && self.grants.len() > calls
+        {
+            self.grants.pop_front();
+        }
+        Turn::Granted
+    }
+
+    pub(super) fn penalize(&mut self, pause: Duration, now: Instant) {
+        self.blocked_until = self.blocked_until.max(now + pause);
+        let recent = self
+            .penalty
+            .as_ref()
+            .is_some_and(|penalty| now.duration_since(penalty.at) < Duration::from_secs(1));
+        if !recent {
+            let factor = (self.factor(now) * 0.5).max(LEAST_FACTOR);
+            self.penalty = Some(Penalty { at: now, factor });
+        }
+    }
+
+    pub(super) fn snapshot(&self, now: Instant) -> BudgetSnapshot {
+        let used = |span: Duration| {
+            let mut lanes = [0; 3];
+            for (at, lane) in self.grants.iter().rev() {
+                if now.duration_since(*at) >= span {
+                    break;
+                }
+                lanes[lane.index()] += 1;
+            }
+            lanes
+        };
+        let (calls, window) = self.limit(now);
+        BudgetSnapshot {
+            used_last_second: used(Duration::from_secs(1)),
+            used_last_minute: used(Duration::from_secs(60)),
+            waiting: [0; 3],
+            rate: calls as f64 / window.as_secs_f64(),
+            blocked_for: self
+                .blocked_until
+                .checked_duration_since(now)
+                .filter(|left| !left.is_zero()),
+            shared: false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn spec(rate: u32, replicas: u32) -> LimitSpec {
+        LimitSpec::sims(rate, Duration::from_millis(30), replicas)
+    }
+
+    /// Lets waiting callers of the given lanes run for a while and returns the moments of the grants.
+    fn run(window: &mut LocalWindow, start: Instant, lanes: &[Lane], lateness_ms: &[u64]) -> Vec<Instant> {
+        let mut now = start;
+        let mut grants = Vec::new();
+        for (turn, lane) in lanes.iter().enumerate() {
+            loop {
+                match window.look(*lane, false, now) {
+                    Turn::Granted => break,
+                    Turn::Wait(wait) => {
+                        now += wait + Duration::from_millis(lateness_ms[turn % lateness_ms.len()])
+                    }
+                }
+            }
+            grants.push(now);
+        }
+        grants
+    }
+
+    fn most_in_a_second(grants: &[Instant]) -> usize {
+        grants
+            .iter()
+            .map(|from| {
+                let until = *from + Duration::from_secs(1);
+                grants.iter().filter(|at| *at >= from && **at < until).count()
+            })
+            .max()
+            .unwrap_or(0)
+    }
+
+    #[test]
+    fn a_start_waits_for_the_unknown_past() {
+        let start = Instant::now();
+        let mut window = LocalWindow::new(&spec(10, 1), start);
+        assert_eq!(
+            window.look(Lane::Interactive, false, start),
+            Turn::Wait(Duration::from_millis(1_030))
+        );
+    }
+
+    #[test]
+    fn a_higher_lane_makes_a_lower_one_stand_back_even_when_there_is_room() {
+        let start = Instant::now();
+        let mut window = LocalWindow::new(&spec(10, 1), start);
+        let later = start + Duration::from_secs(5);
+        assert_eq!(window.look(Lane::Background, true, later), Turn::Wait(STAND_BACK));
+        assert_eq!(window.look(Lane::Interactive, false, later), Turn::Granted);
+    }
+
+    #[test]
+    fn full_load_uses_at_least_95_percent() {
+        let start = Instant::now();
+        let mut window = LocalWindow::new(&spec(10, 1), start);
+        let grants = run(&mut window, start, &[Lane::Background; 500], &[1]);
+        let seconds = grants[499].duration_since(grants[0]).as_secs_f64();
+        assert!(499.0 / seconds >= 9.5, "{}", 499.0 / seconds);
+    }
+
+    #[test]
+    fn a_429_blocks_then_halves_then_recovers() {
+        let start = Instant::now();
+        let mut window = LocalWindow::new(&spec(10, 1), start);
+        let at = start + Duration::from_secs(5);
+        window.penalize(Duration::from_secs(3), at);
+        assert_eq!(
+            window.look(Lane::Interactive, false, at),
+            Turn::Wait(Duration::from_secs(3))
+        );
+        assert!((window.snapshot(at).rate - 5.0 / 1.03).abs() < 0.1);
+        window.penalize(Duration::from_millis(1), at + Duration::from_millis(500));
+        assert!(
+            window.factor(at + Duration::from_millis(500)) > 0.5,
+            "one 429 burst is one penalty"
+        );
+        let recovered = window.snapshot(at + RECOVERY);
+        assert!((recovered.rate - 10.0 / 1.03).abs() < 0.01, "{}", recovered.rate);
+    }
+
+    #[test]
+    fn more_replicas_than_calls_stretch_the_window() {
+        let start = Instant::now();
+        let mut window = LocalWindow::new(&spec(10, 20), start);
+        let grants = run(&mut window, start, &[Lane::Interactive; 5], &[0]);
+        assert!(grants[4].duration_since(grants[0]) >= Duration::from_secs(8));
+    }
+
+    proptest! {
+        #[test]
+        fn no_window_of_a_second_ever_holds_more_than_the_rate(
+            rate in 1u32..40,
+            replicas in 1u32..5,
+            lanes in prop::collection::vec(0usize..3, 1..200),
+            lateness in prop::collection::vec(0u64..120, 1..20),
+        ) {
+            let start = Instant::now();
+            let lanes: Vec<Lane> = lanes.into_iter().map(|lane| Lane::ALL[lane]).collect();
+            let mut window = LocalWindow::new(&spec(rate, replicas), start);
+            let grants = run(&mut window, start, &lanes, &lateness);
+            prop_assert!(most_in_a_second(&grants) <= (rate / replicas).max(1) as usize);
+        }
+    }
+}

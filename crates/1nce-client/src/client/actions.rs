@@ -1,0 +1,95 @@
+//! Actions that cost money: top-up and extension (FACTS §5, §9). Never blindly repeated.
+
+use domain::Iccid;
+use serde_json::{Map, json};
+
+use super::OnceClient;
+use super::call::{Call, Endpoint};
+use super::sims::checked_bulk;
+use crate::Lane;
+use crate::capability::Capability;
+use crate::error::ClientError;
+use crate::http::Answer;
+use crate::model::{OrderReceipt, PaymentMethod};
+
+static TOP_UP: Endpoint = Endpoint::sims_action("POST /sims/{iccid}/topup");
+static BULK_TOP_UP: Endpoint = Endpoint::sims_action("POST /sims/topup");
+static AUTO_TOP_UP: Endpoint = Endpoint::sims_action("POST /sims/autoTopup");
+static EXTENSION: Endpoint = Endpoint::sims_action("POST /sims/extension");
+
+/// The order's number is the last segment of `Location`; the path before it differs between generations (FACTS §1).
+pub(super) fn order_receipt(answer: &Answer) -> OrderReceipt {
+    let number = answer
+        .location
+        .as_deref()
+        .and_then(|location| location.trim_end_matches('/').rsplit('/').next())
+        .and_then(|number| number.parse().ok());
+    OrderReceipt { order_number: number }
+}
+
+impl OnceClient {
+    /// Orders 500 MB and 250 SMS for one SIM. The volume arrives when the order is paid.
+    pub async fn top_up(
+        &self,
+        lane: Lane,
+        iccid: Iccid,
+        payment: PaymentMethod,
+    ) -> Result<OrderReceipt, ClientError> {
+        let make = |_| {
+            Call::new(&TOP_UP, lane, format!("/sims/{iccid}/topup")).query("payment_method", payment.word())
+        };
+        let (_, answer) = self.sims_call(Capability::TopUp, make).await?;
+        Ok(order_receipt(&answer))
+    }
+
+    /// Orders the same for up to 100 SIMs in one order (v1).
+    pub async fn bulk_top_up(
+        &self,
+        lane: Lane,
+        iccids: &[Iccid],
+        payment: PaymentMethod,
+    ) -> Result<OrderReceipt, ClientError> {
+        checked_bulk(iccids.len())?;
+        let make = |_| {
+            Call::new(&BULK_TOP_UP, lane, "/sims/topup")
+                .query("payment_method", payment.word())
+                .body(json!(iccids))
+        };
+        let (_, answer) = self.sims_call(Capability::BulkTopUp, make).await?;
+        Ok(order_receipt(&answer))
+    }
+
+    /// Switches 1NCE's own automatic top-up for up to 100 SIMs (v1). It cannot be read back.
+    pub async fn auto_top_up(&self, lane: Lane, iccids: &[Iccid], enabled: bool) -> Result<(), ClientError> {
+        checked_bulk(iccids.len())?;
+        let body = json!({ "enabled": enabled, "iccids": iccids });
+        self.sims_call(Capability::AutoTopUp, |_| {
+            Call::new(&AUTO_TOP_UP, lane, "/sims/autoTopup").body(body.clone())
+        })
+        .await?;
+        Ok(())
+    }
+
+    /// Orders an extension of up to 100 SIMs, also of expired ones (v1).
+    pub async fn extend(
+        &self,
+        lane: Lane,
+        iccids: &[Iccid],
+        product_id: Option<i64>,
+        payment: PaymentMethod,
+    ) -> Result<OrderReceipt, ClientError> {
+        checked_bulk(iccids.len())?;
+        let mut body = Map::new();
+        body.insert("iccids".into(), json!(iccids));
+        if let Some(product) = product_id {
+            body.insert("productId".into(), json!(product));
+        }
+        let make = |_| {
+            Call::new(&EXTENSION, lane, "/sims/extension")
+                .query("payment_method", payment.word())
+                .body(json!(body))
+        };
+        let (_, answer) = self.sims_call(Capability::Extension, make).await?;
+        Ok(order_receipt(&answer))
+    }
+}

@@ -1,0 +1,58 @@
+//! Monthly limits of the whole account (FACTS §10; v1).
+
+use serde_json::{Map, json};
+
+use super::OnceClient;
+use super::call::{Call, Endpoint};
+use crate::Lane;
+use crate::capability::Capability;
+use crate::error::ClientError;
+use crate::model::{AccountLimits, LimitStep, LimitUpdate, Service};
+use crate::wire::{read_limit_steps, read_limits};
+
+static GET: Endpoint = Endpoint::sims_get("GET /sims/limits");
+static SET: Endpoint = Endpoint::sims_action("POST /sims/limits");
+static STEPS: Endpoint = Endpoint::sims_get("GET /sims/{service}/limits");
+
+impl OnceClient {
+    /// The limits that are set now.
+    pub async fn get_limits(&self, lane: Lane) -> Result<AccountLimits, ClientError> {
+        let call = |_| Call::new(&GET, lane, "/sims/limits");
+        let (_, answer) = self.sims_call(Capability::Limits, call).await?;
+        let limits = answer.object(&GET, |fields| Ok(read_limits(fields)))?;
+        Ok(limits.unwrap_or_default())
+    }
+
+    /// Sets limits for all SIMs of the account.
+    pub async fn set_limits(&self, lane: Lane, update: LimitUpdate) -> Result<(), ClientError> {
+        let mut body = Map::new();
+        for (name, id) in [
+            ("dataLimitId", update.data),
+            ("smsMtLimitId", update.sms_mt),
+            ("smsMoLimitId", update.sms_mo),
+        ] {
+            if let Some(id) = id {
+                body.insert(name.into(), json!(id));
+            }
+        }
+        if body.is_empty() {
+            return Err(ClientError::Invalid("no limit to set".into()));
+        }
+        self.sims_call(Capability::Limits, |_| {
+            Call::new(&SET, lane, "/sims/limits").body(json!(body))
+        })
+        .await?;
+        Ok(())
+    }
+
+    /// The steps that a limit can be set to.
+    pub async fn selectable_limits(
+        &self,
+        lane: Lane,
+        service: Service,
+    ) -> Result<Vec<LimitStep>, ClientError> {
+        let make = |_| Call::new(&STEPS, lane, format!("/sims/{}/limits", service.word()));
+        let (_, answer) = self.sims_call(Capability::Limits, make).await?;
+        read_limit_steps(&answer.body).map_err(|reason| answer.unreadable(&STEPS, reason))
+    }
+}

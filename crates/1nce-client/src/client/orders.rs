@@ -1,0 +1,131 @@
+//! Orders and products (FACTS §13).
+
+use reqwest::Method;
+use serde_json::{Map, Value, json};
+
+use super::OnceClient;
+use super::actions::order_receipt;
+use super::call::{Call, Endpoint, Group};
+use super::sims::known;
+use crate::Lane;
+use crate::error::ClientError;
+use crate::model::{NewOrder, Order, OrderPage, OrderReceipt, Product};
+use crate::retry::RetryClass;
+use crate::wire::{array, read_list, read_order, read_product};
+
+static LIST: Endpoint = Endpoint::new("GET /orders", Method::GET, Group::Orders, RetryClass::Repeatable);
+static GET: Endpoint = Endpoint::new(
+    "GET /orders/{number}",
+    Method::GET,
+    Group::Orders,
+    RetryClass::Repeatable,
+);
+static CREATE: Endpoint = Endpoint::new("POST /orders", Method::POST, Group::Orders, RetryClass::Never);
+static PRODUCTS: Endpoint = Endpoint::new(
+    "GET /products",
+    Method::GET,
+    Group::Products,
+    RetryClass::Repeatable,
+);
+
+fn order_body(order: &NewOrder) -> Result<Value, ClientError> {
+    if order.lines.is_empty() || order.lines.iter().any(|line| line.quantity < 1) {
+        return Err(ClientError::Invalid(
+            "an order has products, at least one of each".into(),
+        ));
+    }
+    let mut body = Map::new();
+    let products: Vec<Value> = order
+        .lines
+        .iter()
+        .map(|line| json!({ "productId": line.product_id, "quantity": line.quantity }))
+        .collect();
+    body.insert("products".into(), Value::Array(products));
+    if let Some(address) = &order.delivery_address {
+        body.insert("delivery_address".into(), json!(address));
+    }
+    if let Some(reference) = &order.customer_reference {
+        body.insert("customer_reference".into(), json!(reference));
+    }
+    Ok(Value::Object(body))
+}
+
+impl OnceClient {
+    /// A page of orders, ten at most, from page 1; `newest_first` by order number.
+    pub async fn list_orders(
+        &self,
+        lane: Lane,
+        page: u32,
+        newest_first: bool,
+    ) -> Result<OrderPage, ClientError> {
+        if page == 0 {
+            return Err(ClientError::Invalid("pages count from 1".into()));
+        }
+        let sort = if newest_first {
+            "-order_number"
+        } else {
+            "order_number"
+        };
+        let call = Call::new(&LIST, lane, "/orders")
+            .query("page", page)
+            .query("pageSize", 10)
+            .query("sort", sort);
+        let answer = self.call(&self.inner.config.orders_version, &call).await?;
+        let records = array(&answer.body).map_err(|reason| answer.unreadable(&LIST, reason))?;
+        let is_last = records.len() < 10;
+        let (orders, rejects) = read_list(records, read_order);
+        Ok(OrderPage {
+            orders,
+            rejects,
+            is_last,
+        })
+    }
+
+    /// One order; `None` when 1NCE does not know it.
+    pub async fn get_order(&self, lane: Lane, order_number: u64) -> Result<Option<Order>, ClientError> {
+        let call = Call::new(&GET, lane, format!("/orders/{order_number}"));
+        let result = self.call(&self.inner.config.orders_version, &call).await;
+        known(result.and_then(|answer| answer.object(&GET, read_order)))
+    }
+
+    /// Places an order: real money, no dry run.
+    pub async fn create_order(&self, lane: Lane, order: &NewOrder) -> Result<OrderReceipt, ClientError> {
+        let call = Call::new(&CREATE, lane, "/orders").body(order_body(order)?);
+        let answer = self.call(&self.inner.config.orders_version, &call).await?;
+        Ok(order_receipt(&answer))
+    }
+
+    /// What can be ordered.
+    pub async fn list_products(&self, lane: Lane) -> Result<Vec<Product>, ClientError> {
+        let call = Call::new(&PRODUCTS, lane, "/products");
+        let answer = self.call(&self.inner.config.orders_version, &call).await?;
+        let records = array(&answer.body).map_err(|reason| answer.unreadable(&PRODUCTS, reason))?;
+        let (products, rejects) = read_list(records, read_product);
+        for reject in rejects {
+            tracing::warn!(reason = reject.reason, "1NCE lists a product that cannot be read");
+        }
+        Ok(products)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::OrderLine;
+
+    #[test]
+    fn the_request_says_product_id_in_its_own_spelling() {
+        let order = NewOrder {
+            lines: vec![OrderLine {
+                product_id: 1001,
+                quantity: 5,
+            }],
+            delivery_address: None,
+            customer_reference: Some("PO-7".into()),
+        };
+        assert_eq!(
+            order_body(&order).unwrap(),
+            json!({ "products": [{ "productId": 1001, "quantity": 5 }], "customer_reference": "PO-7" })
+        );
+    }
+}

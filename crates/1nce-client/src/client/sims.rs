@@ -1,0 +1,271 @@
+//! List, read and change SIMs (FACTS §4, §5).
+
+use std::time::Duration;
+
+use domain::{Iccid, ProviderSim, SimStatus};
+use reqwest::Method;
+use serde_json::{Map, Value, json};
+
+use super::OnceClient;
+use super::call::{Call, Endpoint, Group};
+use crate::Lane;
+use crate::capability::Capability;
+use crate::error::ClientError;
+use crate::model::{BulkOutcome, ConnectivityInfo, SimConnectivity, SimPage, SimUpdate, Transfer};
+use crate::retry::RetryClass;
+use crate::wire::{array, read_connectivity, read_connectivity_info, read_list, read_sim};
+
+static LIST: Endpoint = Endpoint::sims_get("GET /sims");
+static GET: Endpoint = Endpoint::sims_get("GET /sims/{iccid}");
+static UPDATE: Endpoint = Endpoint::new(
+    "PUT /sims/{iccid}",
+    Method::PUT,
+    Group::Sims,
+    RetryClass::Repeatable,
+);
+static BULK: Endpoint = Endpoint::sims_action("POST /sims");
+static STATUS: Endpoint = Endpoint::sims_get("GET /sims/{iccid}/status");
+static RESET: Endpoint = Endpoint::new(
+    "POST /sims/{iccid}/reset",
+    Method::POST,
+    Group::Sims,
+    RetryClass::OnceMore,
+);
+static TRANSFER: Endpoint = Endpoint::sims_action("POST /sims/simTransfer");
+/// It waits on a visited network, so it is asked once (FACTS §6).
+static INFO: Endpoint = Endpoint::new(
+    "GET /sims/{iccid}/connectivity_info",
+    Method::GET,
+    Group::Sims,
+    RetryClass::OnceMore,
+);
+
+/// The longest label that is sent; 1NCE's own limit is unconfirmed (FACTS §19).
+const LONGEST_LABEL: usize = 255;
+/// The largest bulk that is sent; 1NCE's own limit is unconfirmed (FACTS §19).
+pub(super) const LARGEST_BULK: usize = 100;
+
+/// `None` for a card that 1NCE does not know, whichever way it says so.
+pub(super) fn known<T>(result: Result<Option<T>, ClientError>) -> Result<Option<T>, ClientError> {
+    match result {
+        Err(ClientError::NotFound { .. }) => Ok(None),
+        other => other,
+    }
+}
+
+pub(super) fn checked_bulk(count: usize) -> Result<(), ClientError> {
+    if (1..=LARGEST_BULK).contains(&count) {
+        return Ok(());
+    }
+    Err(ClientError::Invalid(format!(
+        "one bulk call takes 1 to {LARGEST_BULK} SIMs, not {count}"
+    )))
+}
+
+/// The JSON of an update: only what changes, and the card's number.
+fn update_body(update: &SimUpdate) -> Result<Value, ClientError> {
+    let mut body = Map::new();
+    body.insert("iccid".into(), json!(update.iccid));
+    if let Some(label) = &update.label {
+        if label.chars().count() > LONGEST_LABEL {
+            return Err(ClientError::Invalid(format!(
+                "a label has at most {LONGEST_LABEL} characters"
+            )));
+        }
+        body.insert("label".into(), json!(label));
+    }
+    if let Some(lock) = update.imei_lock {
+        body.insert("imei_lock".into(), json!(lock));
+    }
+    match update.status {
+        None => {}
+        Some(status @ (SimStatus::Enabled | SimStatus::Disabled)) => {
+            body.insert("status".into(), json!(status.word()));
+        }
+        Some(other) => {
+            let word = other.word();
+            return Err(ClientError::Invalid(format!(
+                "a SIM cannot be set to status {word}"
+            )));
+        }
+    }
+    Ok(Value::Object(body))
+}
+
+impl OnceClient {
+    /// One page of the SIM list, from page 1, at most 100 SIMs. A record that is no SIM is returned as a reject.
+    pub async fn list_sims(&self, lane: Lane, page: u32, page_size: u32) -> Result<SimPage, ClientError> {
+        if page == 0 || !(1..=100).contains(&page_size) {
+            return Err(ClientError::Invalid(
+                "pages count from 1 and hold 1 to 100 SIMs".into(),
+            ));
+        }
+        let (_, answer) = self
+            .sims_call(Capability::Sims, |_| {
+                Call::new(&LIST, lane, "/sims")
+                    .query("page", page)
+                    .query("pageSize", page_size)
+            })
+            .await?;
+        // An empty body is no empty fleet: a sweep would take every SIM for missing.
+        let records = array(&answer.body).map_err(|reason| answer.unreadable(&LIST, reason))?;
+        let (sims, rejects) = read_list(records, read_sim);
+        Ok(SimPage {
+            sims,
+            rejects,
+            total: answer.total,
+            total_pages: answer.total_pages,
+            page,
+            page_size,
+        })
+    }
+
+    /// One SIM; `None` when 1NCE does not know it (404, or v1's empty 200). Refuses the answer about another card.
+    pub async fn get_sim(&self, lane: Lane, iccid: Iccid) -> Result<Option<ProviderSim>, ClientError> {
+        let read = async {
+            let call = |_| Call::new(&GET, lane, format!("/sims/{iccid}"));
+            let (_, answer) = self.sims_call(Capability::Sims, call).await?;
+            answer.object(&GET, read_sim)
+        };
+        match known(read.await)? {
+            Some(sim) if sim.iccid != iccid => Err(ClientError::IccidMismatch {
+                asked: iccid,
+                answered: sim.iccid,
+            }),
+            other => Ok(other),
+        }
+    }
+
+    /// Changes a SIM. Reads it first when the lock is not given (see [`SimUpdate`]). Safe to repeat.
+    pub async fn update_sim(&self, lane: Lane, update: &SimUpdate) -> Result<(), ClientError> {
+        update_body(update)?;
+        let mut update = update.clone();
+        if update.imei_lock.is_none() {
+            let current = self.get_sim(lane, update.iccid).await?;
+            let current = current.ok_or(ClientError::NotFound {
+                endpoint: GET.name,
+                request_id: None,
+            })?;
+            update.imei_lock = current.imei_lock;
+        }
+        let body = update_body(&update)?;
+        let path = format!("/sims/{}", update.iccid);
+        self.sims_call(Capability::Sims, |_| {
+            Call::new(&UPDATE, lane, path.clone()).body(body.clone())
+        })
+        .await?;
+        Ok(())
+    }
+
+    /// Changes up to 100 SIMs: with v1's bulk call while it lives, otherwise one by one inside the budget.
+    pub async fn bulk_update(&self, lane: Lane, updates: &[SimUpdate]) -> Result<BulkOutcome, ClientError> {
+        checked_bulk(updates.len())?;
+        let bodies: Vec<Value> = updates.iter().map(update_body).collect::<Result<_, _>>()?;
+        let body = Value::Array(bodies);
+        let make = |_| Call::new(&BULK, lane, "/sims").body(body.clone());
+        match self.sims_call(Capability::BulkUpdate, make).await {
+            Ok(_) => return Ok(BulkOutcome::Queued),
+            Err(ClientError::CapabilityUnavailable { .. }) => {}
+            Err(error) => return Err(error),
+        }
+        let mut outcomes = Vec::with_capacity(updates.len());
+        for update in updates {
+            outcomes.push((update.iccid, self.update_sim(lane, update).await));
+        }
+        Ok(BulkOutcome::OneByOne(outcomes))
+    }
+
+    /// How a SIM is connected; `None` when 1NCE does not know it.
+    pub async fn sim_status(&self, lane: Lane, iccid: Iccid) -> Result<Option<SimConnectivity>, ClientError> {
+        let read = async {
+            let call = |_| Call::new(&STATUS, lane, format!("/sims/{iccid}/status"));
+            let (_, answer) = self.sims_call(Capability::Status, call).await?;
+            answer.object(&STATUS, read_connectivity)
+        };
+        known(read.await)
+    }
+
+    /// Resets a SIM's connection: queued by 1NCE, like switching it off and on. Repeated once at most.
+    pub async fn reset_sim(&self, lane: Lane, iccid: Iccid) -> Result<(), ClientError> {
+        self.sims_call(Capability::Reset, |_| {
+            Call::new(&RESET, lane, format!("/sims/{iccid}/reset"))
+        })
+        .await?;
+        Ok(())
+    }
+
+    /// Asks the visited network about a SIM (v1; valid on 2G and 3G). May take a minute.
+    pub async fn connectivity_info(
+        &self,
+        lane: Lane,
+        iccid: Iccid,
+        ussd: bool,
+    ) -> Result<Option<ConnectivityInfo>, ClientError> {
+        let timeout: Duration = self.inner.config.network_query_timeout;
+        let read = async {
+            let make = |_| {
+                let mut call = Call::new(&INFO, lane, format!("/sims/{iccid}/connectivity_info"))
+                    .query("subscriber", true)
+                    .query("ussd", ussd);
+                call.timeout = Some(timeout);
+                call
+            };
+            let (_, answer) = self.sims_call(Capability::ConnectivityInfo, make).await?;
+            answer.object(&INFO, read_connectivity_info)
+        };
+        known(read.await)
+    }
+
+    /// Moves SIMs to another organisation of the same customer; their static addresses change (v1).
+    pub async fn transfer(&self, lane: Lane, transfer: &Transfer) -> Result<(), ClientError> {
+        if transfer.iccids.is_empty() && transfer.ranges.is_empty() {
+            return Err(ClientError::Invalid("a transfer names at least one SIM".into()));
+        }
+        let ranges: Vec<Value> = transfer
+            .ranges
+            .iter()
+            .map(|(from, to)| json!({ "from": from, "to": to }))
+            .collect();
+        let body = json!({
+            "target_organisation": transfer.target_organisation,
+            "iccids": transfer.iccids,
+            "iccid_ranges": ranges,
+        });
+        self.sims_call(Capability::Transfer, |_| {
+            Call::new(&TRANSFER, lane, "/sims/simTransfer").body(body.clone())
+        })
+        .await?;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn update() -> SimUpdate {
+        SimUpdate::new(Iccid::parse("8988999000000000017").unwrap())
+    }
+
+    #[test]
+    fn an_update_holds_only_what_changes_and_the_number_as_text() {
+        let mut update = update();
+        update.label = Some("pump".into());
+        assert_eq!(
+            update_body(&update).unwrap(),
+            json!({ "iccid": "8988999000000000017", "label": "pump" })
+        );
+    }
+
+    #[test]
+    fn impossible_updates_are_refused_before_anything_is_sent() {
+        let mut long = update();
+        long.label = Some("ü".repeat(256));
+        assert!(matches!(update_body(&long), Err(ClientError::Invalid(_))));
+        let mut expired = update();
+        expired.status = Some(SimStatus::Expired);
+        assert!(matches!(update_body(&expired), Err(ClientError::Invalid(_))));
+        assert!(checked_bulk(0).is_err());
+        assert!(checked_bulk(101).is_err());
+    }
+}

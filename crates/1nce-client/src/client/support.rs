@@ -1,0 +1,62 @@
+//! Support cases (FACTS §13).
+
+use reqwest::Method;
+use serde_json::json;
+
+use super::OnceClient;
+use super::call::{Call, Endpoint, Group};
+use crate::Lane;
+use crate::error::ClientError;
+use crate::model::{NewSupportCase, SupportCase};
+use crate::retry::RetryClass;
+use crate::wire::{array, read_list, read_support_case};
+
+static LIST: Endpoint = Endpoint::new(
+    "GET /support",
+    Method::GET,
+    Group::Support,
+    RetryClass::Repeatable,
+);
+static CREATE: Endpoint = Endpoint::new("POST /support", Method::POST, Group::Support, RetryClass::Never);
+
+impl OnceClient {
+    /// A page of support cases, from page 1, at most 100; 1NCE's own default of 1 is never used.
+    pub async fn list_support(
+        &self,
+        lane: Lane,
+        page: u32,
+        page_size: u32,
+    ) -> Result<Vec<SupportCase>, ClientError> {
+        if page == 0 || !(1..=100).contains(&page_size) {
+            return Err(ClientError::Invalid(
+                "pages count from 1 and hold 1 to 100 cases".into(),
+            ));
+        }
+        let call = Call::new(&LIST, lane, "/support")
+            .query("page", page)
+            .query("pageSize", page_size);
+        let answer = self.call(&self.inner.config.orders_version, &call).await?;
+        let records = array(&answer.body).map_err(|reason| answer.unreadable(&LIST, reason))?;
+        let (cases, rejects) = read_list(records, read_support_case);
+        for reject in rejects {
+            tracing::warn!(
+                reason = reject.reason,
+                "1NCE lists a support case that cannot be read"
+            );
+        }
+        Ok(cases)
+    }
+
+    /// Opens a support case. 1NCE tells no number: find the case in the list.
+    pub async fn create_support(&self, lane: Lane, case: &NewSupportCase) -> Result<(), ClientError> {
+        let body = json!({
+            "replyToMail": case.reply_to,
+            "senderName": case.sender_name,
+            "subject": case.subject,
+            "text": case.text,
+        });
+        let call = Call::new(&CREATE, lane, "/support").body(body);
+        self.call(&self.inner.config.orders_version, &call).await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,149 @@
+//! The HTTP client and what every answer shares: request id, paging headers, `Retry-After`, a size limit.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use reqwest::header::HeaderMap;
+
+use crate::config::ClientConfig;
+use crate::error::{ClientError, RequestId};
+
+/// An answer whose body was read to the end.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub status: u16,
+    pub body: Vec<u8>,
+    pub request_id: Option<RequestId>,
+    pub location: Option<String>,
+    pub retry_after: Option<Duration>,
+    pub total: Option<u64>,
+    pub total_pages: Option<u32>,
+}
+
+impl Answer {
+    /// True for the empty 200 with which v1 answers an unknown ICCID (FACTS §5).
+    pub(crate) fn is_empty(&self) -> bool {
+        self.body.iter().all(u8::is_ascii_whitespace)
+    }
+}
+
+/// Connections stay open for longer than the pauses of a sweep; redirects are not followed with a token.
+pub(crate) fn build(config: &ClientConfig) -> Result<reqwest::Client, ClientError> {
+    reqwest::Client::builder()
+        .user_agent(concat!("simward/", env!("CARGO_PKG_VERSION")))
+        .connect_timeout(config.connect_timeout)
+        .pool_idle_timeout(Duration::from_secs(90))
+        .tcp_nodelay(true)
+        .redirect(reqwest::redirect::Policy::none())
+        // Repeats are decided here, where it is known which calls may be repeated.
+        .retry(reqwest::retry::never())
+        .build()
+        .map_err(|error| ClientError::Config(format!("HTTP client: {error}")))
+}
+
+/// Sends a request and reads its answer; at most `max_body` bytes.
+pub(crate) async fn send(request: reqwest::RequestBuilder, max_body: usize) -> Result<Answer, ClientError> {
+    let mut response = request.send().await.map_err(|error| transport(&error))?;
+    let headers = response.headers();
+    let mut answer = Answer {
+        status: response.status().as_u16(),
+        body: Vec::new(),
+        request_id: request_id(headers),
+        location: text(headers, "location"),
+        retry_after: text(headers, "retry-after").and_then(|value| parse_retry_after(&value, Utc::now())),
+        total: text(headers, "x-total-count").and_then(|value| value.parse().ok()),
+        total_pages: text(headers, "x-total-pages").and_then(|value| value.parse().ok()),
+    };
+    loop {
+        match response.chunk().await {
+            Ok(Some(chunk)) if answer.body.len() + chunk.len() <= max_body => {
+                answer.body.extend_from_slice(&chunk);
+            }
+            Ok(Some(_)) => {
+                return Err(ClientError::Transport {
+                    message: format!("the answer is larger than {max_body} bytes"),
+                    may_be_sent: true,
+                });
+            }
+            Ok(None) => return Ok(answer),
+            // An order that was accepted stands in the header; the rest of the answer is not needed.
+            Err(_) if answer.status == 201 && answer.location.is_some() => {
+                answer.body.clear();
+                return Ok(answer);
+            }
+            Err(error) => return Err(transport(&error)),
+        }
+    }
+}
+
+/// A failure without an answer. Only a failed connect is certain to have sent nothing.
+fn transport(error: &reqwest::Error) -> ClientError {
+    let mut message = if error.is_timeout() {
+        "timeout".to_owned()
+    } else {
+        error.to_string()
+    };
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        message = format!("{message}: {cause}");
+        source = cause.source();
+    }
+    ClientError::Transport {
+        message,
+        may_be_sent: !(error.is_connect() || error.is_builder()),
+    }
+}
+
+fn text(headers: &HeaderMap, name: &str) -> Option<String> {
+    headers
+        .get(name)
+        .and_then(|value| value.to_str().ok())
+        .map(|value| value.trim().to_owned())
+        .filter(|value| !value.is_empty())
+}
+
+/// The edge is API Gateway behind CloudFront (FACTS §2).
+fn request_id(headers: &HeaderMap) -> Option<RequestId> {
+    [
+        "x-amzn-requestid",
+        "x-request-id",
+        "x-amzn-trace-id",
+        "x-amz-cf-id",
+    ]
+    .into_iter()
+    .find_map(|name| text(headers, name))
+    .map(RequestId)
+}
+
+/// Seconds (whole or not) or a date; at most ten minutes are believed.
+fn parse_retry_after(value: &str, now: DateTime<Utc>) -> Option<Duration> {
+    const LONGEST: f64 = 600.0;
+    let seconds = value.parse::<f64>().ok().or_else(|| {
+        let date = DateTime::parse_from_rfc2822(value).ok()?.with_timezone(&Utc);
+        Some((date - now).num_milliseconds() as f64 / 1_000.0)
+    })?;
+    (seconds.is_finite() && seconds > 0.0).then(|| Duration::from_secs_f64(seconds.min(LONGEST)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn retry_after_is_seconds_or_a_date_and_nonsense_is_ignored() {
+        let now = DateTime::parse_from_rfc3339("2025-10-02T06:00:00Z")
+            .unwrap()
+            .with_timezone(&Utc);
+        let parse = |value| parse_retry_after(value, now);
+        assert_eq!(parse("3"), Some(Duration::from_secs(3)));
+        assert_eq!(parse("0.5"), Some(Duration::from_millis(500)));
+        assert_eq!(
+            parse("Thu, 02 Oct 2025 06:00:09 GMT"),
+            Some(Duration::from_secs(9))
+        );
+        assert_eq!(parse("99999"), Some(Duration::from_secs(600)));
+        for nothing in ["", "soon", "-1", "NaN", "0", "Thu, 02 Oct 2025 05:00:00 GMT"] {
+            assert_eq!(parse(nothing), None, "{nothing}");
+        }
+    }
+}

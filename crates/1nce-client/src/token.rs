@@ -1,0 +1,418 @@
+//! The bearer token of one account: in Redis for all processes, cached here, fetched by one at a time.
+//!
+//! 1NCE returns the same token with a shrinking `expires_in` until it dies (FACTS §2), so an early refresh may bring
+//! nothing new: early refreshes keep a distance, and the lifetime is the longest one seen for a token.
+//! A login is refused with 400 (FACTS §2); the refusal is remembered for some seconds by all processes.
+
+mod store;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use secrecy::{ExposeSecret, SecretString};
+use tokio::sync::Mutex as FairMutex;
+
+use crate::Lane;
+use crate::budget::Budget;
+use crate::config::ClientConfig;
+use crate::error::{ClientError, LoginFailure, excerpt};
+use crate::http;
+use crate::metrics::ClientMetrics;
+use crate::redis_link::RedisLink;
+use crate::wire::{Fields, error_body};
+use store::{Lookup, TokenStore};
+
+/// A token with less than this left is not sent any more.
+const MARGIN: Duration = Duration::from_secs(5);
+/// Early refreshes keep this distance, in all processes together.
+const REFRESH_DISTANCE: Duration = Duration::from_secs(30);
+/// A token that 1NCE issued this recently and refuses will not be replaced by a better one.
+const FRESH: Duration = Duration::from_secs(2);
+/// How long a failed (not refused) login is answered from memory.
+const FAILURE_PAUSE: Duration = Duration::from_millis(500);
+
+/// An opaque bearer token.
+#[derive(Clone)]
+pub(crate) struct Token(Arc<SecretString>);
+
+impl Token {
+    fn new(text: String) -> Self {
+        Self(Arc::new(SecretString::from(text)))
+    }
+
+    pub(crate) fn expose(&self) -> &str {
+        self.0.expose_secret()
+    }
+
+    fn same(&self, other: &Self) -> bool {
+        self.expose() == other.expose()
+    }
+}
+
+/// What a forced login brought, for people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LoginInfo {
+    /// How long the token lives.
+    pub expires_in: Duration,
+    /// The API user, if 1NCE told it.
+    pub user_id: Option<String>,
+    /// Whether the token is in Redis for the other processes.
+    pub shared: bool,
+}
+
+#[derive(Clone)]
+struct Cached {
+    token: Token,
+    deadline: Instant,
+    lifetime: Duration,
+    /// When this process asked 1NCE for it; `None` when it came from Redis.
+    fetched_at: Option<Instant>,
+    early_at: Instant,
+}
+
+impl Cached {
+    fn left(&self, now: Instant) -> Duration {
+        self.deadline.saturating_duration_since(now)
+    }
+
+    /// Time to look for a newer one: less than ten minutes and less than a fifth of its life are left.
+    fn is_old(&self, now: Instant) -> bool {
+        self.left(now) < (self.lifetime / 5).min(Duration::from_secs(600))
+    }
+}
+
+#[derive(Default)]
+struct State {
+    cached: Option<Cached>,
+    failure: Option<(Instant, LoginFailure)>,
+}
+
+/// What the token endpoint answered.
+struct Issued {
+    token: Token,
+    expires_in: Duration,
+    user_id: Option<String>,
+}
+
+/// Hands out tokens; cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Tokens {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    http: reqwest::Client,
+    url: String,
+    client_id: String,
+    client_secret: SecretString,
+    timeout: Duration,
+    refused_pause: Duration,
+    max_body: usize,
+    store: Option<TokenStore>,
+    budget: Budget,
+    metrics: ClientMetrics,
+    state: Mutex<State>,
+    refresh: FairMutex<()>,
+}
+
+impl Tokens {
+    pub(crate) fn new(
+        config: &ClientConfig,
+        base: &str,
+        http: reqwest::Client,
+        redis: Option<Arc<RedisLink>>,
+        budget: Budget,
+        metrics: ClientMetrics,
+    ) -> Self {
+        let key = config.key(&format!("token:{}", config.client_id));
+        Self {
+            inner: Arc::new(Inner {
+                http,
+                url: format!("{base}/oauth/token"),
+                client_id: config.client_id.clone(),
+                client_secret: config.client_secret.clone(),
+                timeout: config.call_timeout,
+                refused_pause: config.bad_login_pause,
+                max_body: config.max_body,
+                store: redis.map(|link| TokenStore::new(link, key, config.call_timeout * 2)),
+                budget,
+                metrics,
+                state: Mutex::default(),
+                refresh: FairMutex::new(()),
+            }),
+        }
+    }
+
+    /// A token that lives for some seconds at least.
+    pub(crate) async fn get(&self) -> Result<Token, ClientError> {
+        let now = Instant::now();
+        if let Some(cached) = self.inner.usable(now) {
+            if cached.is_old(now) && now.duration_since(cached.early_at) >= REFRESH_DISTANCE {
+                self.refresh_early();
+            }
+            return Ok(cached.token);
+        }
+        let _single = self.inner.refresh.lock().await;
+        match self.inner.usable(Instant::now()) {
+            Some(cached) => Ok(cached.token),
+            None => self.obtain().await,
+        }
+    }
+
+    /// A usable token: from Redis, or fetched under the lock that all processes share.
+    async fn obtain(&self) -> Result<Token, ClientError> {
+        let inner = &self.inner;
+        let remembered = inner.state().failure.clone();
+        if let Some((until, failure)) = remembered
+            && Instant::now() < until
+        {
+            return Err(ClientError::Login(failure));
+        }
+        let Some(store) = &inner.store else {
+            let issued = inner.fetch().await?;
+            return Ok(inner.keep(issued).await.0);
+        };
+        let give_up = Instant::now() + inner.timeout * 2;
+        loop {
+            match store.look(MARGIN).await {
+                Lookup::Token {
+                    token,
+                    left,
+                    lifetime,
+                } => return Ok(inner.adopt(token, left, lifetime, false)),
+                Lookup::Refused(failure) => return Err(ClientError::Login(failure)),
+                Lookup::Busy if Instant::now() < give_up => {
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                }
+                Lookup::Yours | Lookup::Busy | Lookup::Lost => break,
+            }
+        }
+        // A caller that goes away must not leave the lock behind: the fetch runs to its end without it.
+        let tokens = self.clone();
+        tokio::spawn(async move { tokens.inner.fetch_and_unlock().await })
+            .await
+            .unwrap_or_else(|error| Err(login_failure(None, None, format!("login task: {error}"))))
+    }
+
+    /// After a 401: another token than the refused one. Fails when the refused one was issued just now.
+    pub(crate) async fn replace(&self, refused: &Token) -> Result<Token, ClientError> {
+        let inner = &self.inner;
+        let _single = inner.refresh.lock().await;
+        let now = Instant::now();
+        if let Some(cached) = inner.usable(now) {
+            if !cached.token.same(refused) {
+                return Ok(cached.token);
+            }
+            if cached.fetched_at.is_some_and(|at| now.duration_since(at) < FRESH) {
+                return Err(ClientError::Unauthorized { request_id: None });
+            }
+            inner.state().cached = None;
+        }
+        if let Some(store) = &inner.store {
+            store.forget(refused).await;
+        }
+        self.obtain().await
+    }
+
+    /// Asks 1NCE for a token whatever is cached: proves that the credentials work.
+    pub(crate) async fn login(&self) -> Result<LoginInfo, ClientError> {
+        let inner = &self.inner;
+        let _single = inner.refresh.lock().await;
+        let issued = inner.fetch().await?;
+        let (expires_in, user_id) = (issued.expires_in, issued.user_id.clone());
+        let (_, shared) = inner.keep(issued).await;
+        Ok(LoginInfo {
+            expires_in,
+            user_id,
+            shared,
+        })
+    }
+
+    /// Looks for a newer token while the old one is still good; nobody waits for it.
+    fn refresh_early(&self) {
+        if let Some(cached) = self.inner.state().cached.as_mut() {
+            cached.early_at = Instant::now();
+        }
+        let tokens = self.clone();
+        tokio::spawn(async move {
+            let inner = &tokens.inner;
+            let Ok(_single) = inner.refresh.try_lock() else {
+                return;
+            };
+            if let Err(error) = inner.obtain_early().await {
+                tracing::warn!(%error, "cannot refresh the 1NCE token; the old one is still good");
+            }
+        });
+    }
+}
+
+impl Inner {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn usable(&self, now: Instant) -> Option<Cached> {
+        self.state().cached.clone().filter(|cached| {
+            // 1NCE may hand out the last seconds of a token; asking again would only bring the same one.
+            let just_issued = cached.fetched_at.is_some_and(|at| now.duration_since(at) < FRESH);
+            cached.left(now) > MARGIN || (just_issued && !cached.left(now).is_zero())
+        })
+    }
+
+    fn adopt(&self, token: Token, left: Duration, lifetime: Duration, fetched: bool) -> Token {
+        let now = Instant::now();
+        let mut state = self.state();
+        let before = state
+            .cached
+            .as_ref()
+            .filter(|cached| cached.token.same(&token))
+            .map_or(Duration::ZERO, |cached| cached.lifetime);
+        state.failure = None;
+        state.cached = Some(Cached {
+            token: token.clone(),
+            deadline: now + left,
+            lifetime: lifetime.max(before),
+            fetched_at: fetched.then_some(now),
+            // A token that is old on arrival is not looked after at once: the server has no better one yet.
+            early_at: now,
+        });
+        token
+    }
+
+    /// Fetches with the shared lock held, and gives it back.
+    async fn fetch_and_unlock(&self) -> Result<Token, ClientError> {
+        let outcome = match self.fetch().await {
+            Ok(issued) => Ok(self.keep(issued).await.0),
+            Err(error) => Err(error),
+        };
+        let Some(store) = &self.store else {
+            return outcome;
+        };
+        if let Err(ClientError::Login(failure)) = &outcome
+            && failure.refused
+        {
+            store.remember_refusal(failure, self.refused_pause).await;
+        }
+        store.unlock().await;
+        outcome
+    }
+
+    async fn obtain_early(&self) -> Result<(), ClientError> {
+        if let Some(store) = &self.store {
+            let cached = self.state().cached.clone();
+            let newer = store.newer_than(cached.as_ref()).await;
+            if let Some((token, left, lifetime)) = newer {
+                self.adopt(token, left, lifetime, false);
+                return Ok(());
+            }
+            if !store.may_refresh_early(REFRESH_DISTANCE).await {
+                return Ok(());
+            }
+        }
+        let issued = self.fetch().await?;
+        self.keep(issued).await;
+        Ok(())
+    }
+
+    /// Puts a fetched token into the cache and into Redis.
+    async fn keep(&self, issued: Issued) -> (Token, bool) {
+        let token = self.adopt(issued.token, issued.expires_in, issued.expires_in, true);
+        let lifetime = self
+            .state()
+            .cached
+            .as_ref()
+            .map_or(issued.expires_in, |c| c.lifetime);
+        let shared = match &self.store {
+            Some(store) => store.save(&token, issued.expires_in, lifetime).await,
+            None => false,
+        };
+        (token, shared)
+    }
+
+    async fn fetch(&self) -> Result<Issued, ClientError> {
+        let result = self.ask().await;
+        let word = match &result {
+            Ok(_) => "ok",
+            Err(ClientError::Login(failure)) if failure.refused => "refused",
+            Err(_) => "failed",
+        };
+        self.metrics.token_refresh(word);
+        if let Err(ClientError::Login(failure)) = &result {
+            let pause = if failure.refused {
+                self.refused_pause
+            } else {
+                FAILURE_PAUSE
+            };
+            self.state().failure = Some((Instant::now() + pause, failure.clone()));
+        }
+        result
+    }
+
+    async fn ask(&self) -> Result<Issued, ClientError> {
+        self.budget.acquire(Lane::Interactive).await?;
+        let started = Instant::now();
+        let request = self
+            .http
+            .post(&self.url)
+            .basic_auth(&self.client_id, Some(self.client_secret.expose_secret()))
+            .json(&serde_json::json!({ "grant_type": "client_credentials" }))
+            .timeout(self.timeout);
+        let answer = http::send(request, self.max_body).await;
+        let status = answer
+            .as_ref()
+            .map_or_else(|_| "transport".to_owned(), |answer| answer.status.to_string());
+        self.metrics
+            .call("POST /oauth/token", "none", &status, started.elapsed());
+        let answer = answer.map_err(|error| login_failure(None, None, error.to_string()))?;
+        if answer.status == 429 {
+            self.budget.throttled(answer.retry_after).await;
+        }
+        read_issued(&answer)
+    }
+}
+
+fn login_failure(answer: Option<&http::Answer>, code: Option<String>, message: String) -> ClientError {
+    ClientError::Login(LoginFailure {
+        refused: answer.is_some_and(|answer| matches!(answer.status, 400 | 401 | 403)),
+        status: answer.map(|answer| answer.status),
+        code,
+        message,
+        request_id: answer.and_then(|answer| answer.request_id.clone()),
+    })
+}
+
+/// Reads the token endpoint's answer; the spec mixes its field names, only two matter (FACTS §2).
+fn read_issued(answer: &http::Answer) -> Result<Issued, ClientError> {
+    if answer.status != 200 {
+        let told = error_body(&answer.body);
+        let message = match (answer.status, told.message.as_str()) {
+            (404, _) => "there is no token endpoint under base_url".to_owned(),
+            (status, "") => format!("the token endpoint answered {status}"),
+            (_, text) => text.to_owned(),
+        };
+        return Err(login_failure(Some(answer), told.code, message));
+    }
+    let unreadable = |text: &str| {
+        // Never quote this answer: it may hold a token.
+        login_failure(Some(answer), None, format!("the token endpoint's answer {text}"))
+    };
+    let Ok(mut fields) = Fields::parse(&answer.body) else {
+        let start = excerpt(&answer.body);
+        let html = if start.trim_start().starts_with('<') {
+            " (HTML)"
+        } else {
+            ""
+        };
+        return Err(unreadable(&format!("is no JSON object{html}")));
+    };
+    let token = fields
+        .text("access_token")
+        .filter(|token| !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic()))
+        .ok_or_else(|| unreadable("has no access_token"))?;
+    let seconds = fields.integer("expires_in").unwrap_or(600).clamp(1, 86_400);
+    Ok(Issued {
+        token: Token::new(token),
+        expires_in: Duration::from_secs(seconds.unsigned_abs()),
+        user_id: fields.text("userId").or_else(|| fields.text("user_id")),
+    })
+}

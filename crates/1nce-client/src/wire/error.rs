@@ -1,0 +1,61 @@
+//! The four shapes of an error body (FACTS §14), and the bodies that are none.
+
+use super::Fields;
+use crate::error::excerpt;
+
+/// What an error answer tells.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct ErrorBody {
+    pub code: Option<String>,
+    pub message: String,
+}
+
+/// Reads any of the shapes; a body that is no JSON object is quoted, an empty one stays empty.
+pub(crate) fn error_body(body: &[u8]) -> ErrorBody {
+    let Ok(mut fields) = Fields::parse(body) else {
+        return ErrorBody {
+            code: None,
+            message: excerpt(body).trim().to_owned(),
+        };
+    };
+    let code = ["error_token", "errorCode", "error", "statusText", "error_code"]
+        .into_iter()
+        .find_map(|name| fields.word(name));
+    let message = ["message", "errorMessage", "Message", "error_description"]
+        .into_iter()
+        .find_map(|name| fields.word(name))
+        .unwrap_or_default();
+    ErrorBody { code, message }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_shape_gives_a_code_and_a_message() {
+        for (json, code, message) in [
+            (
+                r#"{"statusCode":400,"errorCode":"BadCredentials","message":"no"}"#,
+                Some("BadCredentials"),
+                "no",
+            ),
+            (
+                r#"{"timestamp":"x","status":401,"error":"Unauthorized","message":"token","path":"/"}"#,
+                Some("Unauthorized"),
+                "token",
+            ),
+            (
+                r#"{"error_code":1000,"error_token":"NotFound","message":"gone"}"#,
+                Some("NotFound"),
+                "gone",
+            ),
+            (r#"{"message":"Limit Exceeded"}"#, None, "Limit Exceeded"),
+            ("<html>oops</html>", None, "<html>oops</html>"),
+            ("", None, ""),
+        ] {
+            let body = error_body(json.as_bytes());
+            assert_eq!((body.code.as_deref(), body.message.as_str()), (code, message));
+        }
+    }
+}
