@@ -36,7 +36,7 @@ pub enum LeaseError {
 }
 
 impl Lease {
-    /// Takes the lease when nobody holds it; `None` while somebody does. Times are the database's.
+    /// Takes the lease when nobody else holds it; `None` while somebody does. Times are the database's.
     ///
     /// # Errors
     /// The database's.
@@ -51,7 +51,7 @@ impl Lease {
              VALUES ($1, $2, 1, now() + make_interval(secs => $3))
              ON CONFLICT (name) DO UPDATE
              SET owner = excluded.owner, fence = held.fence + 1, expires_at = excluded.expires_at
-             WHERE held.expires_at < now()
+             WHERE held.expires_at < now() OR held.owner = excluded.owner
              RETURNING fence",
         )
         .bind(name)

@@ -1,1 +1,104 @@
+//! sim-service: knows every SIM of the fleet, reads it from 1NCE, changes it there, and announces what happened.
+#![forbid(unsafe_code)]
 
+mod app;
+mod config;
+mod error;
+mod migrations;
+mod store;
+mod transport;
+
+use std::sync::Arc;
+
+use domain::OrganizationId;
+use once_client::{ClientError, OnceClient};
+use service_runtime::bus::BusError;
+use service_runtime::config::{ConfigError, DatabaseConfig};
+use service_runtime::db::DbError;
+use service_runtime::outbox::Outbox;
+use service_runtime::{Runtime, RuntimeError, Shared, db};
+use tokio::sync::Notify;
+
+pub use config::{DEFAULTS, OnceConfig, SHORT_NAMES, SimServiceConfig, SweepConfig};
+
+/// The service's name on the bus and its schema's name.
+pub const NAME: &str = "sim";
+
+/// Why the service cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A setting is missing or wrong.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The 1NCE client cannot be built.
+    #[error("1NCE: {0}")]
+    Client(#[from] ClientError),
+    /// A server cannot be reached.
+    #[error(transparent)]
+    Runtime(#[from] RuntimeError),
+    /// The schema is too old.
+    #[error(transparent)]
+    Db(#[from] DbError),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] error::StoreError),
+    /// NATS refused a subscription.
+    #[error(transparent)]
+    Bus(#[from] BusError),
+}
+
+/// Brings the schema up to date; returns how many steps were missing.
+///
+/// # Errors
+/// The database's.
+pub async fn migrate(config: &DatabaseConfig) -> Result<usize, DbError> {
+    db::migrate::<migrations::Migrations>(config, NAME).await
+}
+
+/// Starts the service; it works until `shared.shutdown` starts. Returns what an admin server needs.
+///
+/// # Errors
+/// When a setting is wrong or a server refuses us.
+pub async fn run(config: SimServiceConfig, shared: &Shared) -> Result<Runtime, StartError> {
+    let runtime = Runtime::start(shared, NAME).await?;
+    runtime.db.require_current::<migrations::Migrations>().await?;
+    let client_config = config.once.client(&shared.config.redis.prefix)?;
+    let client = OnceClient::new(client_config, shared.redis.clone(), shared.metrics.recorder())?;
+    let store = store::Store::new(runtime.db.clone());
+    store::ensure_account(&store, client.account(), OrganizationId::DEFAULT).await?;
+    let app = app::App {
+        store,
+        clients: Arc::new(vec![client]),
+        outbox: Outbox::start(&runtime.db, &shared.bus, &shared.metrics, &shared.shutdown),
+        subjects: shared.bus.subjects().clone(),
+        sweep: Arc::new(config.sweep),
+        wake: Arc::new(Notify::new()),
+    };
+    watch_provider(&runtime, &app);
+    transport::rpc::serve(&runtime.rpc_server().await?, &app).await?;
+    transport::ticks::start(&app, &runtime);
+    for client in app.clients.iter() {
+        let (app, client) = (app.clone(), client.clone());
+        shared.shutdown.spawn(app::sweep::run(
+            app,
+            client,
+            shared.metrics.clone(),
+            shared.shutdown.clone(),
+        ));
+    }
+    Ok(runtime)
+}
+
+/// A failing 1NCE limits the service but does not make it unready: what is stored is still served.
+fn watch_provider(runtime: &Runtime, app: &app::App) {
+    let clients = Arc::clone(&app.clients);
+    runtime.health.add("1nce", false, move || {
+        let failing = clients
+            .iter()
+            .find(|client| client.breaker_state() != once_client::BreakerState::Closed);
+        let outcome = failing.map_or(Ok(()), |client| {
+            Err(format!("calls to account {} pause", client.account()))
+        });
+        async move { outcome }
+    });
+}

@@ -1,1 +1,35 @@
-fn main() {}
+//! sim-service as a process of its own.
+#![forbid(unsafe_code)]
+
+use std::time::Duration;
+
+use anyhow::Context;
+use service_runtime::config::Settings;
+use service_runtime::shutdown::Shutdown;
+use service_runtime::{Shared, admin_http, telemetry};
+use sim_service::{DEFAULTS, SHORT_NAMES, SimServiceConfig};
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let settings = Settings::from_env(&[DEFAULTS], &SHORT_NAMES)?;
+    let runtime = settings.runtime()?;
+    let config = SimServiceConfig::from_settings(&settings)?;
+    let _telemetry = telemetry::init(&runtime.telemetry, "sim-service")?;
+    if std::env::args().nth(1).as_deref() == Some("migrate") {
+        let steps = sim_service::migrate(&runtime.database).await?;
+        tracing::info!(steps, "schema is current");
+        return Ok(());
+    }
+    let listen = runtime.admin.listen.clone();
+    let shared = Shared::start(runtime, "sim-service").await?;
+    let service = sim_service::run(config, &shared).await?;
+    let (admin, port) = admin_http::serve(&listen, service.health, shared.metrics.clone())
+        .with_context(|| format!("cannot listen on {listen}"))?;
+    tracing::info!(port, "sim-service is up");
+    let admin_handle = admin.handle();
+    tokio::spawn(admin);
+    Shutdown::on_signal().await?;
+    shared.shutdown.finish(Duration::from_secs(20)).await;
+    admin_handle.stop(true).await;
+    Ok(())
+}

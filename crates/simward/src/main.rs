@@ -1,1 +1,59 @@
-fn main() {}
+//! `simward`: every service in one process, and the commands of an administrator.
+#![forbid(unsafe_code)]
+
+mod doctor;
+mod events;
+mod keys;
+mod run;
+
+use clap::{Parser, Subcommand};
+use service_runtime::config::Settings;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+#[derive(Parser)]
+#[command(name = "simward", version, about = "Runs a fleet of 1NCE SIM cards")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Runs every service in this process
+    Run,
+    /// Brings every service's schema up to date
+    Migrate,
+    /// Checks configuration, servers, the 1NCE login and what it may do
+    Doctor,
+    /// Makes, lists and revokes API keys
+    #[command(subcommand)]
+    Keys(keys::Keys),
+    /// Shows what Simward announces on NATS
+    #[command(subcommand)]
+    Events(events::Events),
+}
+
+fn main() -> anyhow::Result<()> {
+    let cli = Cli::parse();
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?
+        .block_on(dispatch(cli.command))
+}
+
+async fn dispatch(command: Command) -> anyhow::Result<()> {
+    let short_names: Vec<_> = gateway::SHORT_NAMES
+        .into_iter()
+        .chain(sim_service::SHORT_NAMES)
+        .collect();
+    let settings = Settings::from_env(&[gateway::DEFAULTS, sim_service::DEFAULTS], &short_names)?;
+    match command {
+        Command::Run => run::run(&settings).await,
+        Command::Migrate => run::migrate(&settings).await,
+        Command::Doctor => doctor::run(&settings).await,
+        Command::Keys(command) => keys::run(command, &settings).await,
+        Command::Events(command) => events::run(command, &settings).await,
+    }
+}

@@ -1,1 +1,13 @@
+//! What tests of several crates need: servers of their own or a share of common ones, processes to kill, conditions to
+//! wait for. A development dependency only.
+#![forbid(unsafe_code)]
 
+mod process;
+mod scope;
+mod stack;
+mod wait;
+
+pub use process::{Simward, SimwardOptions};
+pub use scope::Scope;
+pub use stack::Stack;
+pub use wait::{eventually, eventually_within};

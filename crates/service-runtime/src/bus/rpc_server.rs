@@ -128,6 +128,10 @@ impl RpcServer {
                     request = endpoint.next() => request,
                 };
                 let Some(request) = request else { break };
+                if !is_call(&request) {
+                    tracing::warn!(service = name, method, "a message that is no call was dropped");
+                    continue;
+                }
                 let Ok(slot) = Arc::clone(&slots).acquire_owned().await else {
                     break;
                 };
@@ -217,6 +221,12 @@ async fn respond<Resp: Message>(request: &Request, outcome: Result<Resp, RpcErro
         .respond_with_headers(Ok(payload.into()), headers)
         .await
         .ignored("answering a request");
+}
+
+/// A call carries a deadline. What JetStream delivers on request of a read-only login does not: such a login can name
+/// any subject as its consumer's, and must not reach a service that way.
+fn is_call(request: &Request) -> bool {
+    request.message.headers.as_ref().is_some_and(|headers| headers.get(DEADLINE_HEADER).is_some())
 }
 
 fn context_of(headers: Option<&HeaderMap>, now: Instant) -> RpcContext {

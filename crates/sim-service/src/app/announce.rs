@@ -1,0 +1,169 @@
+//! Turns what changed into events.
+
+use chrono::{DateTime, Utc};
+use domain::{SimChange, sim_changes};
+use messages::pb::sim as pb;
+use messages::{EventEnvelope, EventType, Subjects};
+use prost::Message;
+use service_runtime::outbox::OutboxBatch;
+use uuid::Uuid;
+
+use crate::store::{StoredReading, StoredSim, SyncRun};
+use crate::transport::convert;
+
+/// The events of a transaction, in order.
+pub struct Announcements<'a> {
+    subjects: &'a Subjects,
+    at: DateTime<Utc>,
+    /// Written at the end of the transaction.
+    pub batch: OutboxBatch,
+}
+
+impl<'a> Announcements<'a> {
+    /// None yet.
+    pub fn new(subjects: &'a Subjects) -> Self {
+        Self {
+            subjects,
+            at: Utc::now(),
+            batch: OutboxBatch::default(),
+        }
+    }
+
+    /// What a reading changed; `changed_by` is `1nce` or who asked for it here.
+    pub fn reading(&mut self, reading: &StoredReading, changed_by: &str) {
+        let new = &reading.new;
+        let returned = reading
+            .old
+            .as_ref()
+            .is_some_and(|old| old.missing_since.is_some());
+        match &reading.old {
+            Some(old) if !returned => {
+                for change in sim_changes(&old.provider, &new.provider) {
+                    self.change(new, &change, changed_by);
+                }
+            }
+            _ => {
+                let payload = pb::SimDiscovered {
+                    sim: Some(convert::sim(new)),
+                    returned,
+                };
+                self.push(EventType::SimDiscovered, new, &payload);
+            }
+        }
+    }
+
+    fn change(&mut self, sim: &StoredSim, change: &SimChange, changed_by: &str) {
+        let iccid = sim.provider.iccid.to_string();
+        let (account, organization_id) = (sim.account.to_string(), sim.organization.to_string());
+        let revision = sim.revision;
+        match change {
+            SimChange::Status { from, to } => {
+                let (old_status, new_status) = (from.word().to_owned(), to.word().to_owned());
+                let payload = pb::SimStatusChanged {
+                    iccid,
+                    account,
+                    organization_id,
+                    revision,
+                    old_status,
+                    new_status,
+                };
+                self.push(EventType::SimStatusChanged, sim, &payload);
+            }
+            SimChange::Config { fields } => {
+                let fields = fields.iter().map(|field| (*field).to_owned()).collect();
+                self.config(sim, fields, changed_by);
+            }
+            SimChange::Imei { from, to } => {
+                let old_imei = from.as_ref().map(ToString::to_string).unwrap_or_default();
+                let new_imei = to.to_string();
+                let payload = pb::SimImeiChanged {
+                    iccid,
+                    account,
+                    organization_id,
+                    revision,
+                    old_imei,
+                    new_imei,
+                };
+                self.push(EventType::SimImeiChanged, sim, &payload);
+            }
+        }
+    }
+
+    /// Label, IMEI lock, tags or metadata are others.
+    pub fn config(&mut self, sim: &StoredSim, changed_fields: Vec<String>, changed_by: &str) {
+        let payload = pb::SimConfigUpdated {
+            iccid: sim.provider.iccid.to_string(),
+            account: sim.account.to_string(),
+            organization_id: sim.organization.to_string(),
+            revision: sim.revision,
+            changed_fields,
+            label: sim.provider.label.clone(),
+            imei_lock: sim.provider.imei_lock,
+            changed_by: changed_by.to_owned(),
+        };
+        self.push(EventType::SimConfigUpdated, sim, &payload);
+    }
+
+    /// 1NCE lists the SIM no more.
+    pub fn missing(&mut self, sim: &StoredSim) {
+        let payload = pb::SimMissing {
+            iccid: sim.provider.iccid.to_string(),
+            account: sim.account.to_string(),
+            organization_id: sim.organization.to_string(),
+            revision: sim.revision,
+            last_seen_at: Some(sim.last_synced_at.into()),
+        };
+        self.push(EventType::SimMissing, sim, &payload);
+    }
+
+    /// A run has ended.
+    pub fn run_ended(&mut self, run: &SyncRun) {
+        let started_at = run.started_at.map(Into::into);
+        let finished_at = run.finished_at.map(Into::into);
+        let (event, payload) = match &run.error {
+            Some(error) => {
+                let (run_id, account, error) = (run.id.to_string(), run.account.clone(), error.clone());
+                let failed = pb::SyncFailed {
+                    run_id,
+                    account,
+                    error,
+                    started_at,
+                    failed_at: finished_at,
+                };
+                (EventType::SyncFailed, failed.encode_to_vec())
+            }
+            None => {
+                let completed = pb::SyncCompleted {
+                    run_id: run.id.to_string(),
+                    account: run.account.clone(),
+                    sims_seen: convert::count(run.sims_seen),
+                    sims_discovered: convert::count(run.sims_discovered),
+                    sims_changed: convert::count(run.sims_changed),
+                    sims_missing: convert::count(run.sims_missing),
+                    records_rejected: convert::count(run.records_rejected),
+                    started_at,
+                    finished_at,
+                };
+                (EventType::SyncCompleted, completed.encode_to_vec())
+            }
+        };
+        self.batch
+            .push(self.subjects, &self.envelope(event, None), payload);
+    }
+
+    fn push(&mut self, event: EventType, sim: &StoredSim, payload: &impl Message) {
+        let envelope = self.envelope(event, Some(sim));
+        self.batch.push(self.subjects, &envelope, payload.encode_to_vec());
+    }
+
+    fn envelope(&self, event: EventType, sim: Option<&StoredSim>) -> EventEnvelope {
+        EventEnvelope {
+            id: Uuid::now_v7(),
+            event,
+            source: "sim-service",
+            time: self.at,
+            iccid: sim.map(|sim| sim.provider.iccid),
+            organization: sim.map(|sim| sim.organization),
+        }
+    }
+}

@@ -1,0 +1,46 @@
+//! The use cases of sim-service, one file each.
+
+mod announce;
+mod get_sim;
+mod list_sims;
+pub mod sweep;
+mod sync;
+mod update_sim;
+
+pub use sync::AccountStatus;
+pub use update_sim::SimUpdateRequest;
+
+use std::sync::Arc;
+
+use domain::AccountSlug;
+use messages::Subjects;
+use once_client::OnceClient;
+use service_runtime::outbox::Outbox;
+use tokio::sync::Notify;
+
+use crate::config::SweepConfig;
+use crate::store::Store;
+
+/// What every use case stands on.
+#[derive(Clone)]
+pub struct App {
+    /// The schema.
+    pub store: Store,
+    /// One client per 1NCE account.
+    pub clients: Arc<Vec<OnceClient>>,
+    /// Tells the relay about new events.
+    pub outbox: Outbox,
+    /// The names of events.
+    pub subjects: Subjects,
+    /// The pace of the sweep.
+    pub sweep: Arc<SweepConfig>,
+    /// Wakes the sweep's runners.
+    pub wake: Arc<Notify>,
+}
+
+impl App {
+    /// The client of an account; `None` when the account is not configured any more.
+    pub fn client(&self, account: &AccountSlug) -> Option<&OnceClient> {
+        self.clients.iter().find(|client| client.account() == account)
+    }
+}

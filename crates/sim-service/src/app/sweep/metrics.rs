@@ -1,0 +1,29 @@
+use metrics::{Counter, Gauge};
+use service_runtime::metrics::Metrics;
+
+/// How the sweep of one account goes.
+pub(super) struct SweepMetrics {
+    /// Pages stored.
+    pub pages: Counter,
+    /// Rows that a page changed or added.
+    pub changed: Counter,
+    /// Runs that ended well.
+    pub completed: Counter,
+    /// Runs that were given up.
+    pub failed: Counter,
+    /// 1 while this process works on a run.
+    pub running: Gauge,
+}
+
+impl SweepMetrics {
+    pub fn new(metrics: &Metrics, account: &str) -> Self {
+        let label = ("account", account);
+        Self {
+            pages: metrics.counter("simward_sweep_pages_total", &[label]),
+            changed: metrics.counter("simward_sweep_changed_sims_total", &[label]),
+            completed: metrics.counter("simward_sweep_runs_total", &[label, ("state", "completed")]),
+            failed: metrics.counter("simward_sweep_runs_total", &[label, ("state", "failed")]),
+            running: metrics.gauge("simward_sweep_running", &[label]),
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! The schema `sim`. What comes out are domain types; rows stay here.
+
+mod accounts;
+mod list;
+mod readings;
+mod row;
+mod sims;
+mod sweep_pages;
+mod sync_runs;
+
+pub use accounts::{ensure_account, set_complete};
+pub use list::{ListFilter, ListPage, SimList, SimListPage, SortBy};
+pub use readings::{Reading, StoredReading};
+pub use row::StoredSim;
+pub use sims::{Scope, SimPatch};
+pub use sweep_pages::Pages;
+pub use sync_runs::{RunState, SyncRun};
+
+use chrono::{DateTime, Utc};
+use service_runtime::db::Db;
+
+/// The sim schema of one process.
+#[derive(Debug, Clone)]
+pub struct Store {
+    db: Db,
+}
+
+impl Store {
+    /// Over a pool of the schema `sim`.
+    pub fn new(db: Db) -> Self {
+        Self { db }
+    }
+
+    /// The pool.
+    pub fn db(&self) -> &Db {
+        &self.db
+    }
+
+    /// The database's clock, which all replicas share.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn now(&self) -> Result<DateTime<Utc>, sqlx::Error> {
+        sqlx::query_scalar("SELECT clock_timestamp()")
+            .fetch_one(self.db.pool())
+            .await
+    }
+}

@@ -1,0 +1,256 @@
+use chrono::{DateTime, Utc};
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use super::Store;
+use crate::error::StoreError;
+
+/// Where a run stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RunState {
+    /// Every listed SIM was read.
+    Completed,
+    /// Given up; `error` says why.
+    Failed,
+}
+
+impl RunState {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Completed => "completed",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// One reading of an account's whole fleet.
+#[derive(Debug, Clone, PartialEq, sqlx::FromRow)]
+pub struct SyncRun {
+    /// Unique; newer runs have larger ids.
+    pub id: Uuid,
+    /// The account.
+    pub account: String,
+    /// `queued`, `running`, `completed` or `failed`.
+    pub state: String,
+    /// `schedule` or `request`.
+    pub reason: String,
+    /// Missing SIMs are marked however many they are.
+    pub accept_mass_missing: bool,
+    /// When it was asked for.
+    pub queued_at: DateTime<Utc>,
+    /// When the first process took it up.
+    pub started_at: Option<DateTime<Utc>>,
+    /// When it ended.
+    pub finished_at: Option<DateTime<Utc>>,
+    /// 1 for the first reading, more for confirming ones.
+    pub pass: i32,
+    /// When this pass began.
+    pub pass_started_at: Option<DateTime<Utc>>,
+    /// The checkpoint: the first page of this pass that is not stored.
+    pub next_page: i32,
+    /// Pages expected in this pass.
+    pub pages_total: Option<i32>,
+    /// What 1NCE counted when this pass began.
+    pub pass_total: Option<i64>,
+    /// A later page of this pass counted otherwise.
+    pub total_moved: bool,
+    /// Records with a SIM in this pass.
+    pub sims_seen: i64,
+    /// New SIMs, and missing ones that returned, in all passes.
+    pub sims_discovered: i64,
+    /// Changed SIMs, in all passes.
+    pub sims_changed: i64,
+    /// SIMs marked as missing.
+    pub sims_missing: i64,
+    /// Records that could not be read, in all passes.
+    pub records_rejected: i64,
+    /// How often another process continued it.
+    pub resumed: i32,
+    /// Why it failed.
+    pub error: Option<String>,
+}
+
+const COLUMNS: &str = "id, account, state, reason, accept_mass_missing, queued_at, started_at, finished_at, pass,
+    pass_started_at, next_page, pages_total, pass_total, total_moved, sims_seen, sims_discovered, sims_changed,
+    sims_missing, records_rejected, resumed, error";
+
+async fn one(store: &Store, condition: &str, account: &str) -> Result<Option<SyncRun>, StoreError> {
+    let sql = format!("SELECT {COLUMNS} FROM sync_runs WHERE account = $1 AND {condition} LIMIT 1");
+    Ok(sqlx::query_as(sqlx::AssertSqlSafe(sql))
+        .bind(account)
+        .fetch_optional(store.db.pool())
+        .await?)
+}
+
+impl Store {
+    /// Queues a run of the account, unless one is active already; returns the active one.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn queue_run(
+        &self,
+        account: &str,
+        reason: &str,
+        requested_by: Option<&str>,
+        accept_mass_missing: bool,
+    ) -> Result<SyncRun, StoreError> {
+        loop {
+            sqlx::query(
+                "INSERT INTO sync_runs (id, account, state, reason, requested_by, accept_mass_missing)
+                 VALUES ($1, $2, 'queued', $3, $4, $5)
+                 ON CONFLICT (account) WHERE state IN ('queued', 'running')
+                 DO UPDATE SET accept_mass_missing = sync_runs.accept_mass_missing OR excluded.accept_mass_missing",
+            )
+            .bind(Uuid::now_v7())
+            .bind(account)
+            .bind(reason)
+            .bind(requested_by)
+            .bind(accept_mass_missing)
+            .execute(self.db.pool())
+            .await?;
+            // It may have ended between the two statements; then the next round queues a new one.
+            if let Some(run) = self.active_run(account).await? {
+                return Ok(run);
+            }
+        }
+    }
+
+    /// Queues a scheduled run when none is active and the last one began longer ago than `interval_seconds`.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn queue_due_run(&self, account: &str, interval_seconds: u64) -> Result<bool, StoreError> {
+        let queued = sqlx::query(
+            "INSERT INTO sync_runs (id, account, state, reason)
+             SELECT $1, $2, 'queued', 'schedule'
+             WHERE NOT EXISTS (SELECT FROM sync_runs WHERE account = $2
+                               AND queued_at > clock_timestamp() - make_interval(secs => $3))
+             ON CONFLICT (account) WHERE state IN ('queued', 'running') DO NOTHING",
+        )
+        .bind(Uuid::now_v7())
+        .bind(account)
+        .bind(interval_seconds as f64)
+        .execute(self.db.pool())
+        .await?;
+        Ok(queued.rows_affected() == 1)
+    }
+
+    /// The queued or running run of the account.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn active_run(&self, account: &str) -> Result<Option<SyncRun>, StoreError> {
+        one(self, "state IN ('queued', 'running')", account).await
+    }
+
+    /// The run of the account that ended last.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn last_run(&self, account: &str) -> Result<Option<SyncRun>, StoreError> {
+        one(self, "finished_at IS NOT NULL ORDER BY finished_at DESC", account).await
+    }
+
+    /// Pages stored per second over the last minute of a run, or since it began.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn recent_pages_per_second(&self, id: Uuid) -> Result<f64, StoreError> {
+        Ok(sqlx::query_scalar(
+            "SELECT count(*)::float8 / greatest(1, least(60,
+                 extract(epoch FROM clock_timestamp() - min(run.started_at))))::float8
+             FROM sync_runs AS run JOIN sweep_pages AS page ON page.run_id = run.id
+             WHERE run.id = $1 AND page.stored_at > clock_timestamp() - interval '60 seconds'",
+        )
+        .bind(id)
+        .fetch_one(self.db.pool())
+        .await?)
+    }
+
+    /// Start of the account's last complete reading.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn last_complete_at(&self, account: &str) -> Result<Option<DateTime<Utc>>, StoreError> {
+        let found: Option<Option<DateTime<Utc>>> =
+            sqlx::query_scalar("SELECT last_complete_at FROM accounts WHERE slug = $1")
+                .bind(account)
+                .fetch_optional(self.db.pool())
+                .await?;
+        Ok(found.flatten())
+    }
+
+    /// Takes a run up, for the first time or after another process.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn take_up_run(&self, id: Uuid) -> Result<SyncRun, StoreError> {
+        let sql = format!(
+            "UPDATE sync_runs SET state = 'running', resumed = resumed + (state = 'running')::int,
+                 started_at = coalesce(started_at, clock_timestamp()),
+                 pass_started_at = coalesce(pass_started_at, clock_timestamp())
+             WHERE id = $1 RETURNING {COLUMNS}"
+        );
+        Ok(sqlx::query_as(sqlx::AssertSqlSafe(sql))
+            .bind(id)
+            .fetch_one(self.db.pool())
+            .await?)
+    }
+
+    /// Writes the checkpoint and the counters of a run.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn save_run(transaction: &mut PgConnection, run: &SyncRun) -> Result<(), StoreError> {
+        sqlx::query(
+            "UPDATE sync_runs SET pass = $2, next_page = $3, pages_total = $4, pass_total = $5, total_moved = $6,
+                 sims_seen = $7, sims_discovered = $8, sims_changed = $9, sims_missing = $10, records_rejected = $11,
+                 pass_started_at = $12
+             WHERE id = $1",
+        )
+        .bind(run.id)
+        .bind(run.pass)
+        .bind(run.next_page)
+        .bind(run.pages_total)
+        .bind(run.pass_total)
+        .bind(run.total_moved)
+        .bind(run.sims_seen)
+        .bind(run.sims_discovered)
+        .bind(run.sims_changed)
+        .bind(run.sims_missing)
+        .bind(run.records_rejected)
+        .bind(run.pass_started_at)
+        .execute(transaction)
+        .await?;
+        Ok(())
+    }
+
+    /// Ends a run and forgets its pages.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn finish_run(
+        transaction: &mut PgConnection,
+        run: &mut SyncRun,
+        state: RunState,
+        error: Option<String>,
+    ) -> Result<(), StoreError> {
+        let finished: DateTime<Utc> = sqlx::query_scalar(
+            "UPDATE sync_runs SET state = $2, error = $3, finished_at = clock_timestamp() WHERE id = $1
+             RETURNING finished_at",
+        )
+        .bind(run.id)
+        .bind(state.word())
+        .bind(&error)
+        .fetch_one(&mut *transaction)
+        .await?;
+        sqlx::query("DELETE FROM sweep_pages WHERE run_id = $1")
+            .bind(run.id)
+            .execute(&mut *transaction)
+            .await?;
+        state.word().clone_into(&mut run.state);
+        run.error = error;
+        run.finished_at = Some(finished);
+        Ok(())
+    }
+}

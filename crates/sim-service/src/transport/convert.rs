@@ -1,0 +1,51 @@
+//! Domain types to wire types.
+
+use domain::{QuotaStatus, QuotaSummary};
+use messages::pb::sim as pb;
+
+use crate::store::StoredSim;
+
+/// A SIM as it travels.
+pub fn sim(stored: &StoredSim) -> pb::Sim {
+    let provider = &stored.provider;
+    pb::Sim {
+        iccid: provider.iccid.to_string(),
+        account: stored.account.to_string(),
+        organization_id: stored.organization.to_string(),
+        revision: stored.revision,
+        status: provider.status.word().to_owned(),
+        provider_status: provider.provider_status.clone(),
+        imsi: provider.imsi.as_ref().map(ToString::to_string),
+        imsi_2: provider.imsi_2.as_ref().map(ToString::to_string),
+        current_imsi: provider.current_imsi.as_ref().map(ToString::to_string),
+        msisdn: provider.msisdn.as_ref().map(ToString::to_string),
+        imei: provider.imei.as_ref().map(ToString::to_string),
+        imei_lock: provider.imei_lock,
+        label: provider.label.clone(),
+        ip_address: provider.ip_address.clone(),
+        activation_date: provider.activation_date.map(Into::into),
+        data_quota: Some(quota(&provider.data_quota)),
+        sms_quota: Some(quota(&provider.sms_quota)),
+        tags: stored.tags.clone(),
+        metadata_json: serde_json::Value::Object(stored.metadata.clone()).to_string(),
+        extra_json: serde_json::Value::Object(provider.extra.clone()).to_string(),
+        created_at: Some(stored.created_at.into()),
+        updated_at: Some(stored.updated_at.into()),
+        last_synced_at: Some(stored.last_synced_at.into()),
+        missing_since: stored.missing_since.map(Into::into),
+    }
+}
+
+fn quota(summary: &QuotaSummary) -> pb::QuotaSummary {
+    pb::QuotaSummary {
+        total: summary.total,
+        status: summary.status.map(|status: QuotaStatus| status.word().to_owned()),
+        threshold_reached_at: summary.threshold_reached_at.map(Into::into),
+        exceeded_at: summary.exceeded_at.map(Into::into),
+    }
+}
+
+/// A count of the database, which is never negative, as the wire counts.
+pub fn count(number: i64) -> u64 {
+    u64::try_from(number).unwrap_or(0)
+}

@@ -1,0 +1,216 @@
+//! The methods that the gateway asks.
+
+use domain::{Iccid, OrganizationId, SimStatus};
+use messages::pb::common::{Actor, Scope as WireScope};
+use messages::pb::sim as pb;
+use messages::{ErrorCode, sim_rpc};
+use once_client::{BreakerState, Lane};
+use serde_json::{Map, Value};
+use service_runtime::bus::{BusError, RpcError, RpcServer};
+use uuid::Uuid;
+
+use super::convert;
+use crate::app::{AccountStatus, App, SimUpdateRequest};
+use crate::store::{Scope, SimPatch, SyncRun};
+
+/// Registers every method.
+///
+/// # Errors
+/// When NATS refuses a subscription.
+pub async fn serve(server: &RpcServer, app: &App) -> Result<(), BusError> {
+    let shared = app.clone();
+    server
+        .method(sim_rpc::GetSim, move |request, _| {
+            let app = shared.clone();
+            async move { get(&app, request).await }
+        })
+        .await?;
+    let shared = app.clone();
+    server
+        .method(sim_rpc::ListSims, move |request, _| {
+            let app = shared.clone();
+            async move { list(&app, request).await }
+        })
+        .await?;
+    let shared = app.clone();
+    server
+        .method(sim_rpc::UpdateSim, move |request, _| {
+            let app = shared.clone();
+            async move { update(&app, request).await }
+        })
+        .await?;
+    let shared = app.clone();
+    server
+        .method(sim_rpc::StartSync, move |request, _| {
+            let app = shared.clone();
+            async move { start_sync(&app, request).await }
+        })
+        .await?;
+    let shared = app.clone();
+    server
+        .method(sim_rpc::SyncStatus, move |_, _| {
+            let app = shared.clone();
+            async move { sync_status(&app).await }
+        })
+        .await
+}
+
+async fn get(app: &App, request: pb::GetSimRequest) -> Result<pb::GetSimResponse, RpcError> {
+    let sim = app
+        .get_sim(scope(request.scope)?, iccid(&request.iccid)?, request.refresh)
+        .await?;
+    Ok(pb::GetSimResponse {
+        sim: Some(convert::sim(&sim)),
+    })
+}
+
+async fn list(app: &App, request: pb::ListSimsRequest) -> Result<pb::ListSimsResponse, RpcError> {
+    let page = app.list_sims(scope(request.scope.clone())?, &request).await?;
+    Ok(pb::ListSimsResponse {
+        sims: page.sims.iter().map(convert::sim).collect(),
+        total: convert::count(page.total),
+        total_is_capped: page.total_is_capped,
+        has_next: page.next_cursor.is_some(),
+        next_cursor: page.next_cursor.unwrap_or_default(),
+    })
+}
+
+async fn update(app: &App, request: pb::UpdateSimRequest) -> Result<pb::UpdateSimResponse, RpcError> {
+    let scope = scope(request.scope)?;
+    let iccid = iccid(&request.iccid)?;
+    let status = match request.status.as_deref() {
+        None => None,
+        Some("Enabled") => Some(SimStatus::Enabled),
+        Some("Disabled") => Some(SimStatus::Disabled),
+        Some(_) => return Err(RpcError::field("status", "is Enabled or Disabled")),
+    };
+    let tags = request.tags.map(|list| {
+        let mut tags = list.tags;
+        tags.sort();
+        tags.dedup();
+        tags
+    });
+    let metadata = request.metadata_json.as_deref().map(json_object).transpose()?;
+    let patch = SimPatch { tags, metadata };
+    let wanted = SimUpdateRequest {
+        label: request.label,
+        imei_lock: request.imei_lock,
+        status,
+        patch,
+    };
+    let sim = app
+        .update_sim(scope, iccid, &wanted, &actor(request.actor))
+        .await?;
+    Ok(pb::UpdateSimResponse {
+        sim: Some(convert::sim(&sim)),
+    })
+}
+
+async fn start_sync(app: &App, request: pb::StartSyncRequest) -> Result<pb::StartSyncResponse, RpcError> {
+    let runs = app
+        .start_sync(
+            &request.account,
+            request.accept_mass_missing,
+            &actor(request.actor),
+        )
+        .await?;
+    Ok(pb::StartSyncResponse {
+        runs: runs.into_iter().map(run).collect(),
+    })
+}
+
+async fn sync_status(app: &App) -> Result<pb::SyncStatusResponse, RpcError> {
+    let accounts = app.sync_status().await?;
+    Ok(pb::SyncStatusResponse {
+        accounts: accounts.into_iter().map(|status| account(app, status)).collect(),
+    })
+}
+
+fn account(app: &App, status: AccountStatus) -> pb::AccountSync {
+    let running = status.active.map(|active| pb::SyncRun {
+        eta: status.eta.map(Into::into),
+        pages_per_second: status.pages_per_second,
+        ..run(active)
+    });
+    let mut answer = pb::AccountSync {
+        account: status.account,
+        sims_known: convert::count(status.listed),
+        sims_missing: convert::count(status.missing),
+        running,
+        last_finished: status.last.map(run),
+        last_complete_at: status.last_complete_at.map(Into::into),
+        next_due_at: status.next_due_at.map(Into::into),
+        ..pb::AccountSync::default()
+    };
+    if let Some(client) = app
+        .clients
+        .iter()
+        .find(|client| client.account().as_str() == answer.account)
+    {
+        answer.breaker = breaker_word(client.breaker_state()).to_owned();
+        let budget = client.budget().snapshot();
+        answer.budget_rate = budget.rate;
+        for lane in [Lane::Interactive, Lane::Command, Lane::Background] {
+            answer
+                .budget_used
+                .insert(lane.to_string(), budget.used_last_minute(lane));
+        }
+    }
+    answer
+}
+
+fn breaker_word(state: BreakerState) -> &'static str {
+    match state {
+        BreakerState::Closed => "closed",
+        BreakerState::Open { .. } => "open",
+        BreakerState::HalfOpen => "half_open",
+    }
+}
+
+fn run(run: SyncRun) -> pb::SyncRun {
+    let number = |count: i32| u32::try_from(count).unwrap_or(0);
+    pb::SyncRun {
+        id: run.id.to_string(),
+        account: run.account,
+        state: run.state,
+        reason: run.reason,
+        started_at: run.started_at.map(Into::into),
+        finished_at: run.finished_at.map(Into::into),
+        pass: number(run.pass),
+        pages_done: number(run.next_page - 1),
+        pages_total: number(run.pages_total.unwrap_or(0)),
+        sims_seen: convert::count(run.sims_seen),
+        sims_discovered: convert::count(run.sims_discovered),
+        sims_changed: convert::count(run.sims_changed),
+        sims_missing: convert::count(run.sims_missing),
+        records_rejected: convert::count(run.records_rejected),
+        resumed: number(run.resumed),
+        error: run.error.unwrap_or_default(),
+        ..pb::SyncRun::default()
+    }
+}
+
+fn scope(scope: Option<WireScope>) -> Result<Scope, RpcError> {
+    let scope = scope.ok_or_else(|| RpcError::field("scope", "is missing"))?;
+    if scope.organization_id.is_empty() {
+        return Ok(Scope::All);
+    }
+    let id = Uuid::parse_str(&scope.organization_id)
+        .map_err(|_| RpcError::field("organization_id", "is no UUID"))?;
+    Ok(Scope::Organization(OrganizationId(id)))
+}
+
+fn iccid(text: &str) -> Result<Iccid, RpcError> {
+    Iccid::parse(text).map_err(|error| RpcError::new(ErrorCode::InvalidIccid, error.to_string()))
+}
+
+fn json_object(text: &str) -> Result<Map<String, Value>, RpcError> {
+    serde_json::from_str(text).map_err(|_| RpcError::field("metadata", "is no JSON object"))
+}
+
+fn actor(actor: Option<Actor>) -> String {
+    actor.map_or_else(
+        || "system".to_owned(),
+        |actor| format!("{}:{}", actor.kind, actor.id),
+    )
+}

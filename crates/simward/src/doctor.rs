@@ -1,0 +1,209 @@
+//! `simward doctor`: a table of what works, what does not, and what to do.
+
+use std::fmt::Display;
+
+use gateway::GatewayConfig;
+use messages::STREAMS;
+use once_client::{ClientError, OnceClient};
+use service_runtime::bus::Bus;
+use service_runtime::config::{RuntimeConfig, Settings};
+use service_runtime::db::Db;
+use service_runtime::metrics::Metrics;
+use service_runtime::redis;
+use sim_service::SimServiceConfig;
+
+/// One row of the table.
+struct Finding {
+    subject: String,
+    verdict: Verdict,
+    detail: String,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Verdict {
+    Works,
+    Limited,
+    Broken,
+}
+
+struct Report(Vec<Finding>);
+
+impl Report {
+    fn add(&mut self, subject: impl Display, verdict: Verdict, detail: impl Display) {
+        self.0.push(Finding {
+            subject: subject.to_string(),
+            verdict,
+            detail: detail.to_string(),
+        });
+    }
+
+    fn works(&mut self, subject: impl Display, detail: impl Display) {
+        self.add(subject, Verdict::Works, detail);
+    }
+
+    fn broken(&mut self, subject: impl Display, detail: impl Display) {
+        self.add(subject, Verdict::Broken, detail);
+    }
+
+    fn print(&self) {
+        let width = self
+            .0
+            .iter()
+            .map(|finding| finding.subject.len())
+            .max()
+            .unwrap_or(0);
+        for finding in &self.0 {
+            let word = match finding.verdict {
+                Verdict::Works => "ok    ",
+                Verdict::Limited => "limit ",
+                Verdict::Broken => "BROKEN",
+            };
+            println!("{word}  {:width$}  {}", finding.subject, finding.detail);
+        }
+    }
+}
+
+/// Checks everything and prints the table.
+///
+/// # Errors
+/// When something that Simward cannot work without is broken.
+pub async fn run(settings: &Settings) -> anyhow::Result<()> {
+    let mut report = Report(Vec::new());
+    match GatewayConfig::from_settings(settings) {
+        Ok(_) => report.works("gateway settings", "complete"),
+        Err(error) => report.broken("gateway settings", error),
+    }
+    match settings.runtime() {
+        Ok(config) => {
+            report.works("server settings", "complete");
+            check_servers(&config, &mut report).await;
+            check_provider(settings, &config, &mut report).await;
+        }
+        Err(error) => report.broken("server settings", error),
+    }
+    report.print();
+    let broken = report
+        .0
+        .iter()
+        .filter(|finding| finding.verdict == Verdict::Broken)
+        .count();
+    anyhow::ensure!(broken == 0, "{broken} thing(s) to mend");
+    Ok(())
+}
+
+async fn check_servers(config: &RuntimeConfig, report: &mut Report) {
+    for schema in ["gateway", sim_service::NAME] {
+        let subject = format!("database, schema {schema}");
+        match Db::connect(&config.database, schema).await {
+            Ok(db) => check_schema(&db, subject, report).await,
+            Err(error) => report.broken(
+                subject,
+                format!("{error}: check DATABASE_URL and that the server runs"),
+            ),
+        }
+    }
+    match Bus::connect(&config.nats, "simward-doctor").await {
+        Ok(bus) => check_streams(&bus, report).await,
+        Err(error) => report.broken(
+            "NATS",
+            format!("{error}: check NATS_URL and that the server runs"),
+        ),
+    }
+    match redis::pool(&config.redis) {
+        Ok(None) => report.add(
+            "Redis",
+            Verdict::Limited,
+            "REDIS_URL is not set: no shared cache, token or budget",
+        ),
+        Ok(Some(pool)) => match redis::ping(&pool).await {
+            Ok(()) => report.works("Redis", "answers"),
+            Err(error) => report.add(
+                "Redis",
+                Verdict::Limited,
+                format!("{error}: no shared cache, token or budget"),
+            ),
+        },
+        Err(error) => report.broken("Redis", error),
+    }
+}
+
+async fn check_schema(db: &Db, subject: String, report: &mut Report) {
+    let edition: Result<Option<String>, _> =
+        sqlx_scalar(db, "SELECT current_setting('timescaledb.license', true)").await;
+    let tables: Result<Option<i64>, _> = sqlx_scalar(
+        db,
+        "SELECT count(*) FROM pg_tables WHERE schemaname = current_schema() AND tablename = 'seaql_migrations'",
+    )
+    .await;
+    match (edition, tables) {
+        (_, Ok(Some(0) | None)) => report.broken(subject, "no tables: run `simward migrate`"),
+        (Ok(Some(edition)), Ok(_)) => {
+            report.works(subject, format!("answers, TimescaleDB {edition} edition"))
+        }
+        (Ok(None), Ok(_)) => report.add(subject, Verdict::Limited, "answers, without TimescaleDB"),
+        (Err(error), _) | (_, Err(error)) => report.broken(subject, error),
+    }
+}
+
+async fn sqlx_scalar<T>(db: &Db, sql: &'static str) -> Result<Option<T>, String>
+where
+    T: Send + Unpin + for<'r> sqlx::Decode<'r, sqlx::Postgres> + sqlx::Type<sqlx::Postgres>,
+{
+    sqlx::query_scalar(sql)
+        .fetch_one(db.pool())
+        .await
+        .map_err(|error: sqlx::Error| error.to_string())
+}
+
+async fn check_streams(bus: &Bus, report: &mut Report) {
+    report.works("NATS", "answers");
+    for spec in STREAMS {
+        let name = bus.subjects().stream(spec.name);
+        match bus.jetstream().get_stream(&name).await {
+            Ok(_) => report.works(format!("stream {name}"), "exists"),
+            Err(_) => report.add(
+                format!("stream {name}"),
+                Verdict::Limited,
+                "is made when Simward starts",
+            ),
+        }
+    }
+}
+
+async fn check_provider(settings: &Settings, config: &RuntimeConfig, report: &mut Report) {
+    let client = match provider(settings, config) {
+        Ok(client) => client,
+        Err(error) => return report.broken("1NCE settings", error),
+    };
+    match client.login().await {
+        Ok(_) => report.works("1NCE login", format!("account {}", client.account())),
+        Err(error) => return report.broken("1NCE login", hint(&error)),
+    }
+    for (capability, state) in client.capabilities().await.iter() {
+        match state.generation() {
+            Some(generation) => report.works(format!("1NCE {capability}"), format!("API {generation}")),
+            None => report.add(format!("1NCE {capability}"), Verdict::Limited, state.why()),
+        }
+    }
+}
+
+fn provider(settings: &Settings, config: &RuntimeConfig) -> anyhow::Result<OnceClient> {
+    let once = SimServiceConfig::from_settings(settings)?.once;
+    let client = once.client(&config.redis.prefix)?;
+    Ok(OnceClient::new(
+        client,
+        redis::pool(&config.redis)?,
+        Metrics::new()?.recorder(),
+    )?)
+}
+
+fn hint(error: &ClientError) -> String {
+    match error {
+        ClientError::Login(failure) if failure.refused => {
+            format!(
+                "{error}: make a client id and secret in the portal and set ONCE_CLIENT_ID, ONCE_CLIENT_SECRET"
+            )
+        }
+        _ => format!("{error}: check ONCE_API_BASE_URL and the network"),
+    }
+}
