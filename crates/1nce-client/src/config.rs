@@ -66,6 +66,8 @@ pub struct ClientConfig {
     pub breaker_max_pause: Duration,
     /// How long refused credentials are not tried again.
     pub bad_login_pause: Duration,
+    /// Least distance of two refreshes of a token that is still good, all processes together.
+    pub token_refresh_distance: Duration,
     /// Largest answer that is read, in bytes.
     pub max_body: usize,
 }
@@ -105,6 +107,7 @@ impl ClientConfig {
             breaker_min_pause: Duration::from_secs(2),
             breaker_max_pause: Duration::from_secs(30),
             bad_login_pause: Duration::from_secs(10),
+            token_refresh_distance: Duration::from_secs(30),
             max_body: 16 * 1024 * 1024,
         }
     }

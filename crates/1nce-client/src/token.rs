@@ -24,8 +24,6 @@ use store::{Lookup, TokenStore};
 
 /// A token with less than this left is not sent any more.
 const MARGIN: Duration = Duration::from_secs(5);
-/// Early refreshes keep this distance, in all processes together.
-const REFRESH_DISTANCE: Duration = Duration::from_secs(30);
 /// A token that 1NCE issued this recently and refuses will not be replaced by a better one.
 const FRESH: Duration = Duration::from_secs(2);
 /// How long a failed (not refused) login is answered from memory.
@@ -107,6 +105,7 @@ struct Inner {
     client_secret: SecretString,
     timeout: Duration,
     refused_pause: Duration,
+    refresh_distance: Duration,
     max_body: usize,
     store: Option<TokenStore>,
     budget: Budget,
@@ -133,6 +132,7 @@ impl Tokens {
                 client_secret: config.client_secret.clone(),
                 timeout: config.call_timeout,
                 refused_pause: config.bad_login_pause,
+                refresh_distance: config.token_refresh_distance,
                 max_body: config.max_body,
                 store: redis.map(|link| TokenStore::new(link, key, config.call_timeout * 2)),
                 budget,
@@ -147,7 +147,7 @@ impl Tokens {
     pub(crate) async fn get(&self) -> Result<Token, ClientError> {
         let now = Instant::now();
         if let Some(cached) = self.inner.usable(now) {
-            if cached.is_old(now) && now.duration_since(cached.early_at) >= REFRESH_DISTANCE {
+            if cached.is_old(now) && now.duration_since(cached.early_at) >= self.inner.refresh_distance {
                 self.refresh_early();
             }
             return Ok(cached.token);
@@ -305,7 +305,7 @@ impl Inner {
                 self.adopt(token, left, lifetime, false);
                 return Ok(());
             }
-            if !store.may_refresh_early(REFRESH_DISTANCE).await {
+            if !store.may_refresh_early(self.refresh_distance).await {
                 return Ok(());
             }
         }

@@ -148,6 +148,19 @@ pub struct PdpContext {
     pub extra: Extra,
 }
 
+/// A radio cell.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Cell {
+    /// Cell id.
+    pub cid: Option<i64>,
+    /// Location area.
+    pub lac: Option<i64>,
+    /// Mobile country code.
+    pub mcc: Option<String>,
+    /// Mobile network code.
+    pub mnc: Option<String>,
+}
+
 /// What the visited network says when asked; valid on 2G and 3G only (FACTS §6).
 #[derive(Debug, Clone, PartialEq)]
 pub struct ConnectivityInfo {
@@ -161,8 +174,8 @@ pub struct ConnectivityInfo {
     pub state: Option<String>,
     /// Minutes since the location was fresh.
     pub location_age_minutes: Option<i64>,
-    /// Cell: id, area, country and network code.
-    pub cell: Option<(Option<i64>, Option<i64>, Option<String>, Option<String>)>,
+    /// The cell that it is in.
+    pub cell: Option<Cell>,
     /// Whether the USSD query worked, if one was asked for.
     pub ussd_success: Option<bool>,
     /// Its error.

@@ -12,7 +12,7 @@ mod sms;
 mod usage;
 
 pub use connectivity::{
-    Connectivity, ConnectivityInfo, Country, Location, Operator, PdpContext, RatType, SimConnectivity,
+    Cell, Connectivity, ConnectivityInfo, Country, Location, Operator, PdpContext, RatType, SimConnectivity,
 };
 pub use events::{EventKind, EventPage, SimEvent};
 pub use orders::{

@@ -4,7 +4,7 @@ use domain::{Iccid, Imei, Imsi};
 
 use super::{Fields, Unreadable};
 use crate::model::{
-    Connectivity, ConnectivityInfo, Country, Location, Operator, PdpContext, RatType, SimConnectivity,
+    Cell, Connectivity, ConnectivityInfo, Country, Location, Operator, PdpContext, RatType, SimConnectivity,
 };
 
 pub(crate) fn read_connectivity(mut fields: Fields) -> Result<SimConnectivity, Unreadable> {
@@ -88,9 +88,11 @@ fn read_pdp_context(mut fields: Fields) -> PdpContext {
 pub(crate) fn read_connectivity_info(mut fields: Fields) -> Result<ConnectivityInfo, Unreadable> {
     let mut subscriber = fields.object("subscriber_info").unwrap_or_default();
     let mut location = subscriber.object("location").unwrap_or_default();
-    let cell = location.object("cell_global_id").map(|mut cell| {
-        let numbers = (cell.integer("cid"), cell.integer("lac"));
-        (numbers.0, numbers.1, cell.word("mcc"), cell.word("mnc"))
+    let cell = location.object("cell_global_id").map(|mut cell| Cell {
+        cid: cell.integer("cid"),
+        lac: cell.integer("lac"),
+        mcc: cell.word("mcc"),
+        mnc: cell.word("mnc"),
     });
     let mut ussd = fields.object("ussd_info").unwrap_or_default();
     Ok(ConnectivityInfo {

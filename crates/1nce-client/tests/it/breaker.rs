@@ -1,0 +1,68 @@
+//! While 1NCE fails, people are told at once, sweeps wait, and one probe at a time knocks.
+
+use std::time::{Duration, Instant};
+
+use once_client::{BreakerState, ClientError, Generations, Lane, OnceClient};
+use once_emulator::{Fault, FaultKind};
+
+use crate::support::{World, eventually};
+
+async fn opened() -> (World, OnceClient) {
+    let world = World::unlimited().await;
+    let client = world.client_with(|config| {
+        config.generations = Generations::V2Only;
+        config.breaker_min_pause = Duration::from_millis(300);
+        config.breaker_max_pause = Duration::from_millis(600);
+    });
+    client.list_sims(Lane::Interactive, 1, 1).await.unwrap();
+    world
+        .control
+        .faults_add(&Fault::new(FaultKind::Down, "/v2/sims"))
+        .await
+        .unwrap();
+    for _ in 0..4 {
+        client.list_sims(Lane::Interactive, 1, 1).await.unwrap_err();
+    }
+    (world, client)
+}
+
+#[tokio::test]
+async fn an_open_breaker_answers_people_at_once_and_spares_1nce() {
+    let (world, client) = opened().await;
+    assert!(matches!(client.breaker_state(), BreakerState::Open(_)));
+    let asked = Instant::now();
+    let error = client.list_sims(Lane::Interactive, 1, 1).await.unwrap_err();
+    assert!(matches!(error, ClientError::CircuitOpen { .. }), "{error:?}");
+    assert!(asked.elapsed() < Duration::from_millis(200));
+    let after_opening = world.calls("GET", "/v2/sims").await.len();
+    assert_eq!(after_opening, 1 + 8, "eight failures open it");
+}
+
+#[tokio::test]
+async fn a_sweep_waits_for_the_end_of_the_outage_and_then_goes_on() {
+    let (world, client) = opened().await;
+    let sweep = tokio::spawn({
+        let client = client.clone();
+        async move { client.list_sims(Lane::Background, 1, 1).await }
+    });
+    eventually("a probe knocks", async || {
+        world.calls("GET", "/v2/sims").await.len() > 9
+    })
+    .await;
+    assert!(!sweep.is_finished());
+    world.control.faults_clear().await.unwrap();
+    assert!(sweep.await.unwrap().is_ok());
+    assert_eq!(client.breaker_state(), BreakerState::Closed);
+}
+
+#[tokio::test]
+async fn refusals_prove_that_1nce_works() {
+    let world = World::unlimited().await;
+    let client = world.only(Generations::V2Only);
+    let fault = Fault::new(FaultKind::Status, "/v2/sims").status(400, once_emulator::FaultBody::Json);
+    world.control.faults_add(&fault).await.unwrap();
+    for _ in 0..20 {
+        client.list_sims(Lane::Interactive, 1, 1).await.unwrap_err();
+    }
+    assert_eq!(client.breaker_state(), BreakerState::Closed);
+}

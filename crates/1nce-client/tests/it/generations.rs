@@ -1,0 +1,114 @@
+//! The capability map: v2 first, v1 while it lives, and the day on which v1 goes.
+
+use chrono::Utc;
+use domain::SimStatus;
+use once_client::model::{BulkOutcome, PaymentMethod};
+use once_client::{Capability, ClientError, Generation, Generations, Lane, Offer, SimUpdate};
+use serde_json::json;
+
+use crate::support::World;
+
+const LANE: Lane = Lane::Interactive;
+
+#[tokio::test]
+async fn v2_goes_first_and_the_question_is_asked_once_for_all_processes() {
+    let world = World::unlimited().await;
+    let (one, two) = (world.client(), world.client());
+    let map = one.capabilities().await;
+    assert!(map.probed);
+    assert_eq!(map.offer(Capability::Sims), Offer::Via(Generation::V2));
+    assert_eq!(map.offer(Capability::Limits), Offer::Via(Generation::V1));
+    assert_eq!(two.capabilities().await, map);
+    two.list_sims(LANE, 1, 10).await.unwrap();
+    assert_eq!(world.calls("GET", "/v1/sims").await.len(), 1);
+    assert_eq!(world.calls("GET", "/v2/sims").await.len(), 2);
+}
+
+#[tokio::test]
+async fn without_v1_the_rest_goes_on_and_what_is_missing_is_told() {
+    let world = World::unlimited().await;
+    world.control.config(&json!({ "v1": "retired" })).await.unwrap();
+    let client = world.client();
+    let iccids = world.iccids(&client, 2).await;
+    let refused = client.bulk_top_up(LANE, &iccids, PaymentMethod::default()).await;
+    assert!(matches!(
+        refused,
+        Err(ClientError::CapabilityUnavailable {
+            capability: Capability::BulkTopUp,
+            ..
+        })
+    ));
+    let update = |iccid| SimUpdate {
+        status: Some(SimStatus::Disabled),
+        ..SimUpdate::new(iccid)
+    };
+    let updates = [update(iccids[0]), update(iccids[1])];
+    let BulkOutcome::OneByOne(outcomes) = client.bulk_update(LANE, &updates).await.unwrap() else {
+        panic!("there is no bulk call left");
+    };
+    assert!(outcomes.iter().all(|(_, outcome)| outcome.is_ok()));
+    assert!(!world.control.sim(&iccids[1].to_string()).await.unwrap().enabled);
+}
+
+#[tokio::test]
+async fn usage_on_v2_is_found_out_by_the_first_call() {
+    for exists in [true, false] {
+        let world = World::unlimited().await;
+        let settings = json!({ "v1": "retired", "v2_usage": exists });
+        world.control.config(&settings).await.unwrap();
+        let client = world.client();
+        let iccid = world.iccids(&client, 1).await[0];
+        let before = client.capabilities().await.offer(Capability::Usage);
+        assert_eq!(before, Offer::Untried(Generation::V2));
+        let today = Utc::now().date_naive();
+        let usage = client.usage(LANE, iccid, today, today).await;
+        let after = world.client().capabilities().await.offer(Capability::Usage);
+        if exists {
+            assert!(usage.is_ok(), "{usage:?}");
+            assert_eq!(after, Offer::Via(Generation::V2), "the other processes know");
+        } else {
+            assert!(
+                matches!(usage, Err(ClientError::CapabilityUnavailable { .. })),
+                "{usage:?}"
+            );
+            assert!(matches!(after, Offer::Unavailable(_)));
+        }
+    }
+}
+
+#[tokio::test]
+async fn v1_may_go_while_we_run() {
+    let world = World::unlimited().await;
+    let client = world.client();
+    client.get_limits(LANE).await.unwrap();
+    let settings = json!({ "v1": "retired", "v1_retired_status": 410 });
+    world.control.config(&settings).await.unwrap();
+    let gone = client.get_limits(LANE).await;
+    assert!(
+        matches!(gone, Err(ClientError::CapabilityUnavailable { .. })),
+        "{gone:?}"
+    );
+    assert!(client.list_sims(LANE, 1, 10).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_404_of_a_generation_that_is_gone_is_not_taken_for_a_missing_sim() {
+    let world = World::unlimited().await;
+    let first = world.client();
+    let iccid = world.iccids(&first, 1).await[0];
+    world.control.config(&json!({ "v2": "retired" })).await.unwrap();
+    // Another process that knows from Redis that v2 lives, and has not seen it live itself.
+    let second = world.client();
+    let sim = second.get_sim(LANE, iccid).await.unwrap();
+    assert_eq!(sim.unwrap().iccid, iccid, "read through v1");
+}
+
+#[tokio::test]
+async fn a_configured_generation_is_not_asked_about() {
+    let world = World::unlimited().await;
+    let client = world.only(Generations::V2Only);
+    client.list_sims(LANE, 1, 10).await.unwrap();
+    assert!(world.calls("GET", "/v1/sims").await.is_empty());
+    let refused = client.get_limits(LANE).await;
+    assert!(matches!(refused, Err(ClientError::CapabilityUnavailable { .. })));
+}

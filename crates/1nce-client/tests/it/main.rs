@@ -1,0 +1,14 @@
+//! The client against the emulator and a real Redis (`TEST_REDIS_URL`).
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod actions;
+mod breaker;
+mod budget;
+mod canned;
+mod generations;
+mod metrics;
+mod redis_gone;
+mod strange_answers;
+mod support;
+mod token;
+mod traps;

@@ -1,0 +1,87 @@
+//! Redis goes and comes back under full load; 1NCE never notices.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use once_client::{Generations, Lane, OnceClient};
+use once_emulator::EmulatorConfig;
+
+use crate::support::{Proxy, World, eventually, pool, recorder};
+
+async fn answered(world: &World) -> usize {
+    world.calls("GET", "/v2/sims").await.len()
+}
+
+async fn progress(world: &World, what: &str) {
+    let before = answered(world).await;
+    eventually(what, async || answered(world).await >= before + 12).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn losing_and_regaining_redis_never_breaks_the_limit() {
+    let world = World::start(EmulatorConfig::default().with_fleet(50)).await;
+    let proxy = Proxy::start().await;
+    let clients: Vec<OnceClient> = (0..2)
+        .map(|_| {
+            let mut config = world.config();
+            config.generations = Generations::V2Only;
+            config.sims_per_second = 10;
+            config.replicas = 2;
+            OnceClient::new(config, Some(pool(&proxy.url)), recorder()).unwrap()
+        })
+        .collect();
+    let stop = Arc::new(AtomicBool::new(false));
+    let tasks: Vec<_> = clients
+        .iter()
+        .flat_map(|client| std::iter::repeat_n(client.clone(), 10))
+        .map(|client| {
+            let stop = stop.clone();
+            tokio::spawn(async move {
+                while !stop.load(Ordering::SeqCst) {
+                    client.list_sims(Lane::Background, 1, 1).await.unwrap();
+                }
+            })
+        })
+        .collect();
+    progress(&world, "calls with Redis").await;
+    proxy.cut();
+    eventually("both go on alone", async || {
+        let (one, two) = (
+            clients[0].budget().snapshot().await,
+            clients[1].budget().snapshot().await,
+        );
+        !one.shared && !two.shared
+    })
+    .await;
+    progress(&world, "calls without Redis").await;
+    proxy.mend();
+    eventually("both share again", async || {
+        let (one, two) = (
+            clients[0].budget().snapshot().await,
+            clients[1].budget().snapshot().await,
+        );
+        one.shared && two.shared
+    })
+    .await;
+    progress(&world, "calls with Redis again").await;
+    stop.store(true, Ordering::SeqCst);
+    for task in tasks {
+        task.await.unwrap();
+    }
+    let stats = world.control.stats().await.unwrap();
+    assert_eq!((stats.violations, stats.throttled), (0, 0), "{stats:?}");
+}
+
+#[tokio::test]
+async fn a_redis_that_is_not_there_costs_a_quarter_of_a_second_and_no_call() {
+    let world = World::unlimited().await;
+    let proxy = Proxy::start().await;
+    proxy.cut();
+    let mut config = world.config();
+    config.redis_timeout = Duration::from_millis(100);
+    let client = OnceClient::new(config, Some(pool(&proxy.url)), recorder()).unwrap();
+    client.list_sims(Lane::Interactive, 1, 1).await.unwrap();
+    assert!(!client.login().await.unwrap().shared);
+    assert!(client.capabilities().await.probed);
+}
