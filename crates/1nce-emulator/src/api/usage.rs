@@ -31,7 +31,7 @@ pub fn get(call: &Call<'_>, account: &mut Account) -> Result<Answer, Answer> {
     }
     let sim = call.sim(account)?;
     let view = account.view(sim, call.now);
-    let mut total = DayUse::default();
+    let (mut total, mut total_sent) = (DayUse::default(), 0);
     let mut rows = Vec::new();
     if let Some((start, end)) = window(call) {
         for day in (start..=end).rev() {
@@ -44,16 +44,18 @@ pub fn get(call: &Call<'_>, account: &mut Account) -> Result<Answer, Answer> {
                 mo: total.mo + usage.mo,
                 mt: total.mt + usage.mt,
             };
+            let sent = usage.data * 7 / 10;
+            total_sent += sent;
             let date = if call.strict() {
                 rfc3339(day * DAY)
             } else {
                 day_string(day)
             };
-            rows.push(row(date, usage, true));
+            rows.push(row(date, usage, sent, true));
         }
     }
     if !call.strict() {
-        rows.push(row("TOTAL".to_owned(), total, false));
+        rows.push(row("TOTAL".to_owned(), total, total_sent, false));
     }
     Ok(Answer::json(200, json!({ "stats": rows })))
 }
@@ -64,8 +66,7 @@ fn megabytes(millionths: i64) -> String {
 }
 
 /// Days without use leave out `cost`, `currency` and `traffic_type`; so does the sum.
-fn row(date: String, usage: DayUse, detailed: bool) -> Value {
-    let sent = usage.data * 7 / 10;
+fn row(date: String, usage: DayUse, sent: i64, detailed: bool) -> Value {
     let mut data = json!({
         "volume": megabytes(usage.data), "volume_tx": megabytes(sent), "volume_rx": megabytes(usage.data - sent),
     });

@@ -1,0 +1,15 @@
+//! What the emulator promises, checked over HTTP as a stranger would.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod auth;
+mod control;
+mod faults;
+mod lab;
+mod process;
+mod quota;
+mod rate;
+mod shop;
+mod sims;
+mod sms;
+mod status;
+mod versions;

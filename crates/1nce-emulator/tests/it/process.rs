@@ -1,0 +1,65 @@
+//! The emulator as a process: one line when ready, a clean end on SIGTERM.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use once_emulator::ControlClient;
+
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // Already gone in the good case.
+        if self.0.kill().is_ok() {
+            drop(self.0.wait());
+        }
+    }
+}
+
+#[tokio::test]
+async fn it_announces_itself_serves_and_ends_cleanly() {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_once-emulator"));
+    command
+        .args(["--listen", "127.0.0.1:0", "--customer", "990007_x:s7"])
+        .env("FLEET", "123");
+    let mut child = Running(command.stdout(Stdio::piped()).spawn().unwrap());
+    let mut lines = BufReader::new(child.0.stdout.take().unwrap()).lines();
+    let line = lines.next().unwrap().unwrap();
+    let base = line.split(' ').next_back().unwrap().to_owned();
+    assert!(
+        base.starts_with("http://127.0.0.1:") && base.ends_with("/management-api"),
+        "{line}"
+    );
+    let control = ControlClient::new(base.replace("/management-api", "/_emulator"));
+    control.health().await.unwrap();
+    assert_eq!(control.stats().await.unwrap().customers["990007_x"].fleet, 123);
+
+    assert!(
+        Command::new("kill")
+            .arg(child.0.id().to_string())
+            .status()
+            .unwrap()
+            .success()
+    );
+    let deadline = Instant::now() + Duration::from_secs(10);
+    let status = loop {
+        if let Some(status) = child.0.try_wait().unwrap() {
+            break status;
+        }
+        assert!(Instant::now() < deadline, "still running");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    };
+    assert!(status.success(), "{status}");
+    assert!(lines.next().is_none(), "one line only");
+}
+
+#[test]
+fn a_bad_customer_is_refused() {
+    let output = Command::new(env!("CARGO_BIN_EXE_once-emulator"))
+        .args(["--customer", "no-secret"])
+        .output()
+        .unwrap();
+    assert!(!output.status.success());
+    assert!(String::from_utf8_lossy(&output.stderr).contains("client_id:secret"));
+}

@@ -1,0 +1,123 @@
+//! Published rate limits (FACTS §3).
+
+use std::time::{Duration, Instant};
+
+use once_emulator::{CallFilter, EmulatorConfig};
+use serde_json::json;
+
+use crate::lab::{ID, Lab, iccid};
+
+#[tokio::test]
+async fn no_customer_gets_more_than_ten_calls_into_any_second() {
+    let lab = Lab::start(EmulatorConfig::default()).await;
+    let start = Instant::now();
+    let mut statuses = Vec::new();
+    while start.elapsed() < Duration::from_millis(2_300) {
+        statuses.push(lab.get("/v1/sims?pageSize=1").await.status);
+    }
+    let refused = statuses.iter().filter(|status| **status == 429).count() as u64;
+    assert!(refused > 10, "a burst must hit the limit");
+    let calls = lab
+        .control
+        .calls(&CallFilter {
+            path: Some("/sims".to_owned()),
+            ..Default::default()
+        })
+        .await
+        .unwrap();
+    let admitted: Vec<u64> = calls
+        .iter()
+        .filter(|c| c.status == Some(200))
+        .map(|c| c.at_ms)
+        .collect();
+    for from in &admitted {
+        let inside = admitted
+            .iter()
+            .filter(|at| (*from..from + 999).contains(at))
+            .count();
+        assert!(inside <= 10, "{inside} calls after {from}");
+    }
+    assert!(
+        admitted.len() >= 20,
+        "places become free again: {}",
+        admitted.len()
+    );
+    let stats = lab.control.stats().await.unwrap();
+    assert_eq!((stats.violations, stats.throttled), (refused, refused));
+    assert_eq!(stats.customers[ID].max_admitted_in_any_second, 10);
+    assert!(stats.max_in_any_second > 10);
+    assert!(
+        calls
+            .iter()
+            .filter(|c| c.status == Some(429))
+            .all(|c| c.fault.as_deref() == Some("rate_limit"))
+    );
+}
+
+#[tokio::test]
+async fn all_sim_paths_of_both_versions_share_one_window_and_customers_do_not() {
+    let config = EmulatorConfig::default()
+        .with_fleet(20)
+        .with_rate(4)
+        .with_customer("990002_other", "s2");
+    let mut lab = Lab::start(config).await;
+    let paths = [
+        "/v1/sims".to_owned(),
+        "/v2/sims".to_owned(),
+        format!("/v1/sims/{}", iccid(0)),
+    ];
+    for path in &paths {
+        assert_eq!(lab.get(path).await.status, 200);
+    }
+    assert_eq!(
+        lab.put(&format!("/v1/sims/{}", iccid(1)), json!({})).await.status,
+        200
+    );
+    assert_eq!(lab.get(&paths[1]).await.status, 429);
+    assert_eq!(lab.get("/v1/products").await.status, 200, "another group");
+    lab.token = lab.login("990002_other", "s2").await;
+    assert_eq!(lab.get(&paths[0]).await.status, 200, "another customer");
+}
+
+#[tokio::test]
+async fn retry_after_is_a_switch() {
+    let lab = Lab::start(EmulatorConfig::default().with_rate(1)).await;
+    assert_eq!(lab.get("/v1/sims").await.status, 200);
+    let bare = lab.get("/v1/sims").await;
+    assert_eq!((bare.status, bare.header("retry-after")), (429, None));
+    lab.control.config(&json!({"retry_after": true})).await.unwrap();
+    let told = lab.get("/v1/sims").await;
+    assert_eq!((told.status, told.header("retry-after")), (429, Some("1")));
+}
+
+#[tokio::test]
+async fn time_travel_does_not_refill_the_window() {
+    let lab = Lab::start(EmulatorConfig::default().with_rate(1)).await;
+    lab.get("/v1/sims").await;
+    lab.control.advance_time(60).await.unwrap();
+    assert_eq!(lab.get("/v1/sims").await.status, 429);
+}
+
+#[tokio::test]
+async fn orders_products_support_and_login_have_limits_per_address() {
+    let config = EmulatorConfig::default().with_settings(|s| {
+        s.management_per_5_minutes = 2;
+        s.oauth_per_minute = 3;
+    });
+    let lab = Lab::start(config).await;
+    for path in ["/v1/orders", "/v1/products", "/v1/support"] {
+        let mut statuses = Vec::new();
+        for _ in 0..3 {
+            statuses.push(lab.get(path).await.status);
+        }
+        assert_eq!(statuses, [200, 200, 429], "{path}");
+    }
+    assert_eq!(lab.ask_token(ID, "emulator-secret").await.status, 200);
+    assert_eq!(
+        lab.ask_token(ID, "wrong").await.status,
+        400,
+        "a failed login counts"
+    );
+    assert_eq!(lab.ask_token(ID, "emulator-secret").await.status, 429);
+    assert_eq!(lab.control.stats().await.unwrap().violations, 4);
+}
