@@ -56,6 +56,11 @@ impl Metrics {
         self.recorder.register_histogram(&key(name, labels), &METADATA)
     }
 
+    /// Sorts recorded values into their buckets; without it, or somebody who reads the text, they pile up.
+    pub fn upkeep(&self) {
+        self.text.run_upkeep();
+    }
+
     /// Everything in Prometheus' text format.
     pub fn render(&self) -> String {
         self.text.run_upkeep();

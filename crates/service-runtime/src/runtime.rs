@@ -12,6 +12,8 @@ use crate::metrics::Metrics;
 use crate::redis::{self, RedisError};
 use crate::shutdown::Shutdown;
 
+const METRICS_UPKEEP: Duration = Duration::from_secs(5);
+
 /// Why a service cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum RuntimeError {
@@ -62,12 +64,19 @@ impl Shared {
             .notify(|error, _| tracing::warn!(%error, "waiting for JetStream"))
             .await?;
         let redis = redis::pool(&config.redis)?;
+        let (metrics, shutdown) = (Metrics::new()?, Shutdown::new());
+        let (kept, end) = (metrics.clone(), shutdown.clone());
+        shutdown.spawn(async move {
+            while end.sleep(METRICS_UPKEEP).await {
+                kept.upkeep();
+            }
+        });
         Ok(Self {
             config,
             bus,
             redis,
-            metrics: Metrics::new()?,
-            shutdown: Shutdown::new(),
+            metrics,
+            shutdown,
         })
     }
 }

@@ -226,7 +226,11 @@ async fn respond<Resp: Message>(request: &Request, outcome: Result<Resp, RpcErro
 /// A call carries a deadline. What JetStream delivers on request of a read-only login does not: such a login can name
 /// any subject as its consumer's, and must not reach a service that way.
 fn is_call(request: &Request) -> bool {
-    request.message.headers.as_ref().is_some_and(|headers| headers.get(DEADLINE_HEADER).is_some())
+    request
+        .message
+        .headers
+        .as_ref()
+        .is_some_and(|headers| headers.get(DEADLINE_HEADER).is_some())
 }
 
 fn context_of(headers: Option<&HeaderMap>, now: Instant) -> RpcContext {
