@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use async_nats::ServerAddr;
 use async_nats::connection::State;
 use async_nats::jetstream;
 use messages::Subjects;
@@ -50,6 +51,7 @@ pub struct Bus {
     jetstream: jetstream::Context,
     subjects: Subjects,
     replicas: usize,
+    max_stream_bytes: i64,
 }
 
 impl Bus {
@@ -58,7 +60,17 @@ impl Bus {
     /// # Errors
     /// When the server does not answer now, or refuses the login.
     pub async fn connect(config: &NatsConfig, name: &str) -> Result<Self, BusError> {
-        let client = async_nats::ConnectOptions::new()
+        let servers = addresses(config.url.expose_secret())?;
+        let login = servers.iter().find(|server| server.has_user_pass());
+        let options = match login {
+            // The client does not read the login out of the address.
+            Some(server) => async_nats::ConnectOptions::with_user_and_password(
+                server.username().unwrap_or_default().to_owned(),
+                server.password().unwrap_or_default().to_owned(),
+            ),
+            None => async_nats::ConnectOptions::new(),
+        };
+        let client = options
             .name(name)
             .connection_timeout(Duration::from_millis(config.connect_timeout_ms))
             .custom_inbox_prefix(INBOX_PREFIX)
@@ -67,7 +79,7 @@ impl Bus {
             .reconnect_delay_callback(|attempt| Duration::from_millis((50 << attempt.min(5)) as u64))
             .ping_interval(Duration::from_secs(10))
             .subscription_capacity(64 * 1024)
-            .connect(config.url.expose_secret())
+            .connect(servers)
             .await
             .map_err(|error| BusError::Connect(error.kind().to_string()))?;
         let jetstream = jetstream::new(client.clone());
@@ -77,6 +89,7 @@ impl Bus {
             jetstream,
             subjects,
             replicas: config.stream_replicas,
+            max_stream_bytes: config.max_stream_mb << 20,
         })
     }
 
@@ -100,6 +113,11 @@ impl Bus {
         self.replicas
     }
 
+    /// The largest stream in bytes.
+    pub fn max_stream_bytes(&self) -> i64 {
+        self.max_stream_bytes
+    }
+
     /// Whether the connection stands.
     ///
     /// # Errors
@@ -109,5 +127,34 @@ impl Bus {
             State::Connected => Ok(()),
             state => Err(state.to_string()),
         }
+    }
+}
+
+/// One address, or several with commas between them. Logins are letters and digits, so that nothing needs decoding.
+fn addresses(url: &str) -> Result<Vec<ServerAddr>, BusError> {
+    url.split(',')
+        .map(|address| {
+            address
+                .trim()
+                .parse()
+                .map_err(|_| BusError::Connect("NATS_URL is no address of a NATS server".to_owned()))
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_login_stands_in_the_address_and_there_may_be_several_addresses() {
+        let servers = addresses("nats://user:secret@one:4222, nats://two:4222").unwrap();
+        assert_eq!(
+            (servers[0].username(), servers[0].password()),
+            (Some("user"), Some("secret"))
+        );
+        assert_eq!((servers[1].host(), servers[1].has_user_pass()), ("two", false));
+        let error = addresses("nats://user:secret@:x").unwrap_err();
+        assert!(!error.to_string().contains("secret"), "{error}");
     }
 }
