@@ -1,0 +1,54 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use domain::Iccid;
+use messages::pb::sim::GetSimRequest;
+use messages::sim_rpc;
+
+use super::sim_view;
+use super::{Asker, Gateway};
+use crate::cache::{CachedSim, Data, ReadStart};
+use crate::error::ApiError;
+
+const READ: Duration = Duration::from_secs(5);
+const REFRESH: Duration = Duration::from_secs(15);
+
+/// The `data` of one SIM from this process's memory. Another organization's SIM does not exist.
+pub fn from_memory(gateway: &Gateway, asker: &Asker, iccid: Iccid) -> Option<Result<Data, ApiError>> {
+    gateway.sims.local(iccid).map(|found| visible(found, asker))
+}
+
+/// The `data` of one SIM: from Redis, or from sim-service, which reads 1NCE first when `refresh` is set.
+pub async fn get_sim(
+    gateway: Arc<Gateway>,
+    asker: Asker,
+    iccid: Iccid,
+    refresh: bool,
+) -> Result<Data, ApiError> {
+    if !refresh && let Some(found) = gateway.sims.remote(iccid).await {
+        return visible(found, &asker);
+    }
+    let since = ReadStart::now();
+    let request = GetSimRequest {
+        scope: Some(asker.principal.scope()),
+        iccid: iccid.to_string(),
+        refresh,
+    };
+    let deadline = if refresh { REFRESH } else { READ };
+    let answer = gateway
+        .bus
+        .call::<sim_rpc::GetSim>(&request, deadline, &asker.request_id)
+        .await?;
+    let sim = answer.sim.ok_or_else(ApiError::no_such_sim)?;
+    let cached = sim_view::cached(sim)?;
+    gateway.sims.put(iccid, cached.clone(), since).await;
+    visible(cached, &asker)
+}
+
+fn visible(sim: CachedSim, asker: &Asker) -> Result<Data, ApiError> {
+    if asker.principal.sees(sim.organization) {
+        Ok(sim.data)
+    } else {
+        Err(ApiError::no_such_sim())
+    }
+}

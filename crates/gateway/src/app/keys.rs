@@ -1,0 +1,171 @@
+//! API keys: made, listed and revoked by commands and by the API.
+
+use chrono::{DateTime, Utc};
+use domain::OrganizationId;
+use messages::pb::common::Actor;
+use sea_orm::{DbErr, TransactionTrait};
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::json;
+use service_runtime::db::Db;
+use uuid::Uuid;
+
+use crate::auth::{KeyHasher, KeyText, Permission};
+use crate::store::api_keys::{self, ApiKeys, KeyRow};
+use crate::store::audit::{self, AuditEntry};
+
+pub use crate::store::api_keys::KeyInfo;
+
+/// Why a key was not made, found or revoked.
+#[derive(Debug, thiserror::Error)]
+pub enum KeysError {
+    /// What was asked for makes no sense.
+    #[error("{0}")]
+    Invalid(&'static str),
+    /// The database failed.
+    #[error("database: {0}")]
+    Database(#[from] DbErr),
+}
+
+/// A key to be made.
+#[derive(Debug, Clone)]
+pub struct NewKey {
+    /// What it is called; not empty.
+    pub name: String,
+    /// What it is for.
+    pub description: Option<String>,
+    /// Its permissions; at least one.
+    pub scopes: Vec<Permission>,
+    /// `None`: the whole platform.
+    pub organization: Option<OrganizationId>,
+    /// The end of its time; in the future.
+    pub expires_at: Option<DateTime<Utc>>,
+    /// Requests per minute.
+    pub rate_limit_per_minute: i32,
+    /// Requests per hour.
+    pub rate_limit_per_hour: i32,
+    /// Who makes it: a user's name, or `cli`.
+    pub created_by: String,
+}
+
+impl NewKey {
+    /// A key of the whole platform without end, with the default limits of 100 a minute and 1,000 an hour.
+    pub fn new(name: impl Into<String>, scopes: Vec<Permission>) -> Self {
+        Self {
+            name: name.into(),
+            description: None,
+            scopes,
+            organization: None,
+            expires_at: None,
+            rate_limit_per_minute: 100,
+            rate_limit_per_hour: 1000,
+            created_by: "cli".to_owned(),
+        }
+    }
+
+    fn check(&self) -> Result<(), KeysError> {
+        if self.name.trim().is_empty() || self.name.chars().count() > 255 {
+            return Err(KeysError::Invalid("a key has a name of 1 to 255 characters"));
+        }
+        if self.scopes.is_empty() {
+            return Err(KeysError::Invalid("a key has at least one scope"));
+        }
+        if self.expires_at.is_some_and(|end| end <= Utc::now()) {
+            return Err(KeysError::Invalid("a key expires in the future"));
+        }
+        if self.rate_limit_per_minute < 1 || self.rate_limit_per_hour < 1 {
+            return Err(KeysError::Invalid("a rate limit is at least 1"));
+        }
+        Ok(())
+    }
+}
+
+/// A key that was just made. The text is never to be had again.
+#[derive(Debug, Clone)]
+pub struct CreatedKey {
+    /// Its id.
+    pub id: Uuid,
+    /// Its visible part.
+    pub prefix: String,
+    /// The whole text, for the `X-API-Key` header.
+    pub key: SecretString,
+}
+
+/// Makes a key; only its keyed hash is stored.
+///
+/// # Errors
+/// When the request makes no sense, the organization does not exist or the database fails.
+pub async fn create(db: &Db, key_secret: &SecretString, new: NewKey) -> Result<CreatedKey, KeysError> {
+    new.check()?;
+    let key = KeyText::generate();
+    let text =
+        KeyText::parse(key.expose_secret()).ok_or(KeysError::Invalid("the made key has no right form"))?;
+    let mut scopes: Vec<String> = new.scopes.iter().map(|scope| scope.word().to_owned()).collect();
+    scopes.sort();
+    scopes.dedup();
+    let row = KeyRow {
+        id: Uuid::now_v7(),
+        name: new.name,
+        description: new.description,
+        prefix: text.prefix().to_owned(),
+        hash: KeyHasher::new(key_secret).hash(text),
+        scopes,
+        organization: new.organization,
+        expires_at: new.expires_at,
+        rate_limit_per_minute: new.rate_limit_per_minute,
+        rate_limit_per_hour: new.rate_limit_per_hour,
+        created_by: new.created_by.clone(),
+    };
+    let (id, prefix) = (row.id, row.prefix.clone());
+    let details = json!({ "name": row.name, "prefix": row.prefix, "scopes": row.scopes });
+    let entry = audit_entry("api_key.create", id, new.organization, new.created_by, details);
+    let transaction = db.orm().begin().await?;
+    api_keys::insert(&transaction, row).await?;
+    audit::append(&transaction, entry).await?;
+    transaction.commit().await?;
+    Ok(CreatedKey { id, prefix, key })
+}
+
+/// The keys of an organization, or all; the newest first.
+///
+/// # Errors
+/// When the database fails.
+pub async fn list(db: &Db, organization: Option<OrganizationId>) -> Result<Vec<KeyInfo>, KeysError> {
+    Ok(ApiKeys::new(db.clone()).list(organization).await?)
+}
+
+/// Revokes the key with this id or visible part; `false` when there is no such key or it was revoked before.
+/// Gateways refuse it within a second.
+///
+/// # Errors
+/// When the database fails.
+pub async fn revoke(db: &Db, id_or_prefix: &str, revoked_by: &str) -> Result<bool, KeysError> {
+    let transaction = db.orm().begin().await?;
+    let Some(id) = api_keys::revoke(&transaction, id_or_prefix).await? else {
+        return Ok(false);
+    };
+    let entry = audit_entry("api_key.revoke", id, None, revoked_by.to_owned(), json!({}));
+    audit::append(&transaction, entry).await?;
+    transaction.commit().await?;
+    Ok(true)
+}
+
+fn audit_entry(
+    action: &'static str,
+    id: Uuid,
+    organization: Option<OrganizationId>,
+    by: String,
+    details: serde_json::Value,
+) -> AuditEntry {
+    AuditEntry {
+        actor: Actor {
+            kind: "system".to_owned(),
+            id: by,
+        },
+        organization,
+        action,
+        subject: id.to_string(),
+        request_id: String::new(),
+        remote_addr: None,
+        details,
+    }
+}

@@ -1,0 +1,96 @@
+use bytes::Bytes;
+use domain::OrganizationId;
+use uuid::Uuid;
+
+/// A SIM as answered: its `data` JSON, and what is needed to know whose it is and how new.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CachedSim {
+    pub revision: i64,
+    pub organization: OrganizationId,
+    pub data: Bytes,
+}
+
+/// What lies in Redis: a SIM and when its reading began.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredSim {
+    pub read_at_ms: i64,
+    pub sim: CachedSim,
+}
+
+/// The format's mark, then revision, time and organization in fixed places; a tombstone has no data.
+const FORMAT: &[u8] = b"1";
+const REVISION: std::ops::Range<usize> = 1..21;
+const READ_AT: std::ops::Range<usize> = 21..41;
+const ORGANIZATION: std::ops::Range<usize> = 41..73;
+
+impl StoredSim {
+    /// The bytes in Redis. Digits have a fixed number, so that a script compares revisions as text, exactly.
+    pub fn encode(&self) -> Vec<u8> {
+        let sim = &self.sim;
+        let mut bytes = header(sim.revision, self.read_at_ms, sim.organization);
+        bytes.extend_from_slice(&sim.data);
+        bytes
+    }
+
+    /// Reads them back; `None` for a tombstone or a foreign format.
+    pub fn decode(bytes: &Bytes) -> Option<Self> {
+        if !bytes.starts_with(FORMAT) || bytes.len() <= ORGANIZATION.end {
+            return None;
+        }
+        let text = std::str::from_utf8(&bytes[..ORGANIZATION.end]).ok()?;
+        Some(Self {
+            read_at_ms: text[READ_AT].parse().ok()?,
+            sim: CachedSim {
+                revision: text[REVISION].parse().ok()?,
+                organization: OrganizationId(Uuid::try_parse(&text[ORGANIZATION]).ok()?),
+                data: bytes.slice(ORGANIZATION.end..),
+            },
+        })
+    }
+}
+
+/// What says in Redis that everything older than this revision is gone.
+pub fn tombstone(revision: i64) -> Vec<u8> {
+    header(revision, 0, OrganizationId(Uuid::nil()))
+}
+
+fn header(revision: i64, read_at_ms: i64, organization: OrganizationId) -> Vec<u8> {
+    let mut bytes = FORMAT.to_vec();
+    let (revision, read_at_ms) = (revision.max(0), read_at_ms.max(0));
+    bytes.extend_from_slice(format!("{revision:020}{read_at_ms:020}{}", organization.0.simple()).as_bytes());
+    bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn what_is_stored_reads_back_and_a_tombstone_is_no_sim() {
+        let stored = StoredSim {
+            read_at_ms: 1_750_000_000_000,
+            sim: CachedSim {
+                revision: i64::MAX,
+                organization: OrganizationId::DEFAULT,
+                data: Bytes::from_static(b"{}"),
+            },
+        };
+        assert_eq!(StoredSim::decode(&stored.encode().into()), Some(stored));
+        assert_eq!(StoredSim::decode(&tombstone(7).into()), None);
+        assert_eq!(StoredSim::decode(&Bytes::from_static(b"2foreign")), None);
+    }
+
+    proptest! {
+        #[test]
+        fn revisions_compare_as_text_and_foreign_bytes_do_no_harm(
+            a in 0i64..i64::MAX, b in 0i64..i64::MAX, bytes in proptest::collection::vec(any::<u8>(), 0..100)
+        ) {
+            prop_assert_eq!(tombstone(a)[REVISION].cmp(&tombstone(b)[REVISION]), a.cmp(&b));
+            let mut bytes = bytes;
+            prop_assert!(StoredSim::decode(&bytes.clone().into()).is_none_or(|s| s.sim.revision >= 0));
+            bytes.insert(0, b'1');
+            prop_assert!(StoredSim::decode(&bytes.into()).is_none_or(|s| s.sim.revision >= 0));
+        }
+    }
+}

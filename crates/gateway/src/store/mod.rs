@@ -1,0 +1,5 @@
+//! Queries on the schema `gateway`. Entities stay in here.
+
+pub mod api_keys;
+pub mod audit;
+mod entity;

@@ -1,0 +1,223 @@
+//! The one form of every answer: `success`, `data` or `error`, `meta`.
+
+use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
+use actix_web::http::header::{CONTENT_TYPE, HeaderValue};
+use chrono::{SecondsFormat, Utc};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::error::ApiError;
+
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+
+/// When an answer was made, and to which request.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Meta {
+    /// RFC 3339, UTC.
+    #[schema(format = DateTime)]
+    timestamp: String,
+    /// The client's `X-Request-Id`, or a made one.
+    request_id: String,
+}
+
+/// An answer with one thing in it.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Answer<T> {
+    success: bool,
+    data: T,
+    meta: Meta,
+}
+
+/// An answer with a page of things in it.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Page<T> {
+    success: bool,
+    data: Vec<T>,
+    pagination: Pagination,
+    meta: Meta,
+}
+
+/// Where a page stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Pagination {
+    pub total: u64,
+    /// Counting stopped at `total`; there are more.
+    pub total_is_capped: bool,
+    /// 1-based; null when a cursor was followed.
+    pub page: Option<u32>,
+    pub page_size: u32,
+    pub total_pages: u64,
+    pub has_next: bool,
+    pub has_prev: bool,
+    /// Give it as `cursor` to read on; null on the last page.
+    pub next_cursor: Option<String>,
+}
+
+/// What went wrong.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Fault {
+    /// One of a closed list.
+    code: &'static str,
+    /// For a person.
+    message: String,
+    details: FaultDetails,
+}
+
+/// More about it.
+#[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
+pub struct FaultDetails {
+    /// Every field that was not accepted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    fields: Vec<FieldFault>,
+}
+
+/// One field that was not accepted.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct FieldFault {
+    field: String,
+    reason: String,
+}
+
+/// The answer to a request that failed.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Failure {
+    success: bool,
+    error: Fault,
+    meta: Meta,
+}
+
+/// 200 with `data` that is serialized already.
+pub fn serialized(data: &[u8], request_id: &str) -> HttpResponse {
+    let mut body = Vec::with_capacity(data.len() + 160);
+    body.extend_from_slice(br#"{"success":true,"data":"#);
+    body.extend_from_slice(data);
+    close(&mut body, request_id);
+    respond(StatusCode::OK, body)
+}
+
+/// An answer with this `data`.
+pub fn answer<T: Serialize>(
+    status: StatusCode,
+    data: &T,
+    request_id: &str,
+) -> Result<HttpResponse, ApiError> {
+    let mut body = br#"{"success":true,"data":"#.to_vec();
+    write(&mut body, data)?;
+    close(&mut body, request_id);
+    Ok(respond(status, body))
+}
+
+/// 200 with a page.
+pub fn page<T: Serialize>(
+    data: &[T],
+    pagination: &Pagination,
+    request_id: &str,
+) -> Result<HttpResponse, ApiError> {
+    let mut body = Vec::with_capacity(1024 * data.len() + 512);
+    body.extend_from_slice(br#"{"success":true,"data":"#);
+    write(&mut body, &data)?;
+    body.extend_from_slice(br#","pagination":"#);
+    write(&mut body, pagination)?;
+    close(&mut body, request_id);
+    Ok(respond(StatusCode::OK, body))
+}
+
+/// The body of an answer to a request that failed.
+pub fn failure(error: &ApiError, request_id: &str) -> Vec<u8> {
+    let fields = error.fields.iter().map(|(field, reason)| FieldFault {
+        field: field.clone(),
+        reason: reason.clone(),
+    });
+    let failure = Failure {
+        success: false,
+        error: Fault {
+            code: error.code.row().0,
+            message: error.message.clone().into_owned(),
+            details: FaultDetails {
+                fields: fields.collect(),
+            },
+        },
+        meta: Meta {
+            timestamp: now(),
+            request_id: request_id.to_owned(),
+        },
+    };
+    serde_json::to_vec(&failure).unwrap_or_default()
+}
+
+fn close(body: &mut Vec<u8>, request_id: &str) {
+    body.extend_from_slice(br#","meta":{"timestamp":""#);
+    body.extend_from_slice(now().as_bytes());
+    body.extend_from_slice(br#"","request_id":""#);
+    // Visible ASCII: only these two need an escape.
+    for byte in request_id.bytes() {
+        if matches!(byte, b'"' | b'\\') {
+            body.push(b'\\');
+        }
+        body.push(byte);
+    }
+    body.extend_from_slice(br#""}}"#);
+}
+
+fn write<T: Serialize>(body: &mut Vec<u8>, value: &T) -> Result<(), ApiError> {
+    serde_json::to_writer(body, value).map_err(|error| ApiError::internal(&error))
+}
+
+fn respond(status: StatusCode, body: Vec<u8>) -> HttpResponse {
+    HttpResponse::build(status)
+        .insert_header((CONTENT_TYPE, JSON))
+        .body(body)
+}
+
+fn now() -> String {
+    Utc::now().to_rfc3339_opts(SecondsFormat::Millis, true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::ApiCode;
+    use actix_web::body::to_bytes;
+    use serde_json::{Value, json};
+
+    fn without_time(body: &[u8]) -> String {
+        let mut value: Value = serde_json::from_slice(body).unwrap();
+        let timestamp = value["meta"]["timestamp"].take();
+        assert!(
+            timestamp
+                .as_str()
+                .unwrap()
+                .parse::<chrono::DateTime<Utc>>()
+                .is_ok()
+        );
+        value.to_string()
+    }
+
+    #[actix_web::test]
+    async fn every_form_of_the_envelope() {
+        let one = to_bytes(serialized(br#"{"iccid":"1"}"#, r#"a"b\c"#).into_body())
+            .await
+            .unwrap();
+        insta::assert_snapshot!(without_time(&one), @r#"{"data":{"iccid":"1"},"meta":{"request_id":"a\"b\\c","timestamp":null},"success":true}"#);
+
+        let pagination = Pagination {
+            total: 3,
+            total_is_capped: false,
+            page: Some(1),
+            page_size: 2,
+            total_pages: 2,
+            has_next: true,
+            has_prev: false,
+            next_cursor: Some("c".into()),
+        };
+        let many = page(&[json!({"iccid": "1"})], &pagination, "r").unwrap();
+        let many = to_bytes(many.into_body()).await.unwrap();
+        insta::assert_snapshot!(without_time(&many), @r#"{"data":[{"iccid":"1"}],"meta":{"request_id":"r","timestamp":null},"pagination":{"has_next":true,"has_prev":false,"next_cursor":"c","page":1,"page_size":2,"total":3,"total_is_capped":false,"total_pages":2},"success":true}"#);
+
+        let mut error = ApiError::field("label", "is too long");
+        insta::assert_snapshot!(without_time(&failure(&error, "r")), @r#"{"error":{"code":"VALIDATION_ERROR","details":{"fields":[{"field":"label","reason":"is too long"}]},"message":"the request has invalid fields"},"meta":{"request_id":"r","timestamp":null},"success":false}"#);
+        error = ApiError::new(ApiCode::NotFound, "the SIM does not exist");
+        insta::assert_snapshot!(without_time(&failure(&error, "r")), @r#"{"error":{"code":"NOT_FOUND","details":{},"message":"the SIM does not exist"},"meta":{"request_id":"r","timestamp":null},"success":false}"#);
+    }
+}

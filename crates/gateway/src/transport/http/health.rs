@@ -1,0 +1,170 @@
+use std::time::Duration;
+
+use actix_web::http::StatusCode;
+use actix_web::web::Data;
+use actix_web::{HttpRequest, HttpResponse};
+use messages::pb::common::{HealthCheck, HealthRequest, HealthResponse};
+use messages::sim_rpc;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::request::RequestId;
+use crate::app::Gateway;
+
+const LIMIT: Duration = Duration::from_millis(1500);
+
+/// How one part stands.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct CheckView {
+    name: String,
+    ok: bool,
+    /// Without it the service is not ready.
+    required: bool,
+    detail: Option<String>,
+}
+
+/// How one service stands.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ServiceView {
+    service: String,
+    ready: bool,
+    checks: Vec<CheckView>,
+}
+
+/// How everything stands.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct HealthView {
+    /// `ready`, `degraded` (works with limits) or `unready`.
+    status: &'static str,
+    services: Vec<ServiceView>,
+}
+
+impl From<HealthResponse> for ServiceView {
+    fn from(health: HealthResponse) -> Self {
+        let checks = health.checks.into_iter().map(|check| CheckView {
+            name: check.name,
+            ok: check.ok,
+            required: check.required,
+            detail: (!check.detail.is_empty()).then_some(check.detail),
+        });
+        Self {
+            service: health.service,
+            ready: health.ready,
+            checks: checks.collect(),
+        }
+    }
+}
+
+impl HealthView {
+    fn of(services: Vec<ServiceView>) -> Self {
+        let ready = services.iter().all(|service| service.ready);
+        let whole = services
+            .iter()
+            .all(|service| service.checks.iter().all(|check| check.ok));
+        let status = match (ready, whole) {
+            (true, true) => "ready",
+            (true, false) => "degraded",
+            (false, _) => "unready",
+        };
+        Self { status, services }
+    }
+}
+
+async fn ask(gateway: &Gateway, request: &HttpRequest) -> HealthView {
+    let request_id = RequestId::of_request(request);
+    let own = gateway.health.report();
+    let sims = gateway
+        .bus
+        .call::<sim_rpc::Health>(&HealthRequest {}, LIMIT, &request_id);
+    let (own, sims) = tokio::join!(own, sims);
+    let sims = sims.unwrap_or_else(|error| HealthResponse {
+        service: "sim".to_owned(),
+        ready: false,
+        checks: vec![HealthCheck {
+            name: "answers".to_owned(),
+            ok: false,
+            required: true,
+            detail: error.message,
+        }],
+    });
+    HealthView::of(vec![own.into(), sims.into()])
+}
+
+/// How everything stands
+#[utoipa::path(
+    get, path = "/health", tag = "Operations",
+    responses((status = 200, description = "The report, whatever it says", body = HealthView))
+)]
+pub async fn report(gateway: Data<Gateway>, request: HttpRequest) -> HttpResponse {
+    HttpResponse::Ok().json(ask(&gateway, &request).await)
+}
+
+/// Whether requests can be served
+#[utoipa::path(
+    get, path = "/health/ready", tag = "Operations",
+    responses((status = 200, description = "Ready", body = HealthView), (status = 503, description = "Not ready", body = HealthView))
+)]
+pub async fn ready(gateway: Data<Gateway>, request: HttpRequest) -> HttpResponse {
+    let mut view = ask(&gateway, &request).await;
+    if gateway.shutdown.has_started() {
+        view.status = "unready";
+    }
+    let status = if view.status == "unready" {
+        StatusCode::SERVICE_UNAVAILABLE
+    } else {
+        StatusCode::OK
+    };
+    HttpResponse::build(status).json(view)
+}
+
+/// Whether the process lives
+#[utoipa::path(
+    get, path = "/health/live", tag = "Operations",
+    responses((status = 200, description = "It lives"))
+)]
+pub async fn live() -> HttpResponse {
+    HttpResponse::Ok().json(serde_json::json!({ "status": "live" }))
+}
+
+/// Metrics in Prometheus' text format
+#[utoipa::path(
+    get, path = "/metrics", tag = "Operations",
+    responses((status = 200, description = "Prometheus text", body = String, content_type = "text/plain"))
+)]
+pub async fn metrics(gateway: Data<Gateway>) -> HttpResponse {
+    HttpResponse::Ok()
+        .content_type("text/plain; version=0.0.4")
+        .body(gateway.metrics.render())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn service(ready: bool, ok: bool) -> ServiceView {
+        let check = CheckView {
+            name: "redis".into(),
+            ok,
+            required: false,
+            detail: None,
+        };
+        ServiceView {
+            service: "s".into(),
+            ready,
+            checks: vec![check],
+        }
+    }
+
+    #[test]
+    fn a_limit_degrades_and_an_unready_service_makes_all_unready() {
+        assert_eq!(HealthView::of(vec![service(true, true)]).status, "ready");
+        assert_eq!(
+            HealthView::of(vec![service(true, true), service(true, false)]).status,
+            "degraded"
+        );
+        assert_eq!(
+            HealthView::of(vec![service(true, true), service(false, true)]).status,
+            "unready"
+        );
+    }
+}

@@ -1,0 +1,152 @@
+use domain::{OrganizationId, SimStatus};
+use utoipa::IntoParams;
+use uuid::Uuid;
+
+use super::envelope::Pagination;
+use super::params::{Faults, Params};
+use crate::app::list_sims::ListSims;
+use crate::error::ApiError;
+
+const NAMES: [&str; 9] = [
+    "page",
+    "page_size",
+    "cursor",
+    "status",
+    "organization_id",
+    "tag",
+    "search",
+    "sort_by",
+    "sort_order",
+];
+const SORTS: [&str; 5] = ["iccid", "label", "status", "created_at", "updated_at"];
+
+/// For the documentation; `read` is what counts.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[allow(dead_code, reason = "its fields are the documented parameters")]
+pub struct ListParams {
+    /// 1-based.
+    #[param(minimum = 1, default = 1)]
+    page: Option<u32>,
+    #[param(minimum = 1, maximum = 100, default = 50)]
+    page_size: Option<u32>,
+    /// `next_cursor` of an earlier answer; instead of `page`.
+    cursor: Option<String>,
+    /// `Enabled`, `Disabled`, `Expired` or `Unknown`.
+    status: Option<String>,
+    /// For keys of the whole platform.
+    #[param(format = Uuid)]
+    organization_id: Option<String>,
+    tag: Option<String>,
+    /// A part of ICCID, label, IMEI, MSISDN or IP address.
+    search: Option<String>,
+    /// `iccid`, `label`, `status`, `created_at` or `updated_at`.
+    #[param(default = "iccid")]
+    sort_by: Option<String>,
+    /// `asc` or `desc`.
+    #[param(default = "asc")]
+    sort_order: Option<String>,
+}
+
+/// Reads the list's parameters; names every bad one.
+pub fn read(query: &str) -> Result<ListSims, ApiError> {
+    let mut faults = Faults::default();
+    let params = Params::read(query, &NAMES, &mut faults);
+    let organization = params.get("organization_id").map(Uuid::parse_str);
+    if let Some(Err(_)) = organization {
+        faults.add("organization_id", "is a UUID");
+    }
+    if params.get("cursor").is_some() && params.get("page").is_some() {
+        faults.add("page", "cannot be given together with a cursor");
+    }
+    let list = ListSims {
+        page: params.number("page", 1, 1..=u32::MAX, &mut faults),
+        page_size: params.number("page_size", 50, 1..=100, &mut faults),
+        cursor: params.text("cursor", 512, &mut faults),
+        status: params.word("status", &SimStatus::ALL.map(SimStatus::word), &mut faults),
+        organization: organization.and_then(Result::ok).map(OrganizationId),
+        tag: params.text("tag", 64, &mut faults),
+        search: params.text("search", 128, &mut faults),
+        sort_by: params.word("sort_by", &SORTS, &mut faults),
+        descending: params.word("sort_order", &["asc", "desc"], &mut faults) == "desc",
+    };
+    faults.or(list)
+}
+
+/// Where the answered page stands.
+pub fn pagination(
+    list: &ListSims,
+    total: u64,
+    total_is_capped: bool,
+    has_next: bool,
+    next_cursor: String,
+) -> Pagination {
+    let by_cursor = !list.cursor.is_empty();
+    Pagination {
+        total,
+        total_is_capped,
+        page: (!by_cursor).then_some(list.page),
+        page_size: list.page_size,
+        total_pages: total.div_ceil(u64::from(list.page_size.max(1))),
+        has_next,
+        has_prev: by_cursor || list.page > 1,
+        next_cursor: (!next_cursor.is_empty()).then_some(next_cursor),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_parameters_it_is_the_first_fifty() {
+        let list = read("").unwrap();
+        assert_eq!((list.page, list.page_size, list.descending), (1, 50, false));
+        assert_eq!(list.organization, None);
+    }
+
+    #[test]
+    fn every_parameter_arrives() {
+        let query = "page=3&page_size=100&status=Enabled&tag=a%20b&search=17&sort_by=label&sort_order=desc\
+                     &organization_id=00000000-0000-0000-0000-000000000001";
+        let list = read(query).unwrap();
+        assert_eq!((list.page, list.page_size, list.tag.as_str()), (3, 100, "a b"));
+        assert_eq!(
+            (list.status.as_str(), list.sort_by.as_str(), list.descending),
+            ("Enabled", "label", true)
+        );
+        assert_eq!(list.organization, Some(OrganizationId::DEFAULT));
+    }
+
+    #[test]
+    fn every_bad_parameter_is_named_at_once() {
+        let query = "page=0&page_size=101&status=enabled&organization_id=x&tag=%00&search=a&search=b\
+                     &sort_by=imei&sort_order=up&colour=red";
+        let error = read(query).unwrap_err();
+        let mut names: Vec<_> = error.fields.iter().map(|(field, _)| field.as_str()).collect();
+        names.sort_unstable();
+        let expected = [
+            "colour",
+            "organization_id",
+            "page",
+            "page_size",
+            "search",
+            "sort_by",
+            "sort_order",
+            "status",
+            "tag",
+        ];
+        assert_eq!(names, expected);
+        assert!(read("page=2&cursor=c").is_err());
+    }
+
+    #[test]
+    fn a_page_knows_its_neighbours() {
+        let list = read("page=2&page_size=10").unwrap();
+        let page = pagination(&list, 21, false, true, "c".into());
+        assert_eq!((page.total_pages, page.has_prev, page.page), (3, true, Some(2)));
+        let list = read("cursor=c").unwrap();
+        let page = pagination(&list, 0, false, false, String::new());
+        assert_eq!((page.total_pages, page.page, page.next_cursor), (0, None, None));
+    }
+}

@@ -1,0 +1,158 @@
+//! The outermost layer: request id, envelope of errors, security headers, metrics.
+
+use std::future::{Future, Ready, ready};
+use std::pin::Pin;
+use std::rc::Rc;
+use std::time::Instant;
+
+use actix_web::body::{BoxBody, MessageBody};
+use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform, forward_ready};
+use actix_web::http::StatusCode;
+use actix_web::http::header::{
+    ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderMap, HeaderValue,
+    REFERRER_POLICY, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+};
+use actix_web::{Error, HttpMessage};
+use service_runtime::metrics::Metrics;
+use service_runtime::shutdown::Shutdown;
+
+use super::envelope;
+use super::request::{RequestId, X_REQUEST_ID};
+use super::route_metrics::{RouteMetrics, method_label};
+use crate::error::{ApiCode, ApiError};
+
+/// Makes one [`FrontService`] per HTTP thread.
+pub struct Front {
+    metrics: Metrics,
+    shutdown: Shutdown,
+}
+
+impl Front {
+    pub fn new(metrics: Metrics, shutdown: Shutdown) -> Self {
+        Self { metrics, shutdown }
+    }
+}
+
+impl<S> Transform<S, ServiceRequest> for Front
+where
+    S: Service<ServiceRequest, Response = ServiceResponse<BoxBody>, Error = Error> + 'static,
+{
+    type Response = ServiceResponse<BoxBody>;
+    type Error = Error;
+    type Transform = FrontService<S>;
+    type InitError = ();
+    type Future = Ready<Result<Self::Transform, ()>>;
+
+    fn new_transform(&self, service: S) -> Self::Future {
+        ready(Ok(FrontService {
+            service,
+            metrics: Rc::new(RouteMetrics::new(self.metrics.clone())),
+            shutdown: self.shutdown.clone(),
+        }))
+    }
+}
+
+pub struct FrontService<S> {
+    service: S,
+    metrics: Rc<RouteMetrics>,
+    shutdown: Shutdown,
+}
+
+impl<S> Service<ServiceRequest> for FrontService<S>
+where
+    S: Service<ServiceRequest, Response = ServiceResponse<BoxBody>, Error = Error> + 'static,
+{
+    type Response = ServiceResponse<BoxBody>;
+    type Error = Error;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Error>>>>;
+
+    forward_ready!(service);
+
+    fn call(&self, request: ServiceRequest) -> Self::Future {
+        let started = Instant::now();
+        let id = RequestId::of(request.headers());
+        let method = method_label(request.method());
+        request.extensions_mut().insert(id.clone());
+        let work = self.service.call(request);
+        let metrics = Rc::clone(&self.metrics);
+        let closing = self.shutdown.has_started();
+        Box::pin(async move {
+            let mut response = work.await?;
+            let status = response.status();
+            if status.is_client_error() || status.is_server_error() {
+                response = wrap_failure(response, &id.0);
+            }
+            add_headers(response.headers_mut(), &id.0, closing);
+            let route = response.request().match_pattern();
+            if status.is_server_error() {
+                let route = route.as_deref().unwrap_or("unmatched");
+                tracing::warn!(route, method, status = status.as_u16(), request_id = %id.0, "request failed");
+            }
+            metrics.note(route, method, status, started.elapsed());
+            Ok(response)
+        })
+    }
+}
+
+/// Puts an error into the envelope; answers that have a body of their own stay as they are.
+fn wrap_failure(response: ServiceResponse<BoxBody>, request_id: &str) -> ServiceResponse<BoxBody> {
+    let known = response.response().extensions().get::<ApiError>().cloned();
+    let error = match known {
+        Some(error) => error,
+        None if response.headers().contains_key(CONTENT_TYPE) && !is_plain(response.headers()) => {
+            return response;
+        }
+        None => of_status(response.status()),
+    };
+    let body = envelope::failure(&error, request_id);
+    response.map_body(|head, _| {
+        let headers = head.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        if let Some(allow) = error.allow {
+            headers.insert(ALLOW, HeaderValue::from_static(allow));
+        }
+        if let Some(time) = error.retry_after {
+            headers.insert(RETRY_AFTER, HeaderValue::from(time.as_secs().max(1)));
+        }
+        body.boxed()
+    })
+}
+
+/// The framework's own errors are plain text.
+fn is_plain(headers: &HeaderMap) -> bool {
+    let kind = headers.get(CONTENT_TYPE);
+    kind.is_some_and(|kind| kind.as_bytes().starts_with(b"text/plain"))
+}
+
+fn of_status(status: StatusCode) -> ApiError {
+    match status {
+        StatusCode::NOT_FOUND => ApiError::new(ApiCode::NotFound, "there is nothing at this path"),
+        StatusCode::METHOD_NOT_ALLOWED => {
+            ApiError::new(ApiCode::MethodNotAllowed, "the path does not know this method")
+        }
+        StatusCode::PAYLOAD_TOO_LARGE => ApiError::new(ApiCode::PayloadTooLarge, "the body is too large"),
+        status if status.is_client_error() => {
+            ApiError::new(ApiCode::Validation, "the request cannot be read")
+        }
+        _ => ApiError::new(ApiCode::Internal, "an internal error happened"),
+    }
+}
+
+fn add_headers(headers: &mut HeaderMap, request_id: &str, closing: bool) {
+    if let Ok(id) = HeaderValue::from_str(request_id) {
+        headers.insert(X_REQUEST_ID, id);
+    }
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
+    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    if !headers.contains_key(CACHE_CONTROL) {
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
+    if !headers.contains_key(CONTENT_SECURITY_POLICY) {
+        let policy = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
+        headers.insert(CONTENT_SECURITY_POLICY, policy);
+    }
+    if closing {
+        headers.insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+}

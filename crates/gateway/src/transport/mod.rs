@@ -1,0 +1,3 @@
+//! HTTP in, use cases behind it.
+
+pub mod http;

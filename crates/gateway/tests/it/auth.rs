@@ -1,0 +1,195 @@
+use std::time::{Duration, Instant};
+
+use chrono::Utc;
+use domain::OrganizationId;
+use gateway::Permission;
+use gateway::keys::{self, NewKey};
+use secrecy::ExposeSecret;
+use serde_json::{Value, json};
+
+use crate::harness::{App, ICCID, path, send, sim, until};
+
+/// Method, path and scope of every protected route, as documented.
+fn protected_routes() -> Vec<(String, String, String)> {
+    let document: Value = serde_json::from_str(&gateway::openapi().to_json().unwrap()).unwrap();
+    let mut routes = Vec::new();
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        for (method, operation) in methods.as_object().unwrap() {
+            let scope = &operation["security"][0]["api_key"][0];
+            if path.starts_with("/api/") {
+                let scope = scope
+                    .as_str()
+                    .unwrap_or_else(|| panic!("{method} {path} documents no scope"));
+                let path = path.replace("{iccid}", ICCID);
+                routes.push((method.to_uppercase(), path, scope.to_owned()));
+            } else {
+                assert!(scope.is_null(), "{path}");
+            }
+        }
+    }
+    assert!(routes.len() >= 6, "{routes:?}");
+    routes
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_route_refuses_no_key_a_bad_key_and_a_missing_scope() {
+    let app = App::start().await;
+    app.world.sims.put(sim(ICCID, 1, "pump"));
+    let unknown = format!("sw_abcdefgh_{}", "s".repeat(43));
+    for (method, path, scope) in protected_routes() {
+        let needed: Permission = scope.parse().unwrap();
+        let others: Vec<Permission> = Permission::ALL
+            .into_iter()
+            .filter(|other| ![needed, Permission::Admin].contains(other))
+            .collect();
+        let lacking = app.world.key_for(&others, None).await;
+        let having = app.world.key_for(&[needed], None).await;
+        let ask = |key: Option<String>| {
+            let mut request = app.gateway.request(&method, &path).json(&json!({}));
+            if let Some(key) = key {
+                request = request.header("X-API-Key", key);
+            }
+            send(request)
+        };
+        assert_eq!(
+            ask(None).await.expect(401).code(),
+            "UNAUTHORIZED",
+            "{method} {path}"
+        );
+        for bad in [unknown.as_str(), "nonsense", ""] {
+            let answer = ask(Some(bad.to_owned())).await.expect(401);
+            assert_eq!(answer.code(), "INVALID_API_KEY", "{method} {path} {bad}");
+        }
+        let answer = ask(Some(lacking)).await.expect(403);
+        assert_eq!(answer.code(), "FORBIDDEN", "{method} {path}");
+        let status = ask(Some(having)).await.status;
+        assert!(matches!(status, 200 | 202 | 422), "{method} {path}: {status}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_changed_character_makes_a_key_invalid() {
+    let app = App::start().await;
+    let key = app.world.key_for(&[Permission::Admin], None).await;
+    app.gateway.get("/api/v1/sims", &key).await.expect(200);
+    let last = if key.ends_with('x') { 'y' } else { 'x' };
+    let forged = format!("{}{last}", &key[..key.len() - 1]);
+    assert_eq!(
+        app.gateway.get("/api/v1/sims", &forged).await.expect(401).code(),
+        "INVALID_API_KEY"
+    );
+    let longer = format!("{key}x");
+    app.gateway.get("/api/v1/sims", &longer).await.expect(401);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_revoked_key_is_refused_within_two_seconds() {
+    let app = App::start().await;
+    let created = app.world.key(NewKey::new("test", vec![Permission::Admin])).await;
+    let key = created.key.expose_secret().to_owned();
+    app.gateway.get("/api/v1/sims", &key).await.expect(200);
+    assert!(
+        keys::revoke(&app.world.db, &created.id.to_string(), "test")
+            .await
+            .unwrap()
+    );
+    let since = Instant::now();
+    until("the key is refused", async || {
+        match app.gateway.get("/api/v1/sims", &key).await {
+            answer if answer.status == 401 => Ok(()),
+            answer => Err(answer.status),
+        }
+    })
+    .await;
+    assert!(since.elapsed() < Duration::from_secs(2), "{:?}", since.elapsed());
+    assert!(
+        !keys::revoke(&app.world.db, &created.prefix, "test")
+            .await
+            .unwrap()
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_expired_key_is_refused() {
+    let app = App::start().await;
+    let key = app
+        .world
+        .expiring_key(Utc::now() + chrono::Duration::milliseconds(1500))
+        .await;
+    app.gateway.get("/api/v1/sims", &key).await.expect(200);
+    until("the key is refused", async || {
+        match app.gateway.get("/api/v1/sims", &key).await {
+            answer if answer.code() == "INVALID_API_KEY" => Ok(()),
+            answer => Err(answer.status),
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_in_the_address_counts_only_where_it_is_allowed() {
+    let refusing = App::start().await;
+    let key = refusing.world.key_for(&[Permission::ReadSims], None).await;
+    let address = format!("/api/v1/sims?api_key={key}");
+    let answer = send(refusing.gateway.request("GET", &address)).await;
+    assert_eq!(answer.expect(401).code(), "UNAUTHORIZED");
+
+    let allowing = App::start_with(|config| config.allow_query_key = true).await;
+    let key = allowing.world.key_for(&[Permission::ReadSims], None).await;
+    let address = format!("/api/v1/sims?api_key={key}");
+    send(allowing.gateway.request("GET", &address)).await.expect(200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn uses_are_counted_and_an_orderly_end_loses_none() {
+    let app = App::start_with(|config| config.key_usage_flush_ms = 3_600_000).await;
+    let key = app.world.key_for(&[Permission::ReadSims], None).await;
+    for _ in 0..7 {
+        app.gateway.get("/api/v1/sims", &key).await.expect(200);
+    }
+    let before = keys::list(&app.world.db, None).await.unwrap();
+    assert_eq!((before[0].usage_count, before[0].last_used_at), (0, None));
+    let crate::harness::App { world, gateway } = app;
+    let shutdown = gateway.shared.shutdown.clone();
+    drop(gateway);
+    assert!(shutdown.finish(Duration::from_secs(15)).await);
+    let after = keys::list(&world.db, None).await.unwrap();
+    assert_eq!(after[0].usage_count, 7);
+    assert!(after[0].last_used_at.is_some());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_organizations_sim_does_not_exist() {
+    let app = App::start().await;
+    app.world.sims.put(sim(ICCID, 1, "pump"));
+    let other = app.world.organization().await;
+    let scopes = [Permission::ReadSims, Permission::WriteSims];
+    let foreign = app.world.key_for(&scopes, Some(other)).await;
+    let own = app.world.key_for(&scopes, Some(OrganizationId::DEFAULT)).await;
+    assert_eq!(
+        app.gateway.get(&path(ICCID), &foreign).await.expect(404).code(),
+        "NOT_FOUND"
+    );
+    app.gateway.get(&path(ICCID), &own).await.expect(200);
+    // Now it is cached.
+    assert_eq!(
+        app.gateway.get(&path(ICCID), &foreign).await.expect(404).code(),
+        "NOT_FOUND"
+    );
+    app.gateway
+        .get(&format!("{}/status", path(ICCID)), &foreign)
+        .await
+        .expect(404);
+    let change = json!({ "label": "mine" });
+    app.gateway.put(&path(ICCID), &foreign, change).await.expect(404);
+
+    app.gateway.get("/api/v1/sims", &foreign).await.expect(200);
+    let asked = app.world.sims.state().lists.pop().unwrap();
+    assert_eq!(asked.scope.unwrap().organization_id, other.to_string());
+    let wanted = format!("/api/v1/sims?organization_id={}", OrganizationId::DEFAULT);
+    assert_eq!(
+        app.gateway.get(&wanted, &foreign).await.expect(403).code(),
+        "FORBIDDEN"
+    );
+    app.gateway.get(&wanted, &own).await.expect(200);
+}

@@ -1,0 +1,278 @@
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use domain::OrganizationId;
+use gateway::keys::{self, CreatedKey, NewKey};
+use gateway::{GatewayConfig, Permission};
+use messages::pb::sim::{Sim, SimConfigUpdated};
+use messages::{EventEnvelope, EventType};
+use prost::Message;
+use reqwest::header::HeaderMap;
+use secrecy::ExposeSecret;
+use serde_json::Value;
+use service_runtime::Shared;
+use service_runtime::bus::Bus;
+use service_runtime::config::{RuntimeConfig, Settings};
+use service_runtime::db::Db;
+use service_runtime::metrics::Metrics;
+use service_runtime::shutdown::Shutdown;
+use sqlx::{AssertSqlSafe, Connection, PgConnection};
+use uuid::Uuid;
+
+use crate::fake_sims::FakeSims;
+
+pub const ICCID: &str = "8988999000000000017";
+pub const SECRET: &str = "test-secret-test-secret-test-secret";
+
+/// A database, subjects and keys of one test.
+pub struct World {
+    pub config: RuntimeConfig,
+    pub bus: Bus,
+    pub db: Db,
+    pub sims: FakeSims,
+}
+
+/// A gateway in its world.
+pub struct App {
+    pub world: World,
+    pub gateway: Gateway,
+}
+
+/// One running gateway.
+pub struct Gateway {
+    pub addr: SocketAddr,
+    pub shared: Shared,
+    http: reqwest::Client,
+}
+
+pub struct Answer {
+    pub status: u16,
+    pub headers: HeaderMap,
+    pub text: String,
+    pub body: Value,
+}
+
+impl Answer {
+    pub fn code(&self) -> &str {
+        self.body["error"]["code"].as_str().unwrap_or_default()
+    }
+
+    #[track_caller]
+    pub fn expect(self, status: u16) -> Self {
+        assert_eq!(self.status, status, "{}", self.text);
+        self
+    }
+}
+
+fn address(name: &str) -> String {
+    std::env::var(name).unwrap_or_else(|_| {
+        panic!("set {name}: `deploy/dev/stack up DIR --ephemeral` prints addresses to DIR/stack.env")
+    })
+}
+
+impl World {
+    pub async fn new() -> Self {
+        let (database, nats, redis) = (
+            address("TEST_DATABASE_URL"),
+            address("TEST_NATS_URL"),
+            address("TEST_REDIS_URL"),
+        );
+        let name = format!("t{}", Uuid::now_v7().simple());
+        let mut owner = PgConnection::connect(&database).await.unwrap();
+        let create = AssertSqlSafe(format!("CREATE DATABASE {name}"));
+        sqlx::query(create).execute(&mut owner).await.unwrap();
+        let (server, _) = database.rsplit_once('/').unwrap();
+        let database = format!("{server}/{name}");
+        let variable = |key: &str| match key {
+            "DATABASE_URL" => Some(database.clone()),
+            "NATS_URL" => Some(nats.clone()),
+            "REDIS_URL" => Some(redis.clone()),
+            _ => None,
+        };
+        let settings = Settings::build(&[], &[], variable).unwrap();
+        let mut config = settings.runtime().unwrap();
+        config.nats.prefix = name.clone();
+        config.redis.prefix = name;
+        config.database.max_connections = 4;
+        gateway::migrate(&config.database).await.unwrap();
+        let bus = Bus::connect(&config.nats, "test").await.unwrap();
+        let db = Db::connect(&config.database, gateway::SCHEMA).await.unwrap();
+        let sims = FakeSims::start(&bus).await;
+        Self {
+            config,
+            bus,
+            db,
+            sims,
+        }
+    }
+
+    pub fn gateway_config(&self) -> GatewayConfig {
+        let variable = |key: &str| match key {
+            "SIMWARD_KEY_SECRET" => Some(SECRET.to_owned()),
+            "SIMWARD_LISTEN" => Some("127.0.0.1:0".to_owned()),
+            _ => None,
+        };
+        let settings = Settings::build(&[gateway::DEFAULTS], &gateway::SHORT_NAMES, variable).unwrap();
+        let mut config = GatewayConfig::from_settings(&settings).unwrap();
+        config.workers = 1;
+        config
+    }
+
+    pub async fn start(&self, config: GatewayConfig) -> Gateway {
+        let shared = Shared {
+            config: self.config.clone(),
+            bus: Bus::connect(&self.config.nats, "gateway").await.unwrap(),
+            redis: service_runtime::redis::pool(&self.config.redis).unwrap(),
+            metrics: Metrics::new().unwrap(),
+            shutdown: Shutdown::new(),
+        };
+        let running = gateway::run(config, shared.clone()).await.unwrap();
+        let http = reqwest::Client::builder().no_proxy().build().unwrap();
+        Gateway {
+            addr: running.addr(),
+            shared,
+            http,
+        }
+    }
+
+    pub async fn key(&self, new: NewKey) -> CreatedKey {
+        keys::create(&self.db, &SECRET.to_owned().into(), new)
+            .await
+            .unwrap()
+    }
+
+    pub async fn key_for(&self, scopes: &[Permission], organization: Option<OrganizationId>) -> String {
+        let new = NewKey {
+            organization,
+            ..NewKey::new("test", scopes.to_vec())
+        };
+        self.key(new).await.key.expose_secret().to_owned()
+    }
+
+    pub async fn expiring_key(&self, end: DateTime<Utc>) -> String {
+        let new = NewKey {
+            expires_at: Some(end),
+            ..NewKey::new("test", vec![Permission::Admin])
+        };
+        self.key(new).await.key.expose_secret().to_owned()
+    }
+
+    pub async fn organization(&self) -> OrganizationId {
+        let id = Uuid::now_v7();
+        sqlx::query("INSERT INTO organizations (id, name, slug) VALUES ($1, 'Other', $2)")
+            .bind(id)
+            .bind(&id.simple().to_string()[..30])
+            .execute(self.db.pool())
+            .await
+            .unwrap();
+        OrganizationId(id)
+    }
+
+    /// Announces that a SIM changed.
+    pub async fn announce(&self, iccid: &str, revision: i64) {
+        let event = SimConfigUpdated {
+            iccid: iccid.into(),
+            revision,
+            ..Default::default()
+        };
+        let envelope = EventEnvelope {
+            id: Uuid::now_v7(),
+            event: EventType::SimConfigUpdated,
+            source: "test",
+            time: Utc::now(),
+            iccid: iccid.parse().ok(),
+            organization: None,
+        };
+        let mut headers = async_nats::HeaderMap::new();
+        for (name, value) in envelope.headers() {
+            headers.insert(name, value.as_str());
+        }
+        let subject = self.bus.subjects().event(envelope.event, envelope.iccid);
+        let publish = self
+            .bus
+            .client()
+            .publish_with_headers(subject, headers, event.encode_to_vec().into());
+        publish.await.unwrap();
+        self.bus.client().flush().await.unwrap();
+    }
+}
+
+impl App {
+    pub async fn start() -> Self {
+        Self::start_with(|_| {}).await
+    }
+
+    pub async fn start_with(change: impl FnOnce(&mut GatewayConfig)) -> Self {
+        let world = World::new().await;
+        let mut config = world.gateway_config();
+        change(&mut config);
+        let gateway = world.start(config).await;
+        Self { world, gateway }
+    }
+}
+
+impl Gateway {
+    pub fn request(&self, method: &str, path: &str) -> reqwest::RequestBuilder {
+        let url = format!("http://{}{path}", self.addr);
+        self.http.request(method.parse().unwrap(), url)
+    }
+
+    pub async fn get(&self, path: &str, key: &str) -> Answer {
+        send(self.request("GET", path).header("X-API-Key", key)).await
+    }
+
+    pub async fn put(&self, path: &str, key: &str, body: Value) -> Answer {
+        send(self.request("PUT", path).header("X-API-Key", key).json(&body)).await
+    }
+
+    pub async fn post(&self, path: &str, key: &str, body: Value) -> Answer {
+        send(self.request("POST", path).header("X-API-Key", key).json(&body)).await
+    }
+}
+
+pub async fn send(request: reqwest::RequestBuilder) -> Answer {
+    let response = request.send().await.unwrap();
+    let (status, headers) = (response.status().as_u16(), response.headers().clone());
+    let text = response.text().await.unwrap();
+    let body = serde_json::from_str(&text).unwrap_or(Value::Null);
+    Answer {
+        status,
+        headers,
+        text,
+        body,
+    }
+}
+
+pub fn sim(iccid: &str, revision: i64, label: &str) -> Sim {
+    Sim {
+        iccid: iccid.into(),
+        account: "main".into(),
+        organization_id: OrganizationId::DEFAULT.to_string(),
+        revision,
+        status: "Enabled".into(),
+        provider_status: "Enabled".into(),
+        label: Some(label.into()),
+        ..Sim::default()
+    }
+}
+
+pub fn path(iccid: &str) -> String {
+    format!("/api/v1/sims/{iccid}")
+}
+
+/// Asks again and again until the condition holds; fails after ten seconds with what was seen last.
+pub async fn until<F, T>(what: &str, mut check: F)
+where
+    F: AsyncFnMut() -> Result<(), T>,
+    T: std::fmt::Debug,
+{
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(10);
+    loop {
+        match check().await {
+            Ok(()) => return,
+            Err(seen) if tokio::time::Instant::now() > deadline => panic!("{what}: still {seen:?}"),
+            Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
+        }
+    }
+}

@@ -1,0 +1,11 @@
+//! The gateway with real PostgreSQL, NATS and Redis, and a sim-service that answers from memory.
+//!
+//! TEST_DATABASE_URL (an owner's login), TEST_NATS_URL and TEST_REDIS_URL say where the servers are.
+
+mod auth;
+mod cache;
+mod envelope;
+mod fake_sims;
+mod harness;
+mod health;
+mod sims;

@@ -1,0 +1,227 @@
+use gateway::Permission;
+use messages::ErrorCode;
+use serde_json::json;
+use service_runtime::bus::RpcError;
+use sqlx::Row;
+
+use crate::harness::{App, ICCID, path, send, sim};
+
+async fn app() -> (App, String) {
+    let app = App::start().await;
+    app.world.sims.put(sim(ICCID, 1, "pump"));
+    let key = app
+        .world
+        .key_for(&[Permission::ReadSims, Permission::WriteSims], None)
+        .await;
+    (app, key)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sim_is_found_by_either_form_of_its_number() {
+    let (app, key) = app().await;
+    for number in [ICCID, "89889990000000000176"] {
+        let answer = app.gateway.get(&path(number), &key).await.expect(200);
+        assert_eq!(answer.body["data"]["iccid"], ICCID);
+        assert_eq!(answer.body["data"]["iccid_with_luhn"], "89889990000000000176");
+        assert_eq!(answer.body["success"], true);
+    }
+    for bad in ["17", "89889990000000000177", "898899900000000001x"] {
+        let answer = app.gateway.get(&path(bad), &key).await.expect(400);
+        assert_eq!(answer.code(), "INVALID_ICCID");
+    }
+    let unknown = app
+        .gateway
+        .get(&path("8988999000000000025"), &key)
+        .await
+        .expect(404);
+    assert_eq!(unknown.code(), "NOT_FOUND");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_state_says_what_it_means() {
+    let (app, key) = app().await;
+    let answer = app
+        .gateway
+        .get(&format!("{}/status", path(ICCID)), &key)
+        .await
+        .expect(200);
+    assert_eq!(answer.body["data"]["status"], "Enabled");
+    assert_eq!(
+        answer.body["data"]["status_details"],
+        json!({ "is_active": true, "is_expired": false, "is_suspended": false })
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_passes_its_filter_on_and_shows_where_it_stands() {
+    let (app, key) = app().await;
+    let query =
+        "/api/v1/sims?page=2&page_size=1&status=Enabled&tag=north&search=17&sort_by=label&sort_order=desc";
+    let answer = app.gateway.get(query, &key).await.expect(200);
+    let asked = app.world.sims.state().lists.pop().unwrap();
+    assert_eq!((asked.page, asked.page_size, asked.descending), (2, 1, true));
+    assert_eq!(
+        (asked.status.as_str(), asked.tag.as_str(), asked.search.as_str()),
+        ("Enabled", "north", "17")
+    );
+    assert_eq!(answer.body["data"][0]["iccid"], ICCID);
+    let expected = json!({
+        "total": 1, "total_is_capped": false, "page": 2, "page_size": 1, "total_pages": 1,
+        "has_next": true, "has_prev": true, "next_cursor": "next",
+    });
+    assert_eq!(answer.body["pagination"], expected);
+    let bad = app
+        .gateway
+        .get("/api/v1/sims?page_size=101&colour=red", &key)
+        .await
+        .expect(422);
+    assert_eq!(
+        bad.body["error"]["details"]["fields"].as_array().unwrap().len(),
+        2
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_update_names_every_bad_field_and_asks_nobody() {
+    let (app, key) = app().await;
+    let body = json!({ "label": 7, "status": "Expired", "tags": [""], "colour": "red" });
+    let answer = app.gateway.put(&path(ICCID), &key, body).await.expect(422);
+    assert_eq!(answer.code(), "VALIDATION_ERROR");
+    let fields = answer.body["error"]["details"]["fields"].as_array().unwrap();
+    let mut names: Vec<_> = fields
+        .iter()
+        .map(|field| field["field"].as_str().unwrap())
+        .collect();
+    names.sort_unstable();
+    assert_eq!(names, ["colour", "label", "status", "tags[0]"]);
+    assert!(app.world.sims.state().updates.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_update_is_read_back_at_once_and_stands_in_the_audit_log() {
+    let (app, key) = app().await;
+    app.gateway.get(&path(ICCID), &key).await.expect(200);
+    let gets = app.world.sims.state().gets;
+    let body = json!({ "label": "valve", "imei_lock": true, "tags": ["a"], "metadata": { "n": 1 } });
+    let request = app
+        .gateway
+        .request("PUT", &path(ICCID))
+        .header("X-API-Key", &key)
+        .header("X-Request-Id", "req-1");
+    let answer = send(request.json(&body)).await.expect(200);
+    assert_eq!(answer.body["data"]["label"], "valve");
+    let again = app.gateway.get(&path(ICCID), &key).await.expect(200);
+    assert_eq!(again.body["data"]["label"], "valve");
+    assert_eq!(
+        app.world.sims.state().gets,
+        gets,
+        "the answer of the update was not cached"
+    );
+    let sent = app.world.sims.state().updates.pop().unwrap();
+    assert_eq!(
+        (sent.imei_lock, sent.metadata_json.as_deref()),
+        (Some(true), Some(r#"{"n":1}"#))
+    );
+    assert_eq!(sent.actor.unwrap().kind, "api_key");
+
+    let pool = app.world.db.pool();
+    let row = sqlx::query("SELECT subject, request_id, actor_kind, details::text AS details FROM audit_log WHERE action = 'sim.update'")
+        .fetch_one(pool)
+        .await
+        .unwrap();
+    assert_eq!(row.get::<String, _>("subject"), ICCID);
+    assert_eq!(row.get::<String, _>("request_id"), "req-1");
+    assert!(row.get::<String, _>("details").contains("valve"));
+    for change in [
+        "UPDATE audit_log SET subject = 'x'",
+        "DELETE FROM audit_log",
+        "TRUNCATE audit_log",
+    ] {
+        let error = sqlx::query(change).execute(pool).await.unwrap_err();
+        assert!(error.to_string().contains("append-only"), "{change}: {error}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refresh_asks_1nce_and_replaces_what_was_cached() {
+    let (app, key) = app().await;
+    app.gateway.get(&path(ICCID), &key).await.expect(200);
+    app.world.sims.put(sim(ICCID, 2, "fresh"));
+    let stale = app.gateway.get(&path(ICCID), &key).await.expect(200);
+    assert_eq!(stale.body["data"]["label"], "pump");
+    let fresh = app
+        .gateway
+        .get(&format!("{}?refresh=true", path(ICCID)), &key)
+        .await
+        .expect(200);
+    assert_eq!(fresh.body["data"]["label"], "fresh");
+    assert_eq!(app.world.sims.state().refreshes, 1);
+    let cached = app.gateway.get(&path(ICCID), &key).await.expect(200);
+    assert_eq!(cached.body["data"]["label"], "fresh");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn errors_of_the_bus_become_statuses() {
+    let (app, key) = app().await;
+    let cases = [
+        (ErrorCode::Upstream, 502),
+        (ErrorCode::UpstreamRateLimited, 503),
+        (ErrorCode::CapabilityUnavailable, 501),
+        (ErrorCode::Conflict, 409),
+        (ErrorCode::Internal, 500),
+    ];
+    for (code, status) in cases {
+        let mut error = RpcError::new(code, "as it is");
+        error.retry_after = Some(std::time::Duration::from_secs(7));
+        app.world.sims.state().error = Some(error);
+        let answer = app
+            .gateway
+            .put(&path(ICCID), &key, json!({ "label": "x" }))
+            .await
+            .expect(status);
+        assert_eq!(answer.code(), code.word());
+        assert_eq!(answer.headers["retry-after"], "7");
+        assert_eq!(answer.body["error"]["message"], "as it is");
+    }
+    let failed: i64 = sqlx::query_scalar("SELECT count(*) FROM audit_log WHERE action = 'sim.update_failed'")
+        .fetch_one(app.world.db.pool())
+        .await
+        .unwrap();
+    assert_eq!(failed, cases.len() as i64);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reading_of_the_fleet_is_accepted_followed_and_audited() {
+    let (app, key) = app().await;
+    let answer = app
+        .gateway
+        .post(
+            "/api/v1/sync/sims",
+            &key,
+            json!({ "account": "main", "accept_mass_missing": true }),
+        )
+        .await;
+    let answer = answer.expect(202);
+    assert_eq!(answer.body["data"]["runs"][0]["id"], "run-1");
+    let asked = app.world.sims.state().starts.pop().unwrap();
+    assert_eq!(
+        (asked.account.as_str(), asked.accept_mass_missing),
+        ("main", true)
+    );
+    // No body at all means every account.
+    send(
+        app.gateway
+            .request("POST", "/api/v1/sync/sims")
+            .header("X-API-Key", &key),
+    )
+    .await
+    .expect(202);
+    assert_eq!(app.world.sims.state().starts.pop().unwrap().account, "");
+    let status = app.gateway.get("/api/v1/sync/status", &key).await.expect(200);
+    assert_eq!(status.body["data"]["accounts"][0]["running"]["state"], "running");
+    let rows: i64 = sqlx::query_scalar("SELECT count(*) FROM audit_log WHERE action = 'sync.start'")
+        .fetch_one(app.world.db.pool())
+        .await
+        .unwrap();
+    assert_eq!(rows, 2);
+}
