@@ -23,7 +23,7 @@ pub struct CallRecord {
     pub path: String,
     /// Query string without `?`.
     pub query: String,
-    /// The route, e.g. `GET /v1/sims/{iccid}`; the path for an unknown one.
+    /// The route, e.g. `GET /v1/sims/{iccid}`; `GET (unknown)` for a path that has none.
     pub endpoint: String,
     /// Client id of the caller, if its token or login was good.
     pub customer: Option<String>,

@@ -2,6 +2,7 @@
 
 use anyhow::Context;
 use clap::Parser;
+use clap::builder::FalseyValueParser;
 use once_emulator::{Customer, Emulator, EmulatorConfig, Generation, Mode, Settings};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -34,11 +35,14 @@ struct Args {
     #[arg(long, env = "EMULATOR_RATE", default_value_t = 10)]
     rate: u32,
     /// Switches every rate limit off.
-    #[arg(long, env = "EMULATOR_NO_LIMITS")]
+    #[arg(long, env = "EMULATOR_NO_LIMITS", value_parser = FalseyValueParser::new())]
     no_limits: bool,
     /// Starts with API v1 retired.
-    #[arg(long, env = "EMULATOR_V1_RETIRED")]
+    #[arg(long, env = "EMULATOR_V1_RETIRED", value_parser = FalseyValueParser::new())]
     v1_retired: bool,
+    /// Leaves `detail` out of v2 events: its published schema accepts no natural value.
+    #[arg(long, env = "EMULATOR_NO_EVENT_DETAILS", value_parser = FalseyValueParser::new())]
+    no_event_details: bool,
     /// Milliseconds added to every answer.
     #[arg(long, env = "EMULATOR_LATENCY_MS", default_value_t = 0)]
     latency_ms: u64,
@@ -68,6 +72,7 @@ fn config(args: Args) -> anyhow::Result<EmulatorConfig> {
         v1,
         rate_per_second: args.rate,
         latency_ms: args.latency_ms,
+        event_details: !args.no_event_details,
         ..Settings::default()
     };
     let customers = args
@@ -92,7 +97,7 @@ fn config(args: Args) -> anyhow::Result<EmulatorConfig> {
 
 /// Logs are off unless `RUST_LOG` asks for them; then they are JSON on stderr.
 fn init_logs() {
-    if let Ok(filter) = std::env::var("RUST_LOG") {
+    if let Some(filter) = std::env::var("RUST_LOG").ok().filter(|filter| !filter.is_empty()) {
         let filter = tracing_subscriber::EnvFilter::new(filter);
         tracing_subscriber::fmt()
             .json()

@@ -102,7 +102,9 @@ impl Arrival {
     fn endpoint(&self) -> String {
         match &self.lookup {
             Lookup::Found(route) => route.endpoint.clone(),
-            _ => format!("{} {}", self.method, self.path),
+            // One name for all, so that counters stay few whatever is called.
+            Lookup::WrongMethod(..) => format!("{} (wrong method)", self.method),
+            Lookup::Unknown(_) => format!("{} (unknown)", self.method),
         }
     }
 }

@@ -17,12 +17,21 @@ impl Drop for Running {
     }
 }
 
+fn resident_kb(pid: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:"))
+        .unwrap();
+    line.trim().trim_end_matches(" kB").parse().unwrap()
+}
+
 #[tokio::test]
 async fn it_announces_itself_serves_and_ends_cleanly() {
     let mut command = Command::new(env!("CARGO_BIN_EXE_once-emulator"));
     command
         .args(["--listen", "127.0.0.1:0", "--customer", "990007_x:s7"])
-        .env("FLEET", "123");
+        .env("FLEET", "1000000");
     let mut child = Running(command.stdout(Stdio::piped()).spawn().unwrap());
     let mut lines = BufReader::new(child.0.stdout.take().unwrap()).lines();
     let line = lines.next().unwrap().unwrap();
@@ -33,7 +42,15 @@ async fn it_announces_itself_serves_and_ends_cleanly() {
     );
     let control = ControlClient::new(base.replace("/management-api", "/_emulator"));
     control.health().await.unwrap();
-    assert_eq!(control.stats().await.unwrap().customers["990007_x"].fleet, 123);
+    assert_eq!(
+        control.stats().await.unwrap().customers["990007_x"].fleet,
+        1_000_000
+    );
+    assert!(
+        resident_kb(child.0.id()) < 50_000,
+        "a million SIMs in {} kB",
+        resident_kb(child.0.id())
+    );
 
     assert!(
         Command::new("kill")
