@@ -2,6 +2,8 @@
 //!
 //! TEST_DATABASE_URL (an owner's login), TEST_NATS_URL and TEST_REDIS_URL say where the servers are.
 
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
 mod auth;
 mod cache;
 mod envelope;
