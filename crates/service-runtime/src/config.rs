@@ -163,6 +163,8 @@ pub struct NatsConfig {
     pub connect_timeout_ms: u64,
     /// Copies of each stream.
     pub stream_replicas: usize,
+    /// The largest stream, MiB.
+    pub max_stream_mb: i64,
 }
 
 /// Redis.

@@ -108,12 +108,7 @@ impl Db {
     /// # Errors
     /// [`DbError::SchemaTooOld`], or the database's own.
     pub async fn require_current<M: MigratorTrait>(&self) -> Result<(), DbError> {
-        let applied = match M::get_applied_migrations(&self.orm).await {
-            Ok(applied) => applied.len(),
-            Err(error) if is_undefined_table(&error) => 0,
-            Err(error) => return Err(error.into()),
-        };
-        let pending = M::migrations().len().saturating_sub(applied);
+        let pending = M::get_pending_migrations_read_only(&self.orm).await?.len();
         if pending == 0 {
             Ok(())
         } else {
@@ -168,8 +163,4 @@ async fn migrate_locked<M: MigratorTrait>(
 /// The first failing statement's.
 pub async fn run_sql(manager: &SchemaManager<'_>, sql: &str) -> Result<(), DbErr> {
     manager.get_connection().execute_unprepared(sql).await.map(|_| ())
-}
-
-fn is_undefined_table(error: &DbErr) -> bool {
-    error.to_string().contains("seaql_migrations")
 }

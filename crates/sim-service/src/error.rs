@@ -86,7 +86,7 @@ fn database_error(error: &sqlx::Error) -> RpcError {
 }
 
 fn provider_error(error: &ClientError) -> RpcError {
-    tracing::warn!(%error, provider_request_id = error.request_id(), "1NCE did not do it");
+    tracing::warn!(%error, provider_request_id = error.request_id().map(|id| id.0.as_str()), "1NCE did not do it");
     match error {
         ClientError::Throttled { retry_after, .. } => RpcError {
             retry_after: *retry_after,

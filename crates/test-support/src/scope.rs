@@ -67,6 +67,7 @@ impl Scope {
             ("REDIS_URL", &self.redis_url),
             ("SIMWARD__NATS__PREFIX", &self.prefix),
             ("SIMWARD__REDIS__PREFIX", &self.prefix),
+            ("SIMWARD__NATS__MAX_STREAM_MB", &"32".to_owned()),
         ]
         .map(|(name, value)| (name.to_owned(), value.clone()))
         .into()
@@ -90,6 +91,7 @@ impl Scope {
         config.nats.prefix.clone_from(&self.prefix);
         config.redis.prefix.clone_from(&self.prefix);
         config.database.max_connections = 8;
+        config.nats.max_stream_mb = 32;
         config
     }
 

@@ -43,7 +43,7 @@ impl RpcContext {
 /// Answers the methods of one service, as one member of its queue group.
 pub struct RpcServer {
     bus: Bus,
-    service: Service,
+    service: Arc<Service>,
     name: &'static str,
     metrics: Metrics,
     shutdown: Shutdown,
@@ -72,7 +72,7 @@ impl RpcServer {
         let slots = Arc::new(Semaphore::new(MAX_IN_FLIGHT));
         let server = Self {
             bus: bus.clone(),
-            service,
+            service: Arc::new(service),
             name,
             metrics,
             shutdown,
@@ -120,6 +120,8 @@ impl RpcServer {
     {
         let handler = Arc::new(handler);
         let (slots, shutdown, name) = (Arc::clone(&self.slots), self.shutdown.clone(), self.name);
+        // Dropping the service ends its endpoints.
+        let service = Arc::clone(&self.service);
         let answer = Arc::new(Answer::new(&self.metrics, name, method));
         self.shutdown.spawn(async move {
             loop {
@@ -142,6 +144,7 @@ impl RpcServer {
                 });
             }
             endpoint.stop().await.ignored("leaving the queue group");
+            drop(service);
         });
     }
 }

@@ -30,7 +30,7 @@ impl Bus {
             },
             storage: StorageType::File,
             max_age: spec.max_age,
-            max_bytes: spec.max_bytes,
+            max_bytes: spec.max_bytes.min(self.max_stream_bytes()),
             duplicate_window: spec.duplicate_window,
             num_replicas: self.stream_replicas(),
             ..Config::default()

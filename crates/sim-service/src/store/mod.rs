@@ -13,7 +13,6 @@ pub use list::{ListFilter, ListPage, SimList, SimListPage, SortBy};
 pub use readings::{Reading, StoredReading};
 pub use row::StoredSim;
 pub use sims::{Scope, SimPatch};
-pub use sweep_pages::Pages;
 pub use sync_runs::{RunState, SyncRun};
 
 use chrono::{DateTime, Utc};

@@ -120,13 +120,14 @@ async fn start_sync(app: &App, request: pb::StartSyncRequest) -> Result<pb::Star
 }
 
 async fn sync_status(app: &App) -> Result<pb::SyncStatusResponse, RpcError> {
-    let accounts = app.sync_status().await?;
-    Ok(pb::SyncStatusResponse {
-        accounts: accounts.into_iter().map(|status| account(app, status)).collect(),
-    })
+    let mut accounts = Vec::new();
+    for status in app.sync_status().await? {
+        accounts.push(account(app, status).await);
+    }
+    Ok(pb::SyncStatusResponse { accounts })
 }
 
-fn account(app: &App, status: AccountStatus) -> pb::AccountSync {
+async fn account(app: &App, status: AccountStatus) -> pb::AccountSync {
     let running = status.active.map(|active| pb::SyncRun {
         eta: status.eta.map(Into::into),
         pages_per_second: status.pages_per_second,
@@ -148,13 +149,10 @@ fn account(app: &App, status: AccountStatus) -> pb::AccountSync {
         .find(|client| client.account().as_str() == answer.account)
     {
         answer.breaker = breaker_word(client.breaker_state()).to_owned();
-        let budget = client.budget().snapshot();
+        let budget = client.budget().snapshot().await;
         answer.budget_rate = budget.rate;
-        for lane in [Lane::Interactive, Lane::Command, Lane::Background] {
-            answer
-                .budget_used
-                .insert(lane.to_string(), budget.used_last_minute(lane));
-        }
+        let used = Lane::ALL.into_iter().zip(budget.used_last_minute);
+        answer.budget_used = used.map(|(lane, used)| (lane.word().to_owned(), used)).collect();
     }
     answer
 }

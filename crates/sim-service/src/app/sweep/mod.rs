@@ -10,6 +10,7 @@ mod verdict;
 
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use once_client::OnceClient;
 use service_runtime::ignored::Ignored;
 use service_runtime::lease::{Lease, LeaseError};
@@ -99,7 +100,7 @@ impl Sweeper {
         tracing::info!(run = %run.id, account = self.account, pass = run.pass, page = run.next_page, "sweep");
         self.metrics.running.set(1.0);
         let outcome = tokio::select! {
-            outcome = self.drive(&lease, run) => outcome,
+            outcome = self.drive(&lease, run).boxed() => outcome,
             error = self.keep_lease(&lease, time) => Err(error),
             () = shutdown.started() => Ok(()),
         };

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 use domain::ProviderSim;
-use futures_util::StreamExt;
+use futures_util::{FutureExt, StreamExt};
 use once_client::{ClientError, Lane, SimPage};
 use service_runtime::lease::Lease;
 
@@ -44,7 +44,7 @@ impl Sweeper {
                 _ => first.saturating_add(ahead - 1),
             };
             let mut pages = futures_util::stream::iter(first..=last)
-                .map(|number| self.fetch(number))
+                .map(|number| self.fetch(number).boxed())
                 .buffered(settings.pages_in_flight);
             while let Some(fetched) = pages.next().await {
                 let fetched = fetched?;

@@ -1,0 +1,183 @@
+use std::time::Duration;
+
+use anyhow::{Context, ensure};
+use messages::pb::common::Scope as WireScope;
+use messages::pb::sim::{
+    GetSimRequest, ListSimsRequest, ListSimsResponse, Sim, StartSyncRequest, SyncRun, SyncStatusRequest,
+    UpdateSimRequest,
+};
+use messages::{RpcMethod, sim_rpc};
+use once_emulator::{ControlClient, Emulator, EmulatorConfig};
+use service_runtime::Shared;
+use service_runtime::bus::RpcError;
+use service_runtime::config::Settings;
+use sim_service::SimServiceConfig;
+use test_support::{Scope, eventually};
+
+/// sim-service, its emulator and its servers.
+pub struct TestApp {
+    pub scope: Scope,
+    pub emulator: Emulator,
+    pub shared: Shared,
+}
+
+impl TestApp {
+    /// A service that sweeps only when asked, at a rate that does not slow a test down.
+    pub async fn start(fleet: u32) -> Self {
+        Self::start_with(EmulatorConfig::default().with_fleet(fleet).without_limits(), &[]).await
+    }
+
+    pub async fn start_with(emulator: EmulatorConfig, settings: &[(&str, &str)]) -> Self {
+        let emulator = Emulator::start(emulator).await.expect("emulator");
+        let scope = Scope::new().await;
+        let shared = serve(&scope, &emulator, settings).await;
+        Self {
+            scope,
+            emulator,
+            shared,
+        }
+    }
+
+    pub fn control(&self) -> ControlClient {
+        self.emulator.control()
+    }
+
+    pub async fn call<M: RpcMethod>(&self, request: M::Request) -> Result<M::Response, RpcError> {
+        self.shared
+            .bus
+            .call::<M>(&request, Duration::from_secs(20), "test")
+            .await
+    }
+
+    /// Reads the fleet once and returns the finished run.
+    pub async fn sync(&self) -> SyncRun {
+        self.sync_with(StartSyncRequest::default()).await
+    }
+
+    pub async fn sync_with(&self, request: StartSyncRequest) -> SyncRun {
+        let run = self
+            .call::<sim_rpc::StartSync>(request)
+            .await
+            .expect("start")
+            .runs
+            .remove(0);
+        eventually("the run ends", || async {
+            let status = self.call::<sim_rpc::SyncStatus>(SyncStatusRequest {}).await?;
+            let finished = status.accounts[0].last_finished.clone();
+            let finished = finished.filter(|finished| finished.id == run.id);
+            finished.with_context(|| format!("{status:?}"))
+        })
+        .await
+    }
+
+    pub async fn list(&self, request: ListSimsRequest) -> Result<ListSimsResponse, RpcError> {
+        let scope = Some(WireScope::default());
+        self.call::<sim_rpc::ListSims>(ListSimsRequest { scope, ..request })
+            .await
+    }
+
+    /// Every listed SIM, by cursor.
+    pub async fn all(&self) -> Vec<Sim> {
+        let mut sims = Vec::new();
+        let mut request = ListSimsRequest {
+            page: 1,
+            page_size: 100,
+            ..ListSimsRequest::default()
+        };
+        loop {
+            let page = self.list(request.clone()).await.expect("list");
+            sims.extend(page.sims);
+            if page.next_cursor.is_empty() {
+                return sims;
+            }
+            request.cursor = page.next_cursor;
+        }
+    }
+
+    pub async fn get(&self, iccid: &str, refresh: bool) -> Result<Sim, RpcError> {
+        let scope = Some(WireScope::default());
+        let request = GetSimRequest {
+            scope,
+            iccid: iccid.to_owned(),
+            refresh,
+        };
+        self.call::<sim_rpc::GetSim>(request)
+            .await
+            .map(|answer| answer.sim.expect("a SIM"))
+    }
+
+    pub async fn update(&self, request: UpdateSimRequest) -> Result<Sim, RpcError> {
+        let request = UpdateSimRequest {
+            scope: Some(WireScope::default()),
+            ..request
+        };
+        self.call::<sim_rpc::UpdateSim>(request)
+            .await
+            .map(|answer| answer.sim.expect("a SIM"))
+    }
+
+    /// The words and SIMs of all events published so far, once `expected` of them are there.
+    pub async fn events(&self, expected: usize) -> Vec<(String, String)> {
+        let bus = &self.shared.bus;
+        eventually("the events are published", || async {
+            let stream = bus
+                .jetstream()
+                .get_stream(bus.subjects().stream("EVENTS"))
+                .await?;
+            let count = stream.get_info().await?.state.messages;
+            ensure!(count as usize >= expected, "{count} events");
+            let mut events = Vec::new();
+            for sequence in 1..=count {
+                let message = stream.get_raw_message(sequence).await?;
+                let head = |name: &str| message.headers.get(name).map(|value| value.as_str().to_owned());
+                events.push((
+                    head("ce-type").context("ce-type")?,
+                    head("ce-subject").unwrap_or_default(),
+                ));
+            }
+            Ok(events)
+        })
+        .await
+    }
+
+    /// Ends the service in an orderly way and starts it again.
+    pub async fn restart(&mut self, settings: &[(&str, &str)]) {
+        assert!(
+            self.shared.shutdown.finish(Duration::from_secs(10)).await,
+            "an orderly end"
+        );
+        self.shared = serve(&self.scope, &self.emulator, settings).await;
+    }
+}
+
+async fn serve(scope: &Scope, emulator: &Emulator, settings: &[(&str, &str)]) -> Shared {
+    let base_url = emulator.base_url();
+    let mut values = vec![
+        ("ONCE_API_BASE_URL", base_url.as_str()),
+        ("ONCE_CLIENT_ID", "990001_simward"),
+        ("ONCE_CLIENT_SECRET", "emulator-secret"),
+        ("ONCE_SIMS_PER_SECOND", "1000"),
+        ("SIMWARD_SWEEP_INTERVAL", "86400"),
+        ("PAGE_SIZE", "100"),
+    ];
+    values.extend(settings);
+    let find = |name: &str| {
+        values
+            .iter()
+            .rev()
+            .find(|(key, _)| *key == name)
+            .map(|(_, value)| (*value).to_owned())
+    };
+    let short_names: Vec<_> = sim_service::SHORT_NAMES
+        .into_iter()
+        .chain([("PAGE_SIZE", "sim.page_size")])
+        .collect();
+    let config = Settings::build(&[sim_service::DEFAULTS], &short_names, find)
+        .and_then(|settings| SimServiceConfig::from_settings(&settings))
+        .expect("settings");
+    let runtime = scope.runtime_config();
+    sim_service::migrate(&runtime.database).await.expect("migrate");
+    let shared = Shared::start(runtime, "test").await.expect("servers");
+    sim_service::run(config, &shared).await.expect("sim-service");
+    shared
+}

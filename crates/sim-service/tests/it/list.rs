@@ -1,0 +1,183 @@
+use messages::ErrorCode;
+use messages::pb::common::Scope;
+use messages::pb::sim::{ListSimsRequest, Sim, TagList, UpdateSimRequest};
+use messages::sim_rpc;
+use once_emulator::SimPatch;
+
+use crate::harness::TestApp;
+
+fn page(number: u32, size: u32) -> ListSimsRequest {
+    ListSimsRequest {
+        page: number,
+        page_size: size,
+        ..ListSimsRequest::default()
+    }
+}
+
+fn iccids(sims: &[Sim]) -> Vec<String> {
+    sims.iter().map(|sim| sim.iccid.clone()).collect()
+}
+
+#[tokio::test]
+async fn pages_and_cursors_show_each_sim_once_in_every_order() {
+    let app = TestApp::start(230).await;
+    app.sync().await;
+    for (sort, descending) in [
+        ("iccid", false),
+        ("iccid", true),
+        ("label", false),
+        ("status", true),
+        ("created_at", false),
+        ("updated_at", true),
+    ] {
+        let mut request = ListSimsRequest {
+            sort_by: sort.into(),
+            descending,
+            ..page(1, 50)
+        };
+        let mut by_page = Vec::new();
+        for number in 1..=5 {
+            let answer = app
+                .list(ListSimsRequest {
+                    page: number,
+                    ..request.clone()
+                })
+                .await
+                .unwrap();
+            assert_eq!((answer.total, answer.has_next), (230, number < 5), "{sort}");
+            by_page.extend(iccids(&answer.sims));
+        }
+        let mut by_cursor = Vec::new();
+        loop {
+            let answer = app.list(request.clone()).await.unwrap();
+            by_cursor.extend(iccids(&answer.sims));
+            if answer.next_cursor.is_empty() {
+                break;
+            }
+            request.cursor = answer.next_cursor;
+        }
+        assert_eq!(by_page, by_cursor, "{sort}");
+        by_page.sort();
+        by_page.dedup();
+        assert_eq!(by_page.len(), 230, "{sort}");
+    }
+}
+
+#[tokio::test]
+async fn a_deep_page_is_found_by_rank_in_both_directions() {
+    let app = TestApp::start(2_600).await;
+    app.sync().await;
+    let up = iccids(&app.list(page(26, 100)).await.unwrap().sims);
+    let down = app
+        .list(ListSimsRequest {
+            descending: true,
+            ..page(1, 100)
+        })
+        .await
+        .unwrap();
+    assert_eq!(up, iccids(&down.sims).into_iter().rev().collect::<Vec<_>>());
+    let deep_down = app
+        .list(ListSimsRequest {
+            descending: true,
+            ..page(26, 100)
+        })
+        .await
+        .unwrap();
+    let first = iccids(&app.list(page(1, 100)).await.unwrap().sims);
+    assert_eq!(
+        first,
+        iccids(&deep_down.sims).into_iter().rev().collect::<Vec<_>>()
+    );
+    assert!(app.list(page(27, 100)).await.unwrap().sims.is_empty());
+}
+
+#[tokio::test]
+async fn filters_by_status_tag_and_search_count_what_they_show() {
+    let app = TestApp::start(60).await;
+    app.sync().await;
+    let all = app.all().await;
+    let disabled = all.iter().filter(|sim| sim.status == "Disabled").count();
+    let patch = SimPatch {
+        label: Some("Pump_100%".into()),
+        ..SimPatch::default()
+    };
+    app.control().patch_sim(&all[3].iccid, &patch).await.unwrap();
+    app.sync().await;
+    let tags = Some(TagList {
+        tags: vec!["north".into()],
+    });
+    app.update(UpdateSimRequest {
+        iccid: all[5].iccid.clone(),
+        tags,
+        ..Default::default()
+    })
+    .await
+    .unwrap();
+
+    let by_status = app
+        .list(ListSimsRequest {
+            status: "disabled".into(),
+            ..page(1, 100)
+        })
+        .await
+        .unwrap();
+    assert_eq!(
+        (by_status.total as usize, by_status.sims.len()),
+        (disabled, disabled)
+    );
+    let by_tag = app
+        .list(ListSimsRequest {
+            tag: "north".into(),
+            ..page(1, 100)
+        })
+        .await
+        .unwrap();
+    assert_eq!(
+        (by_tag.total, iccids(&by_tag.sims)),
+        (1, vec![all[5].iccid.clone()])
+    );
+    let by_search = app
+        .list(ListSimsRequest {
+            search: "pump_100%".into(),
+            ..page(1, 100)
+        })
+        .await
+        .unwrap();
+    assert_eq!(
+        (by_search.total, iccids(&by_search.sims)),
+        (1, vec![all[3].iccid.clone()])
+    );
+    let by_number = app
+        .list(ListSimsRequest {
+            search: all[9].iccid.clone(),
+            ..page(1, 100)
+        })
+        .await
+        .unwrap();
+    assert_eq!(iccids(&by_number.sims), vec![all[9].iccid.clone()]);
+}
+
+#[tokio::test]
+async fn another_organization_sees_nothing() {
+    let app = TestApp::start(5).await;
+    app.sync().await;
+    let iccid = app.all().await[0].iccid.clone();
+    let scope = Some(Scope {
+        organization_id: uuid::Uuid::new_v4().to_string(),
+    });
+
+    let list = ListSimsRequest {
+        scope: scope.clone(),
+        ..page(1, 10)
+    };
+    let listed = app.call::<sim_rpc::ListSims>(list).await.unwrap();
+    let get = messages::pb::sim::GetSimRequest {
+        scope,
+        iccid,
+        refresh: false,
+    };
+    let read = app.call::<sim_rpc::GetSim>(get).await.unwrap_err();
+
+    assert_eq!((listed.total, listed.sims.len()), (0, 0));
+    assert_eq!(read.code, ErrorCode::NotFound);
+}

@@ -1,0 +1,147 @@
+use messages::pb::sim::StartSyncRequest;
+use once_emulator::{EmulatorConfig, SimPatch};
+
+use crate::harness::TestApp;
+
+#[tokio::test]
+async fn the_first_sweep_finds_every_sim_and_announces_each() {
+    let app = TestApp::start(250).await;
+
+    let run = app.sync().await;
+
+    assert_eq!(
+        (run.state.as_str(), run.sims_discovered, run.sims_seen),
+        ("completed", 250, 250)
+    );
+    assert_eq!(app.all().await.len(), 250);
+    let events = app.events(251).await;
+    assert_eq!(
+        events.iter().filter(|(word, _)| word == "sim.discovered").count(),
+        250
+    );
+    assert_eq!(
+        events.iter().filter(|(word, _)| word == "sync.completed").count(),
+        1
+    );
+}
+
+#[tokio::test]
+async fn a_second_sweep_over_an_unchanged_fleet_writes_and_announces_nothing() {
+    let app = TestApp::start(120).await;
+    app.sync().await;
+    let before = app.all().await;
+
+    let run = app.sync().await;
+
+    assert_eq!(
+        (run.sims_discovered, run.sims_changed, run.sims_missing),
+        (0, 0, 0)
+    );
+    let after = app.all().await;
+    let revisions = |sims: &[messages::pb::sim::Sim]| sims.iter().map(|sim| sim.revision).collect::<Vec<_>>();
+    assert_eq!(revisions(&before), revisions(&after));
+    assert!(before[0].last_synced_at.map(|at| at.seconds) <= after[0].last_synced_at.map(|at| at.seconds));
+    assert_eq!(
+        app.events(122).await.len(),
+        122,
+        "120 discoveries and two completed runs"
+    );
+}
+
+#[tokio::test]
+async fn changes_at_1nce_are_stored_and_announced_once() {
+    let app = TestApp::start(30).await;
+    app.sync().await;
+    let iccid = app.all().await[7].iccid.clone();
+    let patch = SimPatch {
+        label: Some("moved".into()),
+        enabled: Some(false),
+        ..SimPatch::default()
+    };
+    app.control().patch_sim(&iccid, &patch).await.unwrap();
+
+    let run = app.sync().await;
+
+    assert_eq!(run.sims_changed, 1);
+    let sim = app.get(&iccid, false).await.unwrap();
+    assert_eq!(
+        (sim.label.as_deref(), sim.status.as_str(), sim.revision),
+        (Some("moved"), "Disabled", 2)
+    );
+    let about: Vec<String> = app
+        .events(34)
+        .await
+        .into_iter()
+        .filter(|(_, subject)| *subject == iccid)
+        .map(|(word, _)| word)
+        .collect();
+    assert_eq!(
+        about,
+        ["sim.discovered", "sim.status_changed", "sim.config_updated"]
+    );
+}
+
+#[tokio::test]
+async fn a_removed_sim_is_missing_and_returns_when_it_is_listed_again() {
+    let app = TestApp::start(150).await;
+    app.sync().await;
+    let iccid = app.all().await[20].iccid.clone();
+    app.control().remove_sim(&iccid).await.unwrap();
+
+    let run = app.sync().await;
+
+    assert_eq!(run.sims_missing, 1);
+    assert!(app.get(&iccid, false).await.unwrap().missing_since.is_some());
+    assert_eq!(app.all().await.len(), 149);
+    let words: Vec<String> = app
+        .events(153)
+        .await
+        .into_iter()
+        .filter(|(_, subject)| *subject == iccid)
+        .map(|(word, _)| word)
+        .collect();
+    assert_eq!(words, ["sim.discovered", "sim.missing"]);
+}
+
+#[tokio::test]
+async fn an_emptied_list_does_not_empty_the_fleet_until_a_person_agrees() {
+    let app = TestApp::start(40).await;
+    app.sync().await;
+    for sim in &app.all().await[..30] {
+        app.control().remove_sim(&sim.iccid).await.unwrap();
+    }
+
+    let refused = app.sync().await;
+    assert_eq!((refused.state.as_str(), refused.sims_missing), ("failed", 0));
+    assert!(refused.error.contains("30 of 40"), "{}", refused.error);
+    assert_eq!(app.all().await.len(), 40);
+
+    let agreed = app
+        .sync_with(StartSyncRequest {
+            accept_mass_missing: true,
+            ..Default::default()
+        })
+        .await;
+    assert_eq!((agreed.state.as_str(), agreed.sims_missing), ("completed", 30));
+    assert_eq!(app.all().await.len(), 10);
+}
+
+#[tokio::test]
+async fn an_orderly_end_in_the_middle_loses_no_page() {
+    let config = EmulatorConfig::default().with_fleet(400).with_rate(40);
+    let settings = [("PAGE_SIZE", "5"), ("ONCE_SIMS_PER_SECOND", "40")];
+    let mut app = TestApp::start_with(config, &settings).await;
+    app.call::<messages::sim_rpc::StartSync>(StartSyncRequest::default())
+        .await
+        .unwrap();
+    app.events(50).await;
+
+    app.restart(&settings).await;
+
+    let run = app.sync().await;
+    assert_eq!((run.state.as_str(), run.sims_discovered), ("completed", 400));
+    assert!(run.resumed >= 1, "it continued");
+    assert_eq!(app.all().await.len(), 400);
+    let stats = app.control().stats().await.unwrap();
+    assert_eq!(stats.violations, 0, "{stats:?}");
+}

@@ -1,0 +1,138 @@
+use messages::ErrorCode;
+use messages::pb::sim::{TagList, UpdateSimRequest};
+use once_emulator::{CallFilter, Fault, FaultKind, SimPatch};
+
+use crate::harness::TestApp;
+
+#[tokio::test]
+async fn a_change_reaches_1nce_and_is_announced_with_who_asked() {
+    let app = TestApp::start(3).await;
+    app.sync().await;
+    let iccid = app.all().await[0].iccid.clone();
+
+    let request = UpdateSimRequest {
+        iccid: iccid.clone(),
+        label: Some("pump-17".into()),
+        ..Default::default()
+    };
+    let sim = app.update(request).await.unwrap();
+
+    assert_eq!((sim.label.as_deref(), sim.revision), (Some("pump-17"), 2));
+    assert_eq!(
+        app.control().sim(&iccid).await.unwrap().label.as_deref(),
+        Some("pump-17")
+    );
+    let events = app.events(5).await;
+    assert_eq!(events.last(), Some(&("sim.config_updated".to_owned(), iccid)));
+}
+
+#[tokio::test]
+async fn a_label_change_keeps_a_lock_that_was_set_at_1nce_since_the_last_sweep() {
+    let app = TestApp::start(3).await;
+    app.sync().await;
+    let iccid = app.all().await[0].iccid.clone();
+    app.control()
+        .config(&serde_json::json!({ "put_resets_imei_lock": true }))
+        .await
+        .unwrap();
+    let locked = SimPatch {
+        imei_lock: Some(true),
+        ..SimPatch::default()
+    };
+    app.control().patch_sim(&iccid, &locked).await.unwrap();
+
+    let request = UpdateSimRequest {
+        iccid: iccid.clone(),
+        label: Some("kept".into()),
+        ..Default::default()
+    };
+    let sim = app.update(request).await.unwrap();
+
+    assert_eq!(sim.imei_lock, Some(true));
+    assert!(app.control().sim(&iccid).await.unwrap().imei_lock);
+}
+
+#[tokio::test]
+async fn an_answer_that_is_lost_after_the_effect_is_settled_by_reading() {
+    let app = TestApp::start(3).await;
+    app.sync().await;
+    let iccid = app.all().await[0].iccid.clone();
+    let lost = Fault::new(FaultKind::CutAfterEffect, "/").method("PUT").times(1);
+    app.control().faults_add(&lost).await.unwrap();
+
+    let request = UpdateSimRequest {
+        iccid: iccid.clone(),
+        status: Some("Disabled".into()),
+        ..Default::default()
+    };
+    let sim = app.update(request).await.unwrap();
+
+    assert_eq!(sim.status, "Disabled");
+    assert!(!app.control().sim(&iccid).await.unwrap().enabled);
+}
+
+#[tokio::test]
+async fn while_1nce_is_down_local_fields_still_change_and_others_say_why_not() {
+    let app = TestApp::start(3).await;
+    app.sync().await;
+    let iccid = app.all().await[0].iccid.clone();
+    app.control().reset_calls().await.unwrap();
+    app.control()
+        .faults_add(&Fault::new(FaultKind::Down, "/"))
+        .await
+        .unwrap();
+
+    let tags = Some(TagList {
+        tags: vec!["b".into(), "a".into(), "b".into()],
+    });
+    let metadata_json = Some(r#"{"site":4}"#.to_owned());
+    let local = UpdateSimRequest {
+        iccid: iccid.clone(),
+        tags,
+        metadata_json,
+        ..Default::default()
+    };
+    let sim = app.update(local).await.unwrap();
+    let remote = UpdateSimRequest {
+        iccid: iccid.clone(),
+        label: Some("x".into()),
+        ..Default::default()
+    };
+    let refused = app.update(remote).await.unwrap_err();
+
+    assert_eq!(
+        (sim.tags, sim.metadata_json),
+        (vec!["a".to_owned(), "b".to_owned()], r#"{"site":4}"#.to_owned())
+    );
+    assert_eq!(refused.code, ErrorCode::Upstream, "{refused:?}");
+    let calls = app.control().calls(&CallFilter::default()).await.unwrap();
+    assert!(
+        calls.iter().all(|call| call.method != "PUT"),
+        "the reading before the write already failed"
+    );
+}
+
+#[tokio::test]
+async fn refresh_reads_1nce_and_stores_what_it_says() {
+    let app = TestApp::start(3).await;
+    app.sync().await;
+    let iccid = app.all().await[0].iccid.clone();
+    let patch = SimPatch {
+        label: Some("fresh".into()),
+        ..SimPatch::default()
+    };
+    app.control().patch_sim(&iccid, &patch).await.unwrap();
+
+    assert_ne!(
+        app.get(&iccid, false).await.unwrap().label.as_deref(),
+        Some("fresh")
+    );
+    assert_eq!(
+        app.get(&iccid, true).await.unwrap().label.as_deref(),
+        Some("fresh")
+    );
+    assert_eq!(
+        app.get(&iccid, false).await.unwrap().label.as_deref(),
+        Some("fresh")
+    );
+}
