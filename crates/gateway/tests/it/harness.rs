@@ -17,7 +17,8 @@ use service_runtime::config::{RuntimeConfig, Settings};
 use service_runtime::db::Db;
 use service_runtime::metrics::Metrics;
 use service_runtime::shutdown::Shutdown;
-use sqlx::{AssertSqlSafe, Connection, PgConnection};
+use sqlx::{Connection, PgConnection};
+use test_support::Scope;
 use uuid::Uuid;
 
 use crate::fake_sims::FakeSims;
@@ -65,36 +66,10 @@ impl Answer {
     }
 }
 
-fn address(name: &str) -> String {
-    std::env::var(name).unwrap_or_else(|_| {
-        panic!("set {name}: `deploy/dev/stack up DIR --ephemeral` prints addresses to DIR/stack.env")
-    })
-}
-
 impl World {
     pub async fn new() -> Self {
-        let (database, nats, redis) = (
-            address("TEST_DATABASE_URL"),
-            address("TEST_NATS_URL"),
-            address("TEST_REDIS_URL"),
-        );
-        let name = format!("t{}", Uuid::now_v7().simple());
-        let mut owner = PgConnection::connect(&database).await.unwrap();
-        let create = AssertSqlSafe(format!("CREATE DATABASE {name}"));
-        sqlx::query(create).execute(&mut owner).await.unwrap();
-        let (server, _) = database.rsplit_once('/').unwrap();
-        let database = format!("{server}/{name}");
-        let variable = |key: &str| match key {
-            "DATABASE_URL" => Some(database.clone()),
-            "NATS_URL" => Some(nats.clone()),
-            "REDIS_URL" => Some(redis.clone()),
-            _ => None,
-        };
-        let settings = Settings::build(&[], &[], variable).unwrap();
-        let mut config = settings.runtime().unwrap();
-        config.nats.prefix = name.clone();
-        config.redis.prefix = name;
-        config.database.max_connections = 4;
+        let scope = Scope::new().await;
+        let config = scope.runtime_config();
         gateway::migrate(&config.database).await.unwrap();
         let bus = Bus::connect(&config.nats, "test").await.unwrap();
         let db = Db::connect(&config.database, gateway::SCHEMA).await.unwrap();
@@ -105,6 +80,12 @@ impl World {
             db,
             sims,
         }
+    }
+
+    /// Runs a statement as the owner.
+    pub async fn as_owner(&self, statement: &'static str) -> Result<(), sqlx::Error> {
+        let mut owner = PgConnection::connect(self.config.database.url.expose_secret()).await?;
+        sqlx::query(statement).execute(&mut owner).await.map(|_| ())
     }
 
     pub fn gateway_config(&self) -> GatewayConfig {

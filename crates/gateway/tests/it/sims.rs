@@ -133,13 +133,18 @@ async fn an_update_is_read_back_at_once_and_stands_in_the_audit_log() {
     assert_eq!(row.get::<String, _>("request_id"), "req-1");
     assert!(row.get::<String, _>("details").contains("valve"));
     for change in [
-        "UPDATE audit_log SET subject = 'x'",
-        "DELETE FROM audit_log",
-        "TRUNCATE audit_log",
+        "UPDATE gateway.audit_log SET subject = 'x'",
+        "DELETE FROM gateway.audit_log",
     ] {
         let error = sqlx::query(change).execute(pool).await.unwrap_err();
         assert!(error.to_string().contains("append-only"), "{change}: {error}");
     }
+    let error = app
+        .world
+        .as_owner("TRUNCATE gateway.audit_log")
+        .await
+        .unwrap_err();
+    assert!(error.to_string().contains("append-only"), "{error}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
