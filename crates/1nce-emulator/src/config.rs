@@ -64,6 +64,8 @@ pub struct Settings {
     pub v1_orders_survive: bool,
     /// `/sims*` calls in any second per customer; 0 = no limit.
     pub rate_per_second: u32,
+    /// Length of that window in real milliseconds; 1NCE's is a second.
+    pub rate_window_ms: u64,
     /// Calls in any 5 minutes per IP address for each of orders, products, support; 0 = no limit.
     pub management_per_5_minutes: u32,
     /// `/oauth` calls in any minute per IP address; 0 = no limit.
@@ -103,6 +105,7 @@ impl Default for Settings {
             v1_retired_status: 404,
             v1_orders_survive: true,
             rate_per_second: 10,
+            rate_window_ms: 1000,
             management_per_5_minutes: 100,
             oauth_per_minute: 600,
             retry_after: false,

@@ -230,9 +230,10 @@ fn admit(
         (Group::Sims, Some(customer)) => {
             let mut windows = lock(&world.customer_windows);
             // Arrivals of two workers may reach the lock in the other order.
+            let window = Duration::from_millis(settings.rate_window_ms);
             windows
                 .of(customer)
-                .admit(arrival.at, settings.rate_per_second, Duration::from_secs(1))
+                .admit(arrival.at, settings.rate_per_second, window)
         }
         (Group::OAuth, _) => by_address(settings.oauth_per_minute, 60),
         _ => by_address(settings.management_per_5_minutes, 300),

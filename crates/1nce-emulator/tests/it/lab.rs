@@ -53,10 +53,16 @@ pub fn iccid(n: u32) -> String {
 }
 
 impl Lab {
-    /// Without rate limits, and with a token that survives time travel.
+    /// Without rate limits, with a token that survives time travel, and so slow that only travel makes things happen.
     pub async fn free(fleet: u32) -> Self {
         let config = EmulatorConfig::default().with_fleet(fleet).without_limits();
-        Self::start(config.with_settings(|s| s.token_lifetime_seconds = 10 * 365 * 86_400)).await
+        let slow = config.with_settings(|s| {
+            s.token_lifetime_seconds = 10 * 365 * 86_400;
+            s.async_delay_seconds = 60;
+            s.sms_delivery_seconds = 60;
+            s.payment_delays.creditcard = 60;
+        });
+        Self::start(slow).await
     }
 
     pub async fn start(config: EmulatorConfig) -> Self {

@@ -84,7 +84,7 @@ async fn an_attached_sim_gets_its_message_after_a_while_and_it_is_billed_once() 
         json!({"id": 2, "description": "PENDING"})
     );
     assert_eq!(lab.control.sim(&sim).await.unwrap().sms_left, before);
-    lab.control.advance_time(10).await.unwrap();
+    lab.control.advance_time(70).await.unwrap();
     assert_eq!(
         status(&lab, "v2", &sim, &id).await,
         json!({"id": 4, "description": "DELIVERED"})
@@ -115,7 +115,7 @@ async fn a_message_waits_for_its_sim() {
     assert_eq!(status(&lab, "v1", &sim, &id).await["id"], json!(3), "buffered");
     assert_eq!(status(&lab, "v2", &sim, &id).await["id"], json!(2), "pending");
     set(&lab, &sim, Connectivity::Attached).await;
-    lab.control.advance_time(10).await.unwrap();
+    lab.control.advance_time(70).await.unwrap();
     assert_eq!(status(&lab, "v2", &sim, &id).await["id"], json!(4));
 }
 
@@ -187,7 +187,7 @@ async fn a_buffered_message_can_be_cancelled_and_a_failing_one_fails() {
         .as_str()
         .unwrap()
         .to_owned();
-    lab.control.advance_time(10).await.unwrap();
+    lab.control.advance_time(70).await.unwrap();
     assert_eq!(status(&lab, "v2", &sim, &id).await["id"], json!(5));
 }
 
