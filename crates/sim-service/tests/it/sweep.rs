@@ -52,7 +52,13 @@ async fn a_second_sweep_over_an_unchanged_fleet_writes_and_announces_nothing() {
 async fn changes_at_1nce_are_stored_and_announced_once() {
     let app = TestApp::start(30).await;
     app.sync().await;
-    let iccid = app.all().await[7].iccid.clone();
+    let fleet = app.all().await;
+    let iccid = fleet
+        .iter()
+        .find(|sim| sim.status == "Enabled")
+        .unwrap()
+        .iccid
+        .clone();
     let patch = SimPatch {
         label: Some("moved".into()),
         enabled: Some(false),
