@@ -19,6 +19,7 @@ use service_runtime::health::Health;
 use service_runtime::metrics::Metrics;
 use service_runtime::shutdown::Shutdown;
 use tokio::runtime::Handle;
+use tokio::sync::oneshot;
 use tracing::Instrument;
 
 use crate::auth::{AuthCounts, KeyVerifier, Principal, UsageBook};
@@ -81,17 +82,25 @@ impl Gateway {
         }
     }
 
-    /// Runs to the end on the main runtime, even when the client hangs up meanwhile.
+    /// Runs to the end on the main runtime, even when the client hangs up; the end of the process waits for it.
     pub async fn on_main<T, F>(&self, work: F) -> Result<T, ApiError>
     where
         T: Send + 'static,
         F: Future<Output = Result<T, ApiError>> + Send + 'static,
     {
+        let (tell, told) = oneshot::channel();
+        let work = async move {
+            if tell.send(work.await).is_err() {
+                tracing::debug!("done, but the client hung up");
+            }
+        };
         let work = work.instrument(tracing::Span::current());
-        match self.main.spawn(work).await {
-            Ok(outcome) => outcome,
-            Err(error) => Err(ApiError::internal(&error)),
+        {
+            let _main = self.main.enter();
+            self.shutdown.spawn(work);
         }
+        told.await
+            .unwrap_or_else(|_| Err(ApiError::internal(&"the work ended without an outcome")))
     }
 
     /// Writes down what is about to be done; without that it is not done.
