@@ -193,3 +193,72 @@ async fn another_organizations_sim_does_not_exist() {
     );
     app.gateway.get(&wanted, &own).await.expect(200);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_cannot_be_looked_up_is_neither_good_nor_bad() {
+    let app = App::start().await;
+    let key = app.world.key_for(&[Permission::Admin], None).await;
+    let rename = "ALTER TABLE gateway.api_keys RENAME TO hidden";
+    app.world.as_owner(rename).await.unwrap();
+    let answer = app.gateway.get("/api/v1/sims", &key).await.expect(503);
+    assert_eq!(answer.code(), "SERVICE_UNAVAILABLE");
+    assert!(!answer.text.contains("api_keys"), "{}", answer.text);
+    let back = "ALTER TABLE gateway.hidden RENAME TO api_keys";
+    app.world.as_owner(back).await.unwrap();
+    app.gateway.get("/api/v1/sims", &key).await.expect(200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_is_made_only_with_a_name_a_scope_and_a_future_and_never_stored() {
+    let world = crate::harness::World::new().await;
+    let (db, secret) = (&world.db, crate::harness::SECRET.to_owned().into());
+    let good = NewKey::new("test", vec![Permission::Admin, Permission::Admin]);
+    let bad = [
+        NewKey::new(" ", vec![Permission::Admin]),
+        NewKey::new("test", vec![]),
+        NewKey {
+            expires_at: Some(Utc::now()),
+            ..good.clone()
+        },
+        NewKey {
+            rate_limit_per_hour: 0,
+            ..good.clone()
+        },
+    ];
+    for new in bad {
+        assert!(keys::create(db, &secret, new).await.is_err());
+    }
+    let created = keys::create(db, &secret, good).await.unwrap();
+    let listed = keys::list(db, None).await.unwrap();
+    assert_eq!((listed.len(), listed[0].id), (1, created.id));
+    assert_eq!(listed[0].scopes, ["admin"]);
+    let stored: String = sqlx::query_scalar(
+        "SELECT row_to_json(k)::text || (SELECT json_agg(a)::text FROM audit_log a) FROM api_keys k",
+    )
+    .fetch_one(db.pool())
+    .await
+    .unwrap();
+    let (_, hidden) = created.key.expose_secret().rsplit_once('_').unwrap();
+    assert!(stored.contains(&created.prefix) && !stored.contains(hidden));
+    assert!(
+        keys::list(db, Some(world.organization().await))
+            .await
+            .unwrap()
+            .is_empty()
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_gateway_refuses_a_short_secret_and_an_old_schema() {
+    let world = crate::harness::World::new().await;
+    let mut config = world.gateway_config();
+    config.key_secret = "short".to_owned().into();
+    let error = world.try_start(config).await.unwrap_err();
+    assert!(error.to_string().contains("SIMWARD_KEY_SECRET"), "{error}");
+    world
+        .as_owner("DELETE FROM gateway.seaql_migrations")
+        .await
+        .unwrap();
+    let error = world.try_start(world.gateway_config()).await.unwrap_err();
+    assert!(error.to_string().contains("migrate"), "{error}");
+}

@@ -4,7 +4,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use domain::OrganizationId;
 use gateway::keys::{self, CreatedKey, NewKey};
-use gateway::{GatewayConfig, Permission};
+use gateway::{GatewayConfig, GatewayError, Permission};
 use messages::pb::sim::{Sim, SimConfigUpdated};
 use messages::{EventEnvelope, EventType};
 use prost::Message;
@@ -41,6 +41,7 @@ pub struct App {
 }
 
 /// One running gateway.
+#[derive(Debug)]
 pub struct Gateway {
     pub addr: SocketAddr,
     pub shared: Shared,
@@ -101,6 +102,10 @@ impl World {
     }
 
     pub async fn start(&self, config: GatewayConfig) -> Gateway {
+        self.try_start(config).await.unwrap()
+    }
+
+    pub async fn try_start(&self, config: GatewayConfig) -> Result<Gateway, GatewayError> {
         let shared = Shared {
             config: self.config.clone(),
             bus: Bus::connect(&self.config.nats, "gateway").await.unwrap(),
@@ -108,13 +113,9 @@ impl World {
             metrics: Metrics::new().unwrap(),
             shutdown: Shutdown::new(),
         };
-        let running = gateway::run(config, shared.clone()).await.unwrap();
+        let addr = gateway::run(config, shared.clone()).await?.addr();
         let http = reqwest::Client::builder().no_proxy().build().unwrap();
-        Gateway {
-            addr: running.addr(),
-            shared,
-            http,
-        }
+        Ok(Gateway { addr, shared, http })
     }
 
     pub async fn key(&self, new: NewKey) -> CreatedKey {

@@ -230,3 +230,16 @@ async fn a_reading_of_the_fleet_is_accepted_followed_and_audited() {
         .unwrap();
     assert_eq!(rows, 2);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_changed_that_cannot_be_written_down() {
+    let (app, key) = app().await;
+    let rename = "ALTER TABLE gateway.audit_log RENAME TO hidden";
+    app.world.as_owner(rename).await.unwrap();
+    let answer = app.gateway.put(&path(ICCID), &key, json!({ "label": "x" })).await;
+    assert_eq!(answer.expect(503).code(), "SERVICE_UNAVAILABLE");
+    let answer = app.gateway.post("/api/v1/sync/sims", &key, json!({})).await;
+    assert_eq!(answer.expect(503).code(), "SERVICE_UNAVAILABLE");
+    let state = app.world.sims.state();
+    assert!(state.updates.is_empty() && state.starts.is_empty());
+}
