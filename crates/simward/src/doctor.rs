@@ -4,7 +4,7 @@ use std::fmt::Display;
 
 use gateway::GatewayConfig;
 use messages::STREAMS;
-use once_client::{ClientError, OnceClient};
+use once_client::{ClientError, Offer, OnceClient};
 use service_runtime::bus::Bus;
 use service_runtime::config::{RuntimeConfig, Settings};
 use service_runtime::db::Db;
@@ -179,10 +179,25 @@ async fn check_provider(settings: &Settings, config: &RuntimeConfig, report: &mu
         Ok(_) => report.works("1NCE login", format!("account {}", client.account())),
         Err(error) => return report.broken("1NCE login", hint(&error)),
     }
-    for (capability, state) in client.capabilities().await.iter() {
-        match state.generation() {
-            Some(generation) => report.works(format!("1NCE {capability}"), format!("API {generation}")),
-            None => report.add(format!("1NCE {capability}"), Verdict::Limited, state.why()),
+    let capabilities = client.capabilities().await;
+    if !capabilities.probed {
+        report.add(
+            "1NCE capabilities",
+            Verdict::Limited,
+            "1NCE could not be asked; these are assumed",
+        );
+    }
+    for (capability, offer) in &capabilities.offers {
+        let subject = format!("1NCE {capability:?}");
+        match offer {
+            Offer::Via(generation) => report.works(subject, format!("API {}", generation.word())),
+            Offer::Untried(generation) => {
+                report.works(
+                    subject,
+                    format!("API {}, to be found out by the first use", generation.word()),
+                );
+            }
+            Offer::Unavailable(why) => report.add(subject, Verdict::Limited, why),
         }
     }
 }

@@ -8,8 +8,8 @@ use async_nats::jetstream::{self, Message};
 use clap::Subcommand;
 use futures_util::StreamExt;
 use messages::{EVENTS, EventType, Subjects, decode_event, header};
-use secrecy::ExposeSecret;
 use serde_json::{Value, json};
+use service_runtime::bus::connect_client;
 use service_runtime::config::Settings;
 
 #[derive(Subcommand)]
@@ -41,9 +41,7 @@ pub async fn run(command: Events, settings: &Settings) -> anyhow::Result<()> {
     let nats: service_runtime::config::NatsConfig = settings.section("nats")?;
     let subjects = Subjects::new(&nats.prefix);
     let filter = filter(&subjects, event_type.as_deref(), iccid.as_deref())?;
-    let client = async_nats::connect(nats.url.expose_secret())
-        .await
-        .context("NATS_URL")?;
+    let client = connect_client(&nats, "simward-events", "_INBOX").await?;
     let stream = jetstream::new(client)
         .get_stream(subjects.stream(EVENTS.name))
         .await

@@ -1,8 +1,11 @@
 //! `simward keys`: API keys, from the command line of whoever may reach the database.
 
+use chrono::{TimeDelta, Utc};
 use clap::Subcommand;
-use gateway::GatewayConfig;
+use domain::OrganizationId;
 use gateway::keys::{self, NewKey};
+use gateway::{GatewayConfig, Permission};
+use secrecy::ExposeSecret;
 use service_runtime::config::Settings;
 use service_runtime::db::Db;
 use uuid::Uuid;
@@ -16,7 +19,7 @@ pub enum Keys {
         name: String,
         /// Permissions, such as read:sims,write:sims; admin means all
         #[arg(long, value_delimiter = ',', default_value = "read:sims")]
-        scopes: Vec<String>,
+        scopes: Vec<Permission>,
         /// The organization it is limited to; without it the key reaches all
         #[arg(long)]
         organization: Option<Uuid>,
@@ -28,8 +31,8 @@ pub enum Keys {
     List,
     /// Ends a key; takes effect within a second
     Revoke {
-        /// The key's id
-        id: Uuid,
+        /// The key's id or visible prefix
+        key: String,
     },
 }
 
@@ -44,25 +47,42 @@ pub async fn run(command: Keys, settings: &Settings) -> anyhow::Result<()> {
             organization,
             days,
         } => {
-            let organization = organization.map(domain::OrganizationId);
-            let expires_at = days.map(|days| chrono::Utc::now() + chrono::TimeDelta::days(days.into()));
             let new = NewKey {
-                name,
-                scopes,
-                organization,
-                expires_at,
-                ..NewKey::default()
+                organization: organization.map(OrganizationId),
+                expires_at: days.map(|days| Utc::now() + TimeDelta::days(days.into())),
+                ..NewKey::new(name, scopes)
             };
-            println!("{}", keys::create(&db, &config.key_secret, new).await?.key);
+            println!(
+                "{}",
+                keys::create(&db, &config.key_secret, new)
+                    .await?
+                    .key
+                    .expose_secret()
+            );
         }
         Keys::List => {
-            for key in keys::list(&db).await? {
-                println!("{}", serde_json::to_string(&key)?);
+            println!(
+                "{:36}  {:8}  {:7}  {:24}  name",
+                "id", "prefix", "state", "scopes"
+            );
+            for key in keys::list(&db, None).await? {
+                let ended = key.revoked_at.is_some() || key.expires_at.is_some_and(|end| end <= Utc::now());
+                let state = if ended { "ended" } else { "active" };
+                println!(
+                    "{}  {}  {state:7}  {:24}  {}",
+                    key.id,
+                    key.prefix,
+                    key.scopes.join(","),
+                    key.name
+                );
             }
         }
-        Keys::Revoke { id } => {
-            anyhow::ensure!(keys::revoke(&db, id).await?, "there is no active key {id}");
-            println!("revoked {id}");
+        Keys::Revoke { key } => {
+            anyhow::ensure!(
+                keys::revoke(&db, &key, "cli").await?,
+                "there is no active key {key}"
+            );
+            println!("revoked {key}");
         }
     }
     Ok(())

@@ -54,34 +54,46 @@ pub struct Bus {
     max_stream_bytes: i64,
 }
 
+/// A plain connection whose replies arrive under `inbox_prefix`; a downstream consumer's login uses `_INBOX`.
+///
+/// # Errors
+/// When the server does not answer now, or refuses the login.
+pub async fn connect_client(
+    config: &NatsConfig,
+    name: &str,
+    inbox_prefix: &str,
+) -> Result<async_nats::Client, BusError> {
+    let servers = addresses(config.url.expose_secret())?;
+    let login = servers.iter().find(|server| server.has_user_pass());
+    let options = match login {
+        // The client does not read the login out of the address.
+        Some(server) => async_nats::ConnectOptions::with_user_and_password(
+            server.username().unwrap_or_default().to_owned(),
+            server.password().unwrap_or_default().to_owned(),
+        ),
+        None => async_nats::ConnectOptions::new(),
+    };
+    options
+        .name(name)
+        .connection_timeout(Duration::from_millis(config.connect_timeout_ms))
+        .custom_inbox_prefix(inbox_prefix)
+        .request_timeout(Some(Duration::from_secs(10)))
+        .max_reconnects(None)
+        .reconnect_delay_callback(|attempt| Duration::from_millis((50 << attempt.min(5)) as u64))
+        .ping_interval(Duration::from_secs(10))
+        .subscription_capacity(64 * 1024)
+        .connect(servers)
+        .await
+        .map_err(|error| BusError::Connect(error.kind().to_string()))
+}
+
 impl Bus {
     /// Connects; afterwards the connection is renewed for ever.
     ///
     /// # Errors
     /// When the server does not answer now, or refuses the login.
     pub async fn connect(config: &NatsConfig, name: &str) -> Result<Self, BusError> {
-        let servers = addresses(config.url.expose_secret())?;
-        let login = servers.iter().find(|server| server.has_user_pass());
-        let options = match login {
-            // The client does not read the login out of the address.
-            Some(server) => async_nats::ConnectOptions::with_user_and_password(
-                server.username().unwrap_or_default().to_owned(),
-                server.password().unwrap_or_default().to_owned(),
-            ),
-            None => async_nats::ConnectOptions::new(),
-        };
-        let client = options
-            .name(name)
-            .connection_timeout(Duration::from_millis(config.connect_timeout_ms))
-            .custom_inbox_prefix(INBOX_PREFIX)
-            .request_timeout(Some(Duration::from_secs(10)))
-            .max_reconnects(None)
-            .reconnect_delay_callback(|attempt| Duration::from_millis((50 << attempt.min(5)) as u64))
-            .ping_interval(Duration::from_secs(10))
-            .subscription_capacity(64 * 1024)
-            .connect(servers)
-            .await
-            .map_err(|error| BusError::Connect(error.kind().to_string()))?;
+        let client = connect_client(config, name, INBOX_PREFIX).await?;
         let jetstream = jetstream::new(client.clone());
         let subjects = Subjects::new(&config.prefix);
         Ok(Self {

@@ -7,7 +7,7 @@ mod rpc_server;
 mod streams;
 mod tick;
 
-pub use connection::{Bus, BusError, INBOX_PREFIX};
+pub use connection::{Bus, BusError, INBOX_PREFIX, connect_client};
 pub use consumer::{ConsumerSpec, Outcome, consume};
 pub use rpc_client::RpcError;
 pub use rpc_server::{RpcContext, RpcServer};
