@@ -177,31 +177,37 @@ async fn travelling_uses_exactly_what_the_usage_rows_say() {
     );
 }
 
+/// The usage rows between two days from today, without the sum.
+async fn days(lab: &Lab, sim: &str, from: i64, to: i64) -> Vec<Value> {
+    let day = |n: i64| today() + chrono::TimeDelta::days(n);
+    let path = format!("/v1/sims/{sim}/usage?start_dt={}&end_dt={}", day(from), day(to));
+    let mut rows = lab.get(&path).await.json()["stats"].as_array().unwrap().clone();
+    rows.pop();
+    rows
+}
+
 #[tokio::test]
 async fn a_disabled_sim_uses_nothing() {
     let lab = Lab::free(200).await;
     let sim = busy_sim(&lab).await.iccid;
-    lab.put(&format!("/v2/sims/{sim}"), json!({"status": "Disabled"}))
-        .await;
+    let history = days(&lab, &sim, -9, 0).await;
+    let path = format!("/v2/sims/{sim}");
+    lab.put(&path, json!({"status": "Disabled"})).await;
     let before = lab.control.sim(&sim).await.unwrap().data_left_mb;
     lab.control.advance_time(30 * 86_400).await.unwrap();
     assert_eq!(lab.control.sim(&sim).await.unwrap().data_left_mb, before);
-    lab.put(&format!("/v2/sims/{sim}"), json!({"status": "Enabled"}))
-        .await;
-    let (from, to) = (today() + Days::new(1), today() + Days::new(30));
-    let rows = lab
-        .get(&format!("/v1/sims/{sim}/usage?start_dt={from}&end_dt={to}"))
-        .await
-        .json();
-    assert_eq!(
-        micro(&rows["stats"].as_array().unwrap().last().unwrap()["data"]["volume"]),
-        0
-    );
+    let idle =
+        |rows: Vec<Value>| rows.len() == 30 && rows.iter().all(|row| micro(&row["data"]["volume"]) == 0);
+    assert!(idle(days(&lab, &sim, 1, 30).await), "while it is off");
+    lab.put(&path, json!({"status": "Enabled"})).await;
+    assert!(idle(days(&lab, &sim, 1, 30).await), "and looking back");
+    assert_eq!(days(&lab, &sim, -9, 0).await, history, "what was before stays");
     lab.control.advance_time(30 * 86_400).await.unwrap();
     assert!(
         lab.control.sim(&sim).await.unwrap().data_left_mb < before,
         "and starts again"
     );
+    assert!(!idle(days(&lab, &sim, 31, 60).await));
 }
 
 #[tokio::test]

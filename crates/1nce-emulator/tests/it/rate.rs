@@ -99,7 +99,8 @@ async fn retry_after_is_a_switch() {
     assert_eq!((bare.status, bare.header("retry-after")), (429, None));
     lab.control.config(&json!({"retry_after": true})).await.unwrap();
     let told = lab.get("/v1/sims").await;
-    assert_eq!((told.status, told.header("retry-after")), (429, Some("600")));
+    assert_eq!(told.status, 429);
+    assert!((590..=600).contains(&told.number("retry-after")));
 }
 
 #[tokio::test]

@@ -226,6 +226,28 @@ async fn automatic_top_ups_buy_within_four_hours_once() {
 }
 
 #[tokio::test]
+async fn automatic_top_ups_wait_for_a_payment_under_way() {
+    let lab = Lab::free(50).await;
+    lab.control
+        .config(&json!({"payment_delays": {"creditcard": 10 * 3600}}))
+        .await
+        .unwrap();
+    let sim = lab.find(|sim| sim.enabled).await.iccid;
+    let empty = SimPatch {
+        data_left_mb: Some(0.0),
+        ..SimPatch::default()
+    };
+    lab.control.patch_sim(&sim, &empty).await.unwrap();
+    lab.post("/v1/sims/autoTopup", json!({"enabled": true, "iccids": [sim]}))
+        .await;
+    lab.control.advance_time(9 * 3600).await.unwrap();
+    let orders = lab.control.orders().await.unwrap();
+    assert_eq!((orders.len(), orders[1].status.as_str()), (2, "IN_PREPARATION"));
+    lab.control.advance_time(24 * 3600).await.unwrap();
+    assert_eq!(lab.control.orders().await.unwrap().len(), 2, "enough now");
+}
+
+#[tokio::test]
 async fn an_extension_revives_an_expired_sim() {
     let lab = Lab::free(50).await;
     let sim = lab.find(|sim| sim.enabled && sim.data_left_mb > 150.0).await;
