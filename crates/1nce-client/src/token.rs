@@ -4,6 +4,7 @@
 //! nothing new: early refreshes keep a distance, and the lifetime is the longest one seen for a token.
 //! A login is refused with 400 (FACTS §2); the refusal is remembered for some seconds by all processes.
 
+mod answer;
 mod store;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,11 +16,11 @@ use tokio::sync::Mutex as FairMutex;
 use crate::Lane;
 use crate::budget::Budget;
 use crate::config::ClientConfig;
-use crate::error::{ClientError, LoginFailure, excerpt};
+use crate::error::{ClientError, LoginFailure};
 use crate::http;
 use crate::metrics::ClientMetrics;
 use crate::redis_link::RedisLink;
-use crate::wire::{Fields, error_body};
+use answer::{Issued, login_failure, read_issued};
 use store::{Lookup, TokenStore};
 
 /// A token with less than this left is not sent any more.
@@ -83,13 +84,6 @@ impl Cached {
 struct State {
     cached: Option<Cached>,
     failure: Option<(Instant, LoginFailure)>,
-}
-
-/// What the token endpoint answered.
-struct Issued {
-    token: Token,
-    expires_in: Duration,
-    user_id: Option<String>,
 }
 
 /// Hands out tokens; cheap to clone.
@@ -349,7 +343,7 @@ impl Inner {
     }
 
     async fn ask(&self) -> Result<Issued, ClientError> {
-        self.budget.acquire(Lane::Interactive).await?;
+        let grant = self.budget.acquire(Lane::Interactive).await?;
         let started = Instant::now();
         let request = self
             .http
@@ -358,6 +352,7 @@ impl Inner {
             .json(&serde_json::json!({ "grant_type": "client_credentials" }))
             .timeout(self.timeout);
         let answer = http::send(request, self.max_body).await;
+        self.budget.settle(grant, "POST /oauth/token").await;
         let status = answer
             .as_ref()
             .map_or_else(|_| "transport".to_owned(), |answer| answer.status.to_string());
@@ -369,50 +364,4 @@ impl Inner {
         }
         read_issued(&answer)
     }
-}
-
-fn login_failure(answer: Option<&http::Answer>, code: Option<String>, message: String) -> ClientError {
-    ClientError::Login(LoginFailure {
-        refused: answer.is_some_and(|answer| matches!(answer.status, 400 | 401 | 403)),
-        status: answer.map(|answer| answer.status),
-        code,
-        message,
-        request_id: answer.and_then(|answer| answer.request_id.clone()),
-    })
-}
-
-/// Reads the token endpoint's answer; the spec mixes its field names, only two matter (FACTS §2).
-fn read_issued(answer: &http::Answer) -> Result<Issued, ClientError> {
-    if answer.status != 200 {
-        let told = error_body(&answer.body);
-        let message = match (answer.status, told.message.as_str()) {
-            (404, _) => "there is no token endpoint under base_url".to_owned(),
-            (status, "") => format!("the token endpoint answered {status}"),
-            (_, text) => text.to_owned(),
-        };
-        return Err(login_failure(Some(answer), told.code, message));
-    }
-    let unreadable = |text: &str| {
-        // Never quote this answer: it may hold a token.
-        login_failure(Some(answer), None, format!("the token endpoint's answer {text}"))
-    };
-    let Ok(mut fields) = Fields::parse(&answer.body) else {
-        let start = excerpt(&answer.body);
-        let html = if start.trim_start().starts_with('<') {
-            " (HTML)"
-        } else {
-            ""
-        };
-        return Err(unreadable(&format!("is no JSON object{html}")));
-    };
-    let token = fields
-        .text("access_token")
-        .filter(|token| !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic()))
-        .ok_or_else(|| unreadable("has no access_token"))?;
-    let seconds = fields.integer("expires_in").unwrap_or(600).clamp(1, 86_400);
-    Ok(Issued {
-        token: Token::new(token),
-        expires_in: Duration::from_secs(seconds.unsigned_abs()),
-        user_id: fields.text("userId").or_else(|| fields.text("user_id")),
-    })
 }

@@ -41,7 +41,8 @@ impl LimitSpec {
             window,
             guard,
             spacing: window.mul_f64(0.8 / f64::from(rate)),
-            cold_wait: window + guard,
+            // Once per start: generous to calls that others sent just before and that still travel.
+            cold_wait: window + guard + Duration::from_millis(120),
             replicas,
         }
     }
@@ -60,6 +61,14 @@ impl LimitSpec {
     }
 }
 
+/// A grant in the log.
+struct Given {
+    id: u64,
+    /// When it counts: the moment of the grant, or later when the request arrived late.
+    at: Instant,
+    lane: Lane,
+}
+
 struct Penalty {
     at: Instant,
     factor: f64,
@@ -75,7 +84,8 @@ pub(super) struct LocalWindow {
     blocked_until: Instant,
     penalty: Option<Penalty>,
     /// Newest at the back; kept for a minute for the snapshot.
-    grants: VecDeque<(Instant, Lane)>,
+    grants: VecDeque<Given>,
+    next_id: u64,
 }
 
 impl LocalWindow {
@@ -89,6 +99,7 @@ impl LocalWindow {
             blocked_until: now,
             penalty: None,
             grants: VecDeque::new(),
+            next_id: 0,
         }
     }
 
@@ -115,13 +126,13 @@ impl LocalWindow {
         let (calls, window) = self.limit(now);
         let mut ready = self.not_before.max(self.blocked_until);
         let nth = self.grants.len().checked_sub(calls);
-        if let Some((granted, _)) = nth.and_then(|place| self.grants.get(place)) {
-            ready = ready.max(*granted + window);
+        if let Some(given) = nth.and_then(|place| self.grants.get(place)) {
+            ready = ready.max(given.at + window);
         }
         if lane != Lane::Interactive
-            && let Some((newest, _)) = self.grants.back()
+            && let Some(newest) = self.grants.back()
         {
-            ready = ready.max(*newest + self.spacing);
+            ready = ready.max(newest.at + self.spacing);
         }
         if higher_waits {
             return Turn::Wait(ready.saturating_duration_since(now) + STAND_BACK);
@@ -129,17 +140,30 @@ impl LocalWindow {
         if ready > now {
             return Turn::Wait(ready - now);
         }
-        self.grants.push_back((now, lane));
+        self.next_id += 1;
+        let id = self.next_id;
+        self.grants.push_back(Given { id, at: now, lane });
         let keep = self.window.max(Duration::from_secs(60)) * 2;
         while self
             .grants
             .front()
-            .is_some_and(|(at, _)| now.duration_since(*at) > keep)
+            .is_some_and(|given| now.duration_since(given.at) > keep)
             && self.grants.len() > calls
         {
             self.grants.pop_front();
         }
-        Turn::Granted
+        Turn::Granted(id)
+    }
+
+    /// Counts a grant later than it was given.
+    pub(super) fn shift(&mut self, id: u64, late: Duration) {
+        if let Some(place) = self.grants.iter().position(|given| given.id == id)
+            && let Some(mut given) = self.grants.remove(place)
+        {
+            given.at += late;
+            let later = self.grants.partition_point(|other| other.at <= given.at);
+            self.grants.insert(later, given);
+        }
     }
 
     pub(super) fn penalize(&mut self, pause: Duration, now: Instant) {
@@ -157,11 +181,11 @@ impl LocalWindow {
     pub(super) fn snapshot(&self, now: Instant) -> BudgetSnapshot {
         let used = |span: Duration| {
             let mut lanes = [0; 3];
-            for (at, lane) in self.grants.iter().rev() {
-                if now.duration_since(*at) >= span {
+            for given in self.grants.iter().rev() {
+                if now.duration_since(given.at) >= span {
                     break;
                 }
-                lanes[lane.index()] += 1;
+                lanes[given.lane.index()] += 1;
             }
             lanes
         };
@@ -196,7 +220,7 @@ mod tests {
         for (turn, lane) in lanes.iter().enumerate() {
             loop {
                 match window.look(*lane, false, now) {
-                    Turn::Granted => break,
+                    Turn::Granted(_) => break,
                     Turn::Wait(wait) => {
                         now += wait + Duration::from_millis(lateness_ms[turn % lateness_ms.len()])
                     }
@@ -224,7 +248,7 @@ mod tests {
         let mut window = LocalWindow::new(&spec(10, 1), start);
         assert_eq!(
             window.look(Lane::Interactive, false, start),
-            Turn::Wait(Duration::from_millis(1_030))
+            Turn::Wait(Duration::from_millis(1_150))
         );
     }
 
@@ -234,7 +258,25 @@ mod tests {
         let mut window = LocalWindow::new(&spec(10, 1), start);
         let later = start + Duration::from_secs(5);
         assert_eq!(window.look(Lane::Background, true, later), Turn::Wait(STAND_BACK));
-        assert_eq!(window.look(Lane::Interactive, false, later), Turn::Granted);
+        assert!(matches!(
+            window.look(Lane::Interactive, false, later),
+            Turn::Granted(_)
+        ));
+    }
+
+    #[test]
+    fn a_late_arrival_frees_its_place_later() {
+        let start = Instant::now();
+        let mut window = LocalWindow::new(&spec(1, 1), start);
+        let later = start + Duration::from_secs(5);
+        let Turn::Granted(id) = window.look(Lane::Interactive, false, later) else {
+            panic!("there is room");
+        };
+        window.shift(id, Duration::from_millis(200));
+        assert_eq!(
+            window.look(Lane::Interactive, false, later),
+            Turn::Wait(Duration::from_millis(1_230))
+        );
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::time::Duration;
 use deadpool_redis::redis::Script;
 
 use super::local::{LEAST_FACTOR, LimitSpec, RECOVERY, STAND_BACK};
-use super::{BudgetSnapshot, LONGEST_SLEEP, Lane, Turn};
+use super::{BudgetSnapshot, Grant, LONGEST_SLEEP, Lane, Turn};
 use crate::redis_link::{LinkError, RedisLink};
 
 /// Shared by the scripts: the time, the effective limit, and what to do about an unknown past.
@@ -93,6 +93,13 @@ redis.call('HSET', KEYS[1], 'blocked', num(math.max(tonumber(st[3]) or 0, now + 
 return 0
 ";
 
+/// Counts a grant later than it was given.
+const SHIFT: &str = r"
+local at = redis.call('ZSCORE', KEYS[1], ARGV[1])
+if at then redis.call('ZADD', KEYS[1], 'XX', string.format('%.0f', tonumber(at) + tonumber(ARGV[2])), ARGV[1]) end
+return 0
+";
+
 /// Effective calls per window in thousandths, microseconds still blocked, then grants per lane of second and minute.
 const SNAPSHOT: &str = r"
 local out = { math.floor(capacity * factor() * 1000), math.max(0, math.ceil((tonumber(st[3]) or 0) - now)) }
@@ -118,6 +125,7 @@ pub(super) struct SharedWindow {
     grants: AtomicU64,
     look: Script,
     penalize: Script,
+    shift: Script,
     snapshot: Script,
 }
 
@@ -143,6 +151,7 @@ impl SharedWindow {
             grants: AtomicU64::new(0),
             look: Script::new(&format!("{PRELUDE}{LOOK}")),
             penalize: Script::new(&format!("{PRELUDE}{PENALIZE}")),
+            shift: Script::new(SHIFT),
             snapshot: Script::new(&format!("{PRELUDE}{SNAPSHOT}")),
         }
     }
@@ -152,12 +161,7 @@ impl SharedWindow {
     }
 
     pub(super) async fn look(&self, lane: Lane, more: bool, rejoin: bool) -> Result<Turn, LinkError> {
-        let member = format!(
-            "{}:{}:{}",
-            lane.index(),
-            self.process,
-            self.grants.fetch_add(1, Ordering::Relaxed)
-        );
+        let id = self.grants.fetch_add(1, Ordering::Relaxed);
         let mut call = self.look.prepare_invoke();
         for key in &self.keys {
             call.key(key);
@@ -173,12 +177,25 @@ impl SharedWindow {
             .arg(micros(self.spec.cold_wait))
             .arg(micros(MARK_LIFE))
             .arg(micros(self.window().max(Duration::from_secs(60))))
-            .arg(member)
+            .arg(self.member(lane, id))
             .arg(micros(STAND_BACK));
         let wait: i64 = self.link.script(&call).await?;
-        Ok(u64::try_from(wait).map_or(Turn::Granted, |wait| {
+        Ok(u64::try_from(wait).map_or(Turn::Granted(id), |wait| {
             Turn::Wait(Duration::from_micros(wait.max(100)))
         }))
+    }
+
+    fn member(&self, lane: Lane, id: u64) -> String {
+        format!("{}:{}:{id}", lane.index(), self.process)
+    }
+
+    pub(super) async fn shift(&self, grant: &Grant, late: Duration) -> Result<(), LinkError> {
+        let mut call = self.shift.prepare_invoke();
+        call.key(&self.keys[1])
+            .arg(self.member(grant.lane, grant.id))
+            .arg(micros(late));
+        let _done: i64 = self.link.script(&call).await?;
+        Ok(())
     }
 
     pub(super) async fn penalize(&self, pause: Duration) -> Result<(), LinkError> {

@@ -5,6 +5,11 @@
 //! call is granted when the grant `rate` places ago is at least one second and the guard old. The guard (30 ms)
 //! pays for requests that travel at uneven speed and costs 3 % of the rate. A denied caller is told its exact wait.
 //!
+//! **Late arrivals.** On a busy machine a request may be later than the guard, and the window of 1NCE begins when it
+//! arrives. An answer that took twice as long as usual, and longer by more than the guard, may mean that, so the
+//! grant is then counted later by the difference (a quarter of a second at most). A server whose own speed varies
+//! by less costs nothing.
+//!
 //! **Spacing.** Without it a saturated budget would repeat any burst for ever: ten calls, then a second of silence
 //! in which a person waits. Command and background grants therefore keep 80 % of the even distance from the grant
 //! before; lower than 100 %, so that a late waiter is caught up and no throughput is lost. Measured at 10/s with four
@@ -22,6 +27,7 @@
 mod local;
 mod lua;
 
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -92,9 +98,23 @@ pub struct BudgetSnapshot {
 /// Outcome of one look at the budget.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Turn {
-    Granted,
+    /// With the number of the grant.
+    Granted(u64),
     Wait(Duration),
 }
+
+/// The right to send one request; hand it back with [`Budget::settle`] when the answer is there.
+#[derive(Debug)]
+pub(crate) struct Grant {
+    id: u64,
+    lane: Lane,
+    shared: bool,
+    /// Just before the budget was asked: the request cannot have arrived earlier.
+    asked: Instant,
+}
+
+/// How late an arrival is believed to be at most.
+const LATEST: Duration = Duration::from_millis(250);
 
 /// A lost Redis is noticed by the poll that fails; a waiter never sleeps longer than this without looking.
 const LONGEST_SLEEP: Duration = Duration::from_millis(250);
@@ -121,6 +141,8 @@ struct Inner {
     heads: [FairMutex<()>; 3],
     waiting: [AtomicUsize; 3],
     max_wait: [Option<Duration>; 3],
+    /// Per endpoint, the usual time from asking the budget to the answer: near the least seen lately.
+    usual: std::sync::Mutex<HashMap<&'static str, Duration>>,
     metrics: ClientMetrics,
 }
 
@@ -164,25 +186,42 @@ impl Budget {
                 heads: Default::default(),
                 waiting: Default::default(),
                 max_wait,
+                usual: std::sync::Mutex::default(),
                 metrics,
             }),
         }
     }
 
     /// Waits for the right to send one request. Dropping the future loses at most one grant.
-    pub(crate) async fn acquire(&self, lane: Lane) -> Result<(), ClientError> {
+    pub(crate) async fn acquire(&self, lane: Lane) -> Result<Grant, ClientError> {
         let started = Instant::now();
         let inner = &self.inner;
         let _waiter = Waiter::new(&inner.waiting[lane.index()]);
         let turn = inner.wait_for_turn(lane);
-        match inner.max_wait[lane.index()] {
+        let grant = match inner.max_wait[lane.index()] {
             None => turn.await,
             Some(limit) => tokio::time::timeout(limit, turn)
                 .await
                 .map_err(|_| ClientError::BudgetTimeout { lane })?,
-        }
+        };
         inner.metrics.granted(inner.spec.name, lane, started.elapsed());
-        Ok(())
+        Ok(grant)
+    }
+
+    /// Tells that the answer to a granted request is there, and counts the grant later if it took unusually long.
+    pub(crate) async fn settle(&self, grant: Grant, endpoint: &'static str) {
+        let inner = &self.inner;
+        let late = inner.lateness(endpoint, grant.asked.elapsed());
+        if late.is_zero() {
+            return;
+        }
+        if !grant.shared {
+            inner.local().shift(grant.id, late);
+        } else if let Some(shared) = &inner.shared
+            && let Err(error) = shared.shift(&grant, late).await
+        {
+            tracing::debug!(%error, "cannot count a late call later");
+        }
     }
 
     /// Slows everybody down after a 429.
@@ -232,34 +271,51 @@ impl Inner {
             .unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
-    async fn wait_for_turn(&self, lane: Lane) {
+    /// How late a request may have arrived beyond the guard, from how long its answer took; learns what is usual.
+    fn lateness(&self, endpoint: &'static str, took: Duration) -> Duration {
+        let mut all = self
+            .usual
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        let usual = all.entry(endpoint).or_insert(took);
+        let least = (*usual).min(took);
+        let excess = took - least;
+        // Rises slowly, so that a server that became slower is believed after some hundreds of calls.
+        *usual = least + excess / 256;
+        if excess > least.max(self.spec.guard) {
+            (excess - self.spec.guard).min(LATEST)
+        } else {
+            Duration::ZERO
+        }
+    }
+
+    async fn wait_for_turn(&self, lane: Lane) -> Grant {
         let _head = self.heads[lane.index()].lock().await;
         loop {
-            match self.look(lane).await {
-                Turn::Granted => return,
+            let asked = Instant::now();
+            let (turn, shared) = self.look(lane).await;
+            match turn {
+                Turn::Granted(id) => {
+                    return Grant {
+                        id,
+                        lane,
+                        shared,
+                        asked,
+                    };
+                }
                 Turn::Wait(wait) => tokio::time::sleep(wait.min(LONGEST_SLEEP)).await,
             }
         }
     }
 
-    /// One look, at Redis or at this process's own window.
-    async fn look(&self, lane: Lane) -> Turn {
+    /// One look, at Redis (`true`) or at this process's own window.
+    async fn look(&self, lane: Lane) -> (Turn, bool) {
         let Some(shared) = &self.shared else {
-            return self.look_local(lane);
+            return (self.look_local(lane), false);
         };
-        let (rejoin, may_share) = {
-            let mut mode = self.mode();
-            let now = Instant::now();
-            let may_share = mode.local_until.is_none_or(|until| now >= until);
-            if mode.local_until.is_some() && may_share {
-                // Only this caller tries; the others stay local until it is through.
-                mode.local_until = Some(now + self.redis_retry);
-            }
-            (mode.rejoin, may_share)
+        let Some(rejoin) = self.may_share() else {
+            return (self.look_local(lane), false);
         };
-        if !may_share {
-            return self.look_local(lane);
-        }
         let more = self.waiting[lane.index()].load(Ordering::Relaxed) > 1;
         match shared.look(lane, more, rejoin).await {
             Ok(turn) => {
@@ -270,13 +326,27 @@ impl Inner {
                 if rejoin {
                     mode.rejoin = false;
                 }
-                turn
+                (turn, true)
             }
             Err(error) => {
                 self.go_local(&error);
-                self.look_local(lane)
+                (self.look_local(lane), false)
             }
         }
+    }
+
+    /// Whether Redis may be asked now; `Some(true)` when this process comes back from going alone.
+    fn may_share(&self) -> Option<bool> {
+        let mut mode = self.mode();
+        let now = Instant::now();
+        if mode.local_until.is_some_and(|until| now < until) {
+            return None;
+        }
+        if mode.local_until.is_some() {
+            // Only this caller tries; the others stay local until it is through.
+            mode.local_until = Some(now + self.redis_retry);
+        }
+        Some(mode.rejoin)
     }
 
     /// Redis is lost: this process's share of the rate, after one window for what the others may have sent.

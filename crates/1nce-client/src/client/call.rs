@@ -214,11 +214,11 @@ impl OnceClient {
     async fn send_granted(&self, version: &str, call: &Call, token: &Token) -> Result<Answer, ClientError> {
         let inner = &self.inner;
         let budget = self.budget_of(call.endpoint.group);
-        let pass = loop {
+        let (pass, grant) = loop {
             self.wait_for_breaker(call.lane).await?;
-            budget.acquire(call.lane).await?;
+            let grant = budget.acquire(call.lane).await?;
             match inner.breaker.pass(Instant::now()) {
-                Ok(pass) => break pass,
+                Ok(pass) => break (pass, grant),
                 Err(retry_in) if call.lane != Lane::Background => {
                     return Err(ClientError::CircuitOpen { retry_in });
                 }
@@ -228,6 +228,7 @@ impl OnceClient {
         let started = Instant::now();
         let result = http::send(self.request(version, call, token), inner.config.max_body).await;
         let took = started.elapsed();
+        budget.settle(grant, call.endpoint.name).await;
         match &result {
             Ok(answer) if answer.status < 500 => pass.alive(),
             _ => pass.failed(Instant::now()),

@@ -196,7 +196,8 @@ impl OnceClient {
         let map = &self.inner.generations;
         let suspicious = match error {
             ClientError::Rejected { status: 410, .. } => true,
-            ClientError::NotFound { .. } => !map.is_trusted(generation),
+            // The list is never "not found"; a single SIM may be.
+            ClientError::NotFound { endpoint, .. } => *endpoint == PROBE.name || !map.is_trusted(generation),
             _ => false,
         };
         if !suspicious || map.setting != Generations::Auto {

@@ -60,6 +60,7 @@ async fn money_is_never_spent_twice_on_a_5xx_a_timeout_or_html() {
         });
         let iccid = world.iccids(&client, 1).await[0];
         world.control.faults_add(&fault).await.unwrap();
+        let orders = world.control.orders().await.unwrap().len();
         let error = client
             .top_up(LANE, iccid, PaymentMethod::CreditCard)
             .await

@@ -7,6 +7,7 @@ mod budget;
 mod canned;
 mod generations;
 mod metrics;
+mod orders;
 mod redis_gone;
 mod strange_answers;
 mod support;
