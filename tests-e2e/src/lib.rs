@@ -1,1 +1,8 @@
+//! The sandbox of the journeys: an emulated 1NCE, servers and any number of Simward processes.
+#![forbid(unsafe_code)]
 
+mod books;
+mod sandbox;
+
+pub use books::{Books, Event, read_events};
+pub use sandbox::Sandbox;

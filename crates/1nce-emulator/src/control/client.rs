@@ -95,6 +95,11 @@ impl ControlClient {
         self.get(&format!("sims/{iccid}")).await
     }
 
+    /// What is true about every SIM, in list order.
+    pub async fn sims(&self) -> Result<Vec<SimTruth>> {
+        self.get("sims").await
+    }
+
     /// Changes a SIM as the portal or the network would.
     pub async fn patch_sim(&self, iccid: &str, patch: &SimPatch) -> Result<SimTruth> {
         self.with(Method::PATCH, &format!("sims/{iccid}"), patch).await

@@ -24,7 +24,7 @@ pub async fn index() -> impl Responder {
         "service": "once-emulator", "api": crate::api::PREFIX,
         "control": [
             "GET health", "GET|DELETE calls", "GET stats", "GET|POST config", "GET|POST time", "DELETE tokens",
-            "GET|POST|DELETE faults", "DELETE faults/{id}", "POST sims", "GET|PATCH|DELETE sims/{iccid}",
+            "GET|POST|DELETE faults", "DELETE faults/{id}", "GET|POST sims", "GET|PATCH|DELETE sims/{iccid}",
             "POST sims/{iccid}/sms", "GET orders", "PATCH orders/{number}",
         ],
     }))

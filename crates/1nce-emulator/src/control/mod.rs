@@ -31,6 +31,7 @@ pub fn routes(config: &mut ServiceConfig) {
             .route("/faults/{id}", web::delete().to(handlers::remove_fault))
             .route("/orders", web::get().to(sims::orders))
             .route("/orders/{number}", web::patch().to(sims::patch_order))
+            .route("/sims", web::get().to(sims::truths))
             .route("/sims", web::post().to(sims::add))
             .route("/sims/{iccid}", web::get().to(sims::truth))
             .route("/sims/{iccid}", web::patch().to(sims::patch))

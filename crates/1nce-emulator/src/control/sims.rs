@@ -107,6 +107,17 @@ pub async fn truth(world: Data<World>, iccid: Path<String>) -> HttpResponse {
     )
 }
 
+/// What is true about every SIM of a customer, in list order.
+pub async fn truths(world: Data<World>, who: Query<ForCustomer>) -> HttpResponse {
+    let (domain, now) = world.settled();
+    either(chosen(&domain, &who).map(|place| {
+        let account = &domain.accounts[place];
+        let sims = account.fleet.order().iter();
+        let truths: Vec<SimTruth> = sims.map(|sim| truth_of(account, *sim, now)).collect();
+        HttpResponse::Ok().json(truths)
+    }))
+}
+
 /// Changes a SIM as the portal or the network would.
 pub async fn patch(world: Data<World>, iccid: Path<String>, patch: Json<SimPatch>) -> HttpResponse {
     let settings = world.settings();

@@ -1,0 +1,9 @@
+//! Journeys through the whole product: processes, servers and an emulated 1NCE, seen from outside.
+
+mod budget;
+mod bus_login;
+mod change_here;
+mod change_there;
+mod chaos;
+mod first_start;
+mod trouble_at_once;

@@ -1,0 +1,93 @@
+use std::time::{Duration, Instant};
+
+use anyhow::ensure;
+use once_emulator::{EmulatorConfig, Fault, FaultKind};
+use test_support::{eventually, eventually_within};
+use tests_e2e::{Books, Sandbox};
+
+#[tokio::test]
+async fn a_slow_throttling_and_lying_1nce_delays_the_sweep_but_loses_nothing() {
+    let emulator = EmulatorConfig::default().with_fleet(200).with_rate(50);
+    let sandbox = Sandbox::start(emulator, &[("SIMWARD__SIM__PAGE_SIZE", "10")]).await;
+    for fault in [
+        Fault::new(FaultKind::Delay, "/v2/sims")
+            .delay_ms(300)
+            .probability(0.3),
+        Fault::new(FaultKind::Throttle, "/v2/sims").times(2),
+        Fault::new(FaultKind::Status, "/v2/sims").probability(0.2),
+        Fault::new(FaultKind::CutBeforeEffect, "/v2/sims").probability(0.1),
+        Fault::new(FaultKind::TruncatedBody, "/v2/sims").times(1),
+        Fault::new(FaultKind::WrongJson, "/v2/sims").times(1),
+    ] {
+        sandbox.once().faults_add(&fault).await.unwrap();
+    }
+
+    let run = sandbox.sync().await;
+
+    assert_eq!(
+        (run["state"].as_str(), run["sims_discovered"].as_u64()),
+        (Some("completed"), Some(200)),
+        "{run}"
+    );
+    eventually("the books balance", || async {
+        Books::read(&sandbox).await?.balance()
+    })
+    .await;
+    let stats = sandbox.once().stats().await.unwrap();
+    assert_eq!(stats.violations, 0, "no 429 was our own fault: {stats:?}");
+}
+
+#[tokio::test]
+async fn while_1nce_is_down_for_a_minute_people_are_served_and_the_sweep_continues_afterwards() {
+    let emulator = EmulatorConfig::default().with_fleet(300).with_rate(20);
+    let sandbox = Sandbox::start(emulator, &[("SIMWARD__SIM__PAGE_SIZE", "5")]).await;
+    let run = sandbox.start_sync().await.unwrap();
+    let known = eventually("the sweep has begun", || async {
+        let sims = sandbox.all_sims().await?;
+        ensure!(sims.len() >= 50, "{} SIMs", sims.len());
+        Ok(sims)
+    })
+    .await;
+
+    sandbox
+        .once()
+        .faults_add(&Fault::new(FaultKind::Down, "/"))
+        .await
+        .unwrap();
+    let down = Instant::now();
+    let path = format!("/api/v1/sims/{}", known[0]["iccid"].as_str().unwrap());
+    eventually("calls are held back", || async {
+        let health = sandbox.simward().get("/health").await?.to_string();
+        ensure!(health.contains("pause"), "{health}");
+        Ok(())
+    })
+    .await;
+    eventually_within(Duration::from_secs(90), "a minute passes", || async {
+        sandbox.simward().get(&path).await?;
+        sandbox.simward().get("/health/ready").await?;
+        let (refresh, _) = sandbox
+            .simward()
+            .request("GET", &format!("{path}?refresh=true"), None)
+            .await?;
+        assert!(
+            matches!(refresh, 502 | 503),
+            "refresh says that 1NCE fails: {refresh}"
+        );
+        ensure!(down.elapsed() >= Duration::from_secs(60), "{:?}", down.elapsed());
+        Ok(())
+    })
+    .await;
+    sandbox.once().faults_clear().await.unwrap();
+
+    let run = sandbox.finished(&run).await;
+
+    assert_eq!(
+        (run["state"].as_str(), run["sims_discovered"].as_u64()),
+        (Some("completed"), Some(300)),
+        "{run}"
+    );
+    eventually("the books balance", || async {
+        Books::read(&sandbox).await?.balance()
+    })
+    .await;
+}
