@@ -8,10 +8,9 @@ use tests_e2e::{Sandbox, read_events};
 async fn our_change_reaches_1nce_once_survives_a_lost_answer_and_is_seen_at_once() {
     let sandbox = Sandbox::start(EmulatorConfig::default().with_fleet(10).without_limits(), &[]).await;
     sandbox.sync().await;
-    let iccid = sandbox.all_sims().await.unwrap()[2]["iccid"]
-        .as_str()
-        .unwrap()
-        .to_owned();
+    let fleet = sandbox.all_sims().await.unwrap();
+    let enabled = fleet.iter().find(|sim| sim["status"] == "Enabled").unwrap();
+    let iccid = enabled["iccid"].as_str().unwrap().to_owned();
     let path = format!("/api/v1/sims/{iccid}");
     sandbox.simward().get(&path).await.unwrap();
     let lost = Fault::new(FaultKind::CutAfterEffect, "/").method("PUT").times(1);
