@@ -13,7 +13,7 @@ use crate::dates::{rfc3339, spring};
 use crate::fleet::SimIndex;
 
 /// Text of the 422 (SPEC-v1).
-const EXPIRED: &str =
+pub const EXPIRED: &str =
     "The following SIMs are expired and cannot be modified via API. Only extensions are permitted";
 
 /// An authenticated call.
@@ -100,9 +100,14 @@ impl Call<'_> {
         Ok(())
     }
 
-    /// The JSON body, or 400.
+    /// The JSON body, or 400. The specification allows null nowhere in a request.
     pub fn json(&self) -> Result<Value, Answer> {
-        serde_json::from_slice(self.body).map_err(|e| self.fail(400, &format!("Malformed JSON body: {e}")))
+        let body = serde_json::from_slice(self.body)
+            .map_err(|e| self.fail(400, &format!("Malformed JSON body: {e}")))?;
+        if self.strict() && holds_null(&body) {
+            return Err(self.fail(400, "Malformed JSON body: null is no value"));
+        }
+        Ok(body)
     }
 
     /// The page asked for. Sizes over `max` are refused by the specification's reading, cut by the other.
@@ -147,6 +152,15 @@ impl Call<'_> {
     /// A date where the specification says `date-time` and recordings show `+0000`.
     pub fn date(&self, at: Millis) -> String {
         if self.strict() { rfc3339(at) } else { spring(at) }
+    }
+}
+
+fn holds_null(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::Array(items) => items.iter().any(holds_null),
+        Value::Object(fields) => fields.values().any(holds_null),
+        _ => false,
     }
 }
 

@@ -111,15 +111,23 @@ fn detail(call: &Call<'_>, view: &View<'_>, event: &Event) -> Option<Value> {
     }
 }
 
-fn location(view: &View<'_>) -> Value {
+/// The operator as every network event names it.
+fn operator(view: &View<'_>) -> Value {
     let op = view.seeded.operator(view.sim);
     json!({
         "id": op.id, "name": op.name,
         "country": {
             "id": op.country_id, "name": op.country, "country_code": op.prefix, "mcc": op.mcc, "iso_code": op.iso,
         },
-        "mnc": [{ "id": op.id, "mnc": op.mnc }], "tapcode": [{ "id": op.id, "tapcode": "EXAMP" }],
     })
+}
+
+fn location(view: &View<'_>) -> Value {
+    let op = view.seeded.operator(view.sim);
+    let mut detail = operator(view);
+    detail["mnc"] = json!([{ "id": op.id, "mnc": op.mnc }]);
+    detail["tapcode"] = json!([{ "id": op.id, "tapcode": "EXAMP" }]);
+    detail
 }
 
 fn session(view: &View<'_>, event: &Event, volume: Option<i64>) -> Value {
@@ -129,7 +137,7 @@ fn session(view: &View<'_>, event: &Event, volume: Option<i64>) -> Value {
     } else {
         event.at
     };
-    let mut detail = location(view);
+    let mut detail = operator(view);
     if let Some(total) = volume {
         let sent = total * 7 / 10;
         detail["volume"] = json!({ "tx": number(sent), "rx": number(total - sent), "total": number(total) });

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::answer::Answer;
-use super::call::Call;
+use super::call::{Call, EXPIRED};
 use crate::account::Account;
 use crate::account::orders::{OrderKind, PRODUCTS};
 use crate::dates::DAY;
@@ -30,13 +30,23 @@ fn placed(call: &Call<'_>, order: u64) -> Answer {
     Answer::empty(201).header("Location", format!("{}/{version}/orders/{order}", call.base_url))
 }
 
+/// The specification's v2 top-up declares no 409: there an expired SIM is a bad request, in the v1 style.
+fn declared(call: &Call<'_>, refusal: Answer) -> Answer {
+    if call.strict() && call.v2() {
+        Answer::gateway(400, EXPIRED)
+    } else {
+        refusal
+    }
+}
+
 /// `POST /sims/{iccid}/topup`; keeps the v1 error style in v2.
 pub fn one(call: &Call<'_>, account: &mut Account) -> Reply {
     if call.foreign {
         return Err(Answer::empty(403));
     }
     let sim = call.any_sim(account).map_err(|_| Answer::empty(404))?;
-    call.refuse_expired(account, &[sim])?;
+    call.refuse_expired(account, &[sim])
+        .map_err(|refusal| declared(call, refusal))?;
     let method = payment_method(call)?;
     let order = account.order_topup(vec![sim], OrderKind::Topup, method, call.now, call.settings);
     Ok(placed(call, order))
