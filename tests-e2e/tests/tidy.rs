@@ -1,0 +1,82 @@
+//! The crate graph is what ARCHITECTURE.md says.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// Which of our own crates a crate may depend on, development and build aside.
+const ALLOWED: [(&str, &[&str]); 9] = [
+    ("domain", &[]),
+    ("messages", &["domain"]),
+    ("service-runtime", &["domain", "messages"]),
+    ("once-client", &["domain"]),
+    ("once-emulator", &[]),
+    ("gateway", &["domain", "messages", "service-runtime"]),
+    (
+        "sim-service",
+        &["domain", "messages", "service-runtime", "once-client"],
+    ),
+    (
+        "simward",
+        &[
+            "domain",
+            "messages",
+            "service-runtime",
+            "once-client",
+            "gateway",
+            "sim-service",
+        ],
+    ),
+    (
+        "test-support",
+        &["domain", "messages", "service-runtime", "once-emulator"],
+    ),
+];
+
+/// `name` and the section `[dependencies]` of a manifest.
+fn manifest(text: &str) -> (String, Vec<String>) {
+    let mut section = "";
+    let (mut name, mut dependencies) = (String::new(), Vec::new());
+    for line in text.lines() {
+        if line.starts_with('[') {
+            section = line;
+        }
+        let Some((key, value)) = line.split_once('=') else {
+            continue;
+        };
+        match section {
+            "[package]" if key.trim() == "name" => value.trim().trim_matches('"').clone_into(&mut name),
+            "[dependencies]" => dependencies.push(key.trim().trim_end_matches(".workspace").to_owned()),
+            _ => {}
+        }
+    }
+    (name, dependencies)
+}
+
+#[test]
+fn crates_depend_only_on_what_they_may_know() {
+    let crates = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates");
+    let mut found = BTreeMap::new();
+    for entry in std::fs::read_dir(crates).unwrap() {
+        let text = std::fs::read_to_string(entry.unwrap().path().join("Cargo.toml")).unwrap();
+        let (name, dependencies) = manifest(&text);
+        found.insert(name, dependencies);
+    }
+    let allowed: BTreeMap<&str, &[&str]> = ALLOWED.into_iter().collect();
+    let ours: Vec<&str> = found.keys().map(String::as_str).collect();
+    assert_eq!(
+        ours,
+        allowed.keys().copied().collect::<Vec<_>>(),
+        "every crate has its rule"
+    );
+    for (name, dependencies) in &found {
+        for dependency in dependencies
+            .iter()
+            .filter(|dependency| ours.contains(&dependency.as_str()))
+        {
+            assert!(
+                allowed[name.as_str()].contains(&dependency.as_str()),
+                "{name} depends on {dependency}"
+            );
+        }
+    }
+}
