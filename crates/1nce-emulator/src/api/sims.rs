@@ -139,13 +139,6 @@ pub fn get(call: &Call<'_>, account: &mut Account) -> Reply {
 /// Reads an update object; the specification's reading insists on types and, in v1, on required fields.
 fn parse_update(call: &Call<'_>, object: &Value) -> Result<(Option<String>, SimUpdate), String> {
     let fields = object.as_object().ok_or("an update is an object")?;
-    if call.strict()
-        && fields
-            .iter()
-            .any(|(key, value)| KNOWN.contains(&key.as_str()) && value.is_null())
-    {
-        return Err("null is not allowed".to_owned());
-    }
     let iccid = text_field(object, "iccid")?;
     let enabled = match text_field(object, "status")?.as_deref() {
         None => None,
@@ -171,8 +164,6 @@ fn parse_update(call: &Call<'_>, object: &Value) -> Result<(Option<String>, SimU
         },
     ))
 }
-
-const KNOWN: [&str; 4] = ["iccid", "label", "imei_lock", "status"];
 
 /// `PUT /sims/{iccid}`.
 pub fn put(call: &Call<'_>, account: &mut Account) -> Reply {

@@ -54,7 +54,11 @@ fn parse(call: &Call<'_>, body: &Value) -> Result<Outgoing, String> {
     if udh.as_deref().is_some_and(|udh| !hex(udh)) {
         return Err("udh must be hexadecimal".to_owned());
     }
-    let source_type = match body.get("source_address_type").map(|kind| &kind["id"]) {
+    let kind = body.get("source_address_type").filter(|kind| !kind.is_null());
+    if kind.is_some_and(|kind| !kind.is_object()) {
+        return Err("source_address_type must be an object".to_owned());
+    }
+    let source_type = match kind.map(|kind| &kind["id"]) {
         None | Some(Value::Null) => None,
         Some(id) => Some(
             id.as_i64()

@@ -11,12 +11,14 @@ async fn strict() -> Lab {
 }
 
 #[tokio::test]
-async fn null_is_no_value_of_any_request() {
+async fn null_is_no_value_of_any_request_and_text_is_no_object() {
     let (strict, loose) = (strict().await, Lab::free(50).await);
     let sms = format!("/v2/sims/{}/sms", iccid(1));
     let message = json!({ "payload": "x", "expiry_date": null });
     assert_eq!(strict.post(&sms, message.clone()).await.status, 400);
     assert_eq!(loose.post(&sms, message).await.status, 201);
+    let kind = json!({ "payload": "x", "source_address_type": "AAA" });
+    assert_eq!(strict.post(&sms, kind).await.status, 400);
     let case = json!({ "replyToMail": "a@example.com", "senderName": "A", "subject": "S", "text": null });
     assert_eq!(strict.post("/v1/support", case).await.status, 400);
 }
