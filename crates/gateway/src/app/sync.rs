@@ -8,7 +8,7 @@ use serde_json::json;
 use service_runtime::ignored::Ignored;
 
 use super::{Asker, Gateway};
-use crate::error::ApiError;
+use crate::error::{ApiCode, ApiError};
 
 const READ: Duration = Duration::from_secs(5);
 const WRITE: Duration = Duration::from_secs(30);
@@ -31,12 +31,19 @@ pub async fn sync_status(gateway: &Gateway, asker: &Asker) -> Result<SyncStatusR
     Ok(answer)
 }
 
-/// Starts reading the whole fleet.
+/// Starts reading the whole fleet: an act of the whole platform, for it spends the account's budget and decides for
+/// every organization what is missing.
 pub async fn start_sync(
     gateway: Arc<Gateway>,
     asker: Asker,
     start: StartSync,
 ) -> Result<StartSyncResponse, ApiError> {
+    if asker.principal.organization.is_some() {
+        return Err(ApiError::new(
+            ApiCode::Forbidden,
+            "only a key of the whole platform starts a sync",
+        ));
+    }
     let subject = start
         .account
         .as_ref()

@@ -192,6 +192,9 @@ async fn another_organizations_sim_does_not_exist() {
         "FORBIDDEN"
     );
     app.gateway.get(&wanted, &own).await.expect(200);
+
+    let sync = "/api/v1/sync/sims";
+    app.gateway.post(sync, &own, json!({})).await.expect(403);
 }
 
 #[tokio::test(flavor = "multi_thread")]
