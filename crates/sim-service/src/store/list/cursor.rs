@@ -1,0 +1,90 @@
+//! Cursors: the sort key and number of the last row shown, in hexadecimal digits.
+
+use super::{ListRow, Position, SimList, SortBy};
+use crate::error::AppError;
+
+impl SimList {
+    pub(super) fn cursor_after(&self, row: &ListRow) -> String {
+        let key = match self.sort {
+            SortBy::Iccid => String::new(),
+            SortBy::Label => row.sort_label.clone(),
+            SortBy::Status => row.list_status.to_string(),
+            SortBy::CreatedAt => row.sim.created_at.timestamp_micros().to_string(),
+            SortBy::UpdatedAt => row.sim.updated_at.timestamp_micros().to_string(),
+        };
+        let iccid = row.sim.provider.iccid;
+        let text = format!("{}~{}~{iccid}~{key}", self.sort.word(), self.direction());
+        text.bytes().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    pub(super) fn read_cursor(&self, cursor: &str) -> Result<Position, AppError> {
+        let text = unhex(cursor).ok_or_else(|| AppError::field("cursor", "is not a cursor of this list"))?;
+        let mut parts = text.splitn(4, '~');
+        let matches = parts.next() == Some(self.sort.word()) && parts.next() == Some(self.direction());
+        match (
+            matches,
+            parts.next().and_then(|number| number.parse().ok()),
+            parts.next(),
+        ) {
+            (true, Some(iccid), Some(key)) => Ok(Position {
+                key: key.to_owned(),
+                iccid,
+            }),
+            _ => Err(AppError::field("cursor", "belongs to a list with another order")),
+        }
+    }
+}
+
+fn unhex(hex: &str) -> Option<String> {
+    let digit = |byte: u8| {
+        char::from(byte)
+            .to_digit(16)
+            .and_then(|digit| u8::try_from(digit).ok())
+    };
+    let bytes: Option<Vec<u8>> = hex
+        .as_bytes()
+        .chunks(2)
+        .map(|pair| Some(digit(pair[0])? << 4 | digit(*pair.get(1)?)?))
+        .collect();
+    String::from_utf8(bytes?).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{ListFilter, ListPage};
+    use super::*;
+    use crate::store::Scope;
+    use proptest::prelude::*;
+
+    fn list(sort: SortBy, descending: bool) -> SimList {
+        let (filter, page) = (ListFilter::default(), ListPage::Number(1));
+        SimList {
+            scope: Scope::All,
+            filter,
+            sort,
+            descending,
+            page,
+            size: 50,
+        }
+    }
+
+    #[test]
+    fn a_cursor_of_another_order_is_refused() {
+        let cursor: String = "label~ASC~8988999000000000017~pump"
+            .bytes()
+            .map(|b| format!("{b:02x}"))
+            .collect();
+        assert!(list(SortBy::Label, false).read_cursor(&cursor).is_ok());
+        assert!(list(SortBy::Label, true).read_cursor(&cursor).is_err());
+        assert!(list(SortBy::Iccid, false).read_cursor(&cursor).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn a_foreign_cursor_never_panics(cursor in "(\\PC*|[0-9a-f]*)") {
+            if let Ok(position) = list(SortBy::Iccid, false).read_cursor(&cursor) {
+                prop_assert!(unhex(&cursor).is_some_and(|text| text.contains(&position.iccid.to_string())));
+            }
+        }
+    }
+}

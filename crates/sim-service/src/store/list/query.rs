@@ -1,0 +1,185 @@
+//! The SQL of a list.
+
+use chrono::DateTime;
+use sqlx::{PgConnection, Postgres, QueryBuilder};
+
+use super::{BUCKET, COUNT_CAP, ListPage, ListRow, MAX_OFFSET, MISSING, Position, SimList, SortBy, Start};
+use crate::error::AppError;
+use crate::store::row::SELECT;
+
+impl SimList {
+    pub(super) async fn count(&self, connection: &mut PgConnection) -> Result<(i64, bool), sqlx::Error> {
+        if self.filter.is_counted() {
+            let mut query =
+                QueryBuilder::new("SELECT coalesce(sum(sims), 0)::bigint FROM sim_buckets WHERE ");
+            self.push_scope_and_status(&mut query);
+            return Ok((query.build_query_scalar().fetch_one(connection).await?, false));
+        }
+        let mut query = QueryBuilder::new("SELECT count(*) FROM (SELECT FROM sims WHERE ");
+        self.push_filter(&mut query);
+        query
+            .push(" LIMIT ")
+            .push_bind(COUNT_CAP + 1)
+            .push(") AS counted");
+        let counted: i64 = query.build_query_scalar().fetch_one(connection).await?;
+        Ok((counted.min(COUNT_CAP), counted > COUNT_CAP))
+    }
+
+    /// Where the page begins; `None` when the list ends before it.
+    pub(super) async fn start(&self, connection: &mut PgConnection) -> Result<Option<Start>, AppError> {
+        let ListPage::Number(page) = self.page else {
+            return Ok(Some(Start {
+                offset: 0,
+                bucket: None,
+            }));
+        };
+        let offset = (page - 1) * self.size;
+        if offset < BUCKET {
+            return Ok(Some(Start { offset, bucket: None }));
+        }
+        if self.sort == SortBy::Iccid && self.filter.is_counted() {
+            return Ok(self.bucket_of(connection, offset).await?);
+        }
+        if offset > MAX_OFFSET {
+            let reason =
+                format!("page numbers reach {MAX_OFFSET} rows in this order or filter; use the cursor");
+            return Err(AppError::Invalid(vec![("page".to_owned(), reason)]));
+        }
+        Ok(Some(Start { offset, bucket: None }))
+    }
+
+    async fn bucket_of(
+        &self,
+        connection: &mut PgConnection,
+        offset: i64,
+    ) -> Result<Option<Start>, sqlx::Error> {
+        let mut query = QueryBuilder::new(
+            "WITH held AS (SELECT bucket, sum(sims)::bigint AS sims FROM sim_buckets WHERE ",
+        );
+        self.push_scope_and_status(&mut query);
+        query.push(" GROUP BY bucket), ranked AS (SELECT bucket, sims, sum(sims) OVER (ORDER BY bucket ");
+        query
+            .push(self.direction())
+            .push(")::bigint AS upto FROM held) SELECT bucket, upto - sims FROM ranked WHERE upto > ");
+        query.push_bind(offset).push(" ORDER BY upto LIMIT 1");
+        let found: Option<(i64, i64)> = query.build_query_as().fetch_optional(connection).await?;
+        Ok(found.map(|(bucket, before)| Start {
+            offset: offset - before,
+            bucket: Some(bucket),
+        }))
+    }
+
+    pub(super) async fn rows(
+        &self,
+        connection: &mut PgConnection,
+        position: Option<&Position>,
+        start: &Start,
+    ) -> Result<Vec<ListRow>, AppError> {
+        let mut query = QueryBuilder::new("WITH page AS (SELECT iccid AS page_iccid FROM sims WHERE ");
+        self.push_filter(&mut query);
+        if let Some(position) = position {
+            self.push_after(&mut query, position)?;
+        }
+        if let Some(bucket) = start.bucket {
+            let edge = if self.descending {
+                (bucket + 1) * BUCKET
+            } else {
+                bucket * BUCKET
+            };
+            query
+                .push(if self.descending {
+                    " AND iccid < "
+                } else {
+                    " AND iccid >= "
+                })
+                .push_bind(edge);
+        }
+        self.push_order(&mut query);
+        query
+            .push(" OFFSET ")
+            .push_bind(start.offset)
+            .push(" LIMIT ")
+            .push_bind(self.size + 1)
+            .push(") ");
+        query.push(SELECT).push(" JOIN page ON sims.iccid = page_iccid");
+        self.push_order(&mut query);
+        Ok(query.build_query_as().fetch_all(connection).await?)
+    }
+
+    fn push_scope_and_status(&self, query: &mut QueryBuilder<Postgres>) {
+        match self.filter.status {
+            Some(status) => query.push("list_status = ").push_bind(status),
+            None => query.push("list_status < ").push_bind(MISSING),
+        };
+        if let Some(organization) = self.scope.filter() {
+            query.push(" AND organization_id = ").push_bind(organization);
+        }
+    }
+
+    fn push_filter(&self, query: &mut QueryBuilder<Postgres>) {
+        self.push_scope_and_status(query);
+        if let Some(tag) = &self.filter.tag {
+            query
+                .push(" AND iccid IN (SELECT tagged.iccid FROM sim_tags AS tagged WHERE tag = ")
+                .push_bind(tag.clone());
+            query.push(")");
+        }
+        if let Some(search) = &self.filter.search {
+            match domain::Iccid::parse(search) {
+                Ok(iccid) => query.push(" AND iccid = ").push_bind(iccid.as_i64()),
+                Err(_) => query
+                    .push(" AND search_text LIKE ")
+                    .push_bind(format!("%{}%", escape_like(search))),
+            };
+        }
+    }
+
+    fn push_after(&self, query: &mut QueryBuilder<Postgres>, position: &Position) -> Result<(), AppError> {
+        let comparison = if self.descending { "<" } else { ">" };
+        let invalid = || AppError::field("cursor", "is not a cursor of this list");
+        if self.sort == SortBy::Iccid {
+            query
+                .push(format!(" AND iccid {comparison} "))
+                .push_bind(position.iccid);
+            return Ok(());
+        }
+        query.push(format!(" AND ({}, iccid) {comparison} (", self.sort.column()));
+        match self.sort {
+            SortBy::Label | SortBy::Iccid => query.push_bind(position.key.clone()),
+            SortBy::Status => query.push_bind(position.key.parse::<i16>().map_err(|_| invalid())?),
+            SortBy::CreatedAt | SortBy::UpdatedAt => {
+                let micros = position.key.parse().map_err(|_| invalid())?;
+                query.push_bind(DateTime::from_timestamp_micros(micros).ok_or_else(invalid)?)
+            }
+        };
+        query.push(", ").push_bind(position.iccid).push(")");
+        Ok(())
+    }
+
+    fn push_order(&self, query: &mut QueryBuilder<Postgres>) {
+        let direction = self.direction();
+        query.push(" ORDER BY ");
+        if self.sort != SortBy::Iccid {
+            query.push(format!("{} {direction}, ", self.sort.column()));
+        }
+        query.push(format!("iccid {direction}"));
+    }
+
+    pub(super) fn direction(&self) -> &'static str {
+        if self.descending { "DESC" } else { "ASC" }
+    }
+}
+
+fn escape_like(text: &str) -> String {
+    text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wildcards_of_a_search_are_letters() {
+        assert_eq!(escape_like("50%_\\"), "50\\%\\_\\\\");
+    }
+}
