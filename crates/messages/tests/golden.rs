@@ -7,7 +7,7 @@ fn bytes(hex: &str) -> Vec<u8> {
     let digits: String = hex.split_whitespace().collect();
     (0..digits.len())
         .step_by(2)
-        .map(|at| u8::from_str_radix(&digits[at..at + 2], 16).unwrap())
+        .filter_map(|at| u8::from_str_radix(&digits[at..at + 2], 16).ok())
         .collect()
 }
 
