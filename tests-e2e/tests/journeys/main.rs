@@ -6,4 +6,5 @@ mod change_here;
 mod change_there;
 mod chaos;
 mod first_start;
+mod trace;
 mod trouble_at_once;
