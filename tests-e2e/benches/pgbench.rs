@@ -1,0 +1,108 @@
+//! The same single-row query without Simward: what PostgreSQL can do at best.
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use crate::fleet::{Fleet, iccid};
+use crate::gets::CONNECTIONS;
+use crate::load::Load;
+use crate::sizes::Sizes;
+
+/// Where sim-service has its query; it keeps it to itself.
+const SOURCE: &str = include_str!("../../crates/sim-service/src/store/row.rs");
+
+/// One round with prepared statements; `None` when there is no pgbench.
+pub fn one_row(fleet: &Fleet, sizes: &Sizes) -> Option<Load> {
+    let program = program()?;
+    let folder = std::env::temp_dir().join(format!("simward-pgbench-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).expect("a folder");
+    let script = folder.join("script.sql");
+    std::fs::write(&script, script_text(sizes)).expect("a script");
+    let clients = CONNECTIONS.to_string();
+    let seconds = sizes.round.as_secs().to_string();
+    let began = Instant::now();
+    let output = Command::new(program)
+        .args([
+            "-n", "-M", "prepared", "-j", "1", "-l", "-c", &clients, "-T", &seconds, "-f",
+        ])
+        .arg(&script)
+        .arg(&fleet.sandbox.scope.database_url)
+        .env("PGOPTIONS", "-c search_path=sim")
+        .current_dir(&folder)
+        .output()
+        .expect("pgbench starts");
+    let elapsed = began.elapsed();
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+    let times = logged_times(&folder);
+    std::fs::remove_dir_all(&folder).expect("the folder goes");
+    let mut load = Load::new(times, elapsed);
+    // Its own number leaves out the time that its connections took.
+    load.per_second = rate(&printed).unwrap_or_else(|| panic!("no tps in {printed}"));
+    Some(load)
+}
+
+fn script_text(sizes: &Sizes) -> String {
+    let (_, rest) = SOURCE
+        .split_once("const SELECT: &str = \"")
+        .expect("sim-service's query");
+    let (select, _) = rest.split_once("\";").expect("sim-service's query");
+    let select = select.replace('\n', " ");
+    format!(
+        "\\set n random(0, {})\n\\set iccid {} + :n / 500 * 10000 + :n % 500\n\
+         {select} WHERE iccid = :iccid AND (NULL::uuid IS NULL OR sims.organization_id = NULL::uuid);\n",
+        sizes.filled() - 1,
+        iccid(0),
+    )
+}
+
+/// Lines of pgbench's log: client, number, microseconds, and more.
+fn logged_times(folder: &std::path::Path) -> Vec<Duration> {
+    let files = std::fs::read_dir(folder).expect("the folder").flatten();
+    let logs = files.filter(|file| file.file_name().to_string_lossy().starts_with("pgbench_log"));
+    let texts = logs.map(|file| std::fs::read_to_string(file.path()).expect("a log"));
+    texts
+        .flat_map(|text| {
+            let micros = text
+                .lines()
+                .filter_map(|line| line.split(' ').nth(2)?.parse().ok());
+            micros.map(Duration::from_micros).collect::<Vec<_>>()
+        })
+        .collect()
+}
+
+fn rate(printed: &str) -> Option<f64> {
+    let (_, rest) = printed.split_once("tps = ")?;
+    rest.split_whitespace().next()?.parse().ok()
+}
+
+/// Beside the private PostgreSQL of `deploy/dev/stack`, or in the path.
+fn program() -> Option<PathBuf> {
+    let cache = std::env::var_os("SIMWARD_CACHE").map(PathBuf::from).or_else(|| {
+        let script = PathBuf::from(std::env::var_os("SIMWARD_STACK")?);
+        Some(script.ancestors().nth(3)?.join(".local/cache"))
+    });
+    let roots = cache
+        .and_then(|cache| std::fs::read_dir(cache).ok())
+        .into_iter()
+        .flatten()
+        .flatten();
+    let versions = roots
+        .filter_map(|root| std::fs::read_dir(root.path().join("usr/lib/postgresql")).ok())
+        .flatten()
+        .flatten();
+    let private = versions
+        .map(|version| version.path().join("bin/pgbench"))
+        .find(|file| file.is_file());
+    private.or_else(|| {
+        let path = std::env::var_os("PATH")?;
+        std::env::split_paths(&path)
+            .map(|folder| folder.join("pgbench"))
+            .find(|file| file.is_file())
+    })
+}
