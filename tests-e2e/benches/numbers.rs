@@ -29,12 +29,12 @@ async fn main() {
     let mut report = Report::new(&sizes);
     sweep::measure(&mut report).await;
     let mut fleet = fleet::start(&sizes, &mut report).await;
-    process::idle_memory(&mut report, &fleet, &sizes).await;
+    process::idle_memory(&mut report, &sizes).await;
     fleet::fill(&fleet, &sizes, &mut report).await;
     gets::warm(&mut report, &fleet, &sizes).await;
     gets::uncached(&mut report, &fleet, &sizes).await;
     lists::measure(&mut report, &fleet, &sizes).await;
-    process::loaded_memory(&mut report, &fleet, &sizes);
+    process::loaded_memory(&mut report, &sizes);
     process::start_up(&mut report, &mut fleet).await;
     report.print();
 }

@@ -16,17 +16,17 @@ const START: Duration = Duration::from_secs(2);
 const STARTS: usize = 5;
 
 /// After the sweep that stored the first SIMs, when all is quiet.
-pub async fn idle_memory(report: &mut Report, fleet: &Fleet, sizes: &Sizes) {
+pub async fn idle_memory(report: &mut Report, sizes: &Sizes) {
     // Idle is a time without requests.
     tokio::time::sleep(REST).await;
     let name = format!("memory, idle, {} SIMs, after the sweep", sizes.swept());
-    report.within_mib(&name, resident_mib(fleet), MEMORY_MIB);
+    report.within_mib(&name, resident_mib(), MEMORY_MIB);
 }
 
 /// After every other measurement.
-pub fn loaded_memory(report: &mut Report, fleet: &Fleet, sizes: &Sizes) {
+pub fn loaded_memory(report: &mut Report, sizes: &Sizes) {
     let name = format!("memory, {} SIMs, after all loads", sizes.sims);
-    let mib = resident_mib(fleet);
+    let mib = resident_mib();
     report.note(
         &name,
         format!("{mib:.0} MiB"),
@@ -48,7 +48,7 @@ pub async fn start_up(report: &mut Report, fleet: &mut Fleet) {
         let ready = tokio::spawn(until_ready(addr, began));
         let simward = Simward::start_with_key(&fleet.sandbox.scope, &options, &fleet.key).await;
         times.push(ready.await.expect("the watcher"));
-        resident.push(resident_mib(fleet));
+        resident.push(resident_mib());
         drop(simward);
     }
     let time = median(times.iter().copied());
@@ -79,7 +79,7 @@ async fn is_ready(addr: SocketAddr) -> std::io::Result<bool> {
 }
 
 /// What the only running Simward of this program holds in memory.
-fn resident_mib(_only: &Fleet) -> f64 {
+fn resident_mib() -> f64 {
     let mine = format!("PPid:\t{}", std::process::id());
     let processes = std::fs::read_dir("/proc").expect("/proc").flatten();
     let statuses = processes.filter_map(|entry| std::fs::read_to_string(entry.path().join("status")).ok());

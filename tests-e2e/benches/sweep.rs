@@ -41,13 +41,10 @@ pub async fn measure(report: &mut Report) {
         ms(looks.percentile(95)),
         looks.count()
     );
-    let window = 1.0;
-    report.note(
-        "get ?refresh=true during a sweep",
-        measured,
-        "1 s, 1NCE's window",
-        Some(looks.percentile(95).as_secs_f64() / window),
-    );
+    let name = "get ?refresh=true during a sweep";
+    // 1NCE counts by the second: the longest wait of whoever is next.
+    let ratio = looks.percentile(95).as_secs_f64();
+    report.note(name, measured, "1 s, 1NCE's window", Some(ratio));
 }
 
 /// Refreshes one SIM after the other until the sweep is over.
