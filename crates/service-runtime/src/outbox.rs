@@ -3,18 +3,21 @@
 //! Rows go out in the order of their ids, one relay at a time per schema; a crash between publishing and deleting
 //! publishes the same message id again, which JetStream drops within its window and consumers drop by the id.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_nats::HeaderMap;
 use futures_util::future::try_join_all;
 use messages::{EventEnvelope, Subjects};
+use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, Row};
 use tokio::sync::Notify;
 use uuid::Uuid;
 
 use crate::bus::{Bus, BusError};
 use crate::db::{Db, DbError};
+use crate::ignored::Ignored;
 use crate::metrics::Metrics;
 use crate::shutdown::Shutdown;
 use crate::telemetry::current_traceparent;
@@ -129,6 +132,25 @@ impl Outbox {
     }
 }
 
+/// Parts of a batch in which no SIM has two events: a wave that is sent again cannot swap events of one SIM.
+fn waves(rows: &[PgRow]) -> Vec<&[PgRow]> {
+    let subject = |row: &PgRow| row.get::<String, _>("subject");
+    let mut waves = Vec::new();
+    let mut begin = 0;
+    let mut seen = HashSet::new();
+    for (place, row) in rows.iter().enumerate() {
+        let subject = subject(row);
+        let about = subject.rsplit('.').next().unwrap_or_default().to_owned();
+        if !seen.insert(about.clone()) {
+            waves.push(&rows[begin..place]);
+            begin = place;
+            seen = HashSet::from([about]);
+        }
+    }
+    waves.push(&rows[begin..]);
+    waves
+}
+
 struct Relay {
     db: Db,
     bus: Bus,
@@ -143,7 +165,7 @@ impl Relay {
             match self.publish_batch().await {
                 Ok(count) if count == BATCH as usize => continue,
                 Ok(_) => {}
-                Err(error) => tracing::warn!(%error, schema = self.db.schema(), "events wait in the outbox"),
+                Err(error) => self.wait_for_better_times(&error).await,
             }
             if ended {
                 return;
@@ -179,15 +201,9 @@ impl Relay {
         if rows.is_empty() {
             return Ok(0);
         }
-        let mut acks = Vec::with_capacity(rows.len());
-        for row in &rows {
-            acks.push(self.send(row).await?);
+        for wave in waves(&rows) {
+            self.publish_wave(wave).await?;
         }
-        try_join_all(
-            acks.into_iter()
-                .map(|ack| async { ack.await.map_err(|error| BusError::jetstream("event", error)) }),
-        )
-        .await?;
         let ids: Vec<i64> = rows.iter().map(|row| row.get("id")).collect();
         sqlx::query("DELETE FROM outbox WHERE id = ANY($1)")
             .bind(&ids)
@@ -196,6 +212,30 @@ impl Relay {
         transaction.commit().await?;
         self.published.increment(rows.len() as u64);
         Ok(rows.len())
+    }
+
+    /// Sends events of different subjects, then waits until JetStream has stored them all.
+    async fn publish_wave(&self, rows: &[PgRow]) -> Result<(), RelayError> {
+        let mut acks = Vec::with_capacity(rows.len());
+        for row in rows {
+            acks.push(self.send(row).await?);
+        }
+        let stored = acks
+            .into_iter()
+            .map(|ack| async { ack.await.map_err(|error| BusError::jetstream("event", error)) });
+        try_join_all(stored).await?;
+        Ok(())
+    }
+
+    async fn wait_for_better_times(&self, error: &RelayError) {
+        tracing::warn!(%error, schema = self.db.schema(), "events wait in the outbox");
+        if matches!(error, RelayError::Bus(_)) {
+            // JetStream may have come back without its streams.
+            self.bus
+                .declare_streams()
+                .await
+                .ignored("declaring the streams again");
+        }
     }
 
     async fn send(

@@ -27,6 +27,19 @@ pub enum StoreError {
     Lease(#[from] LeaseError),
 }
 
+impl StoreError {
+    /// The same statement fails again: data exception, constraint, a limit of PostgreSQL, or a broken row.
+    pub fn is_permanent(&self) -> bool {
+        match self {
+            Self::Database(sqlx::Error::Database(error)) => error
+                .code()
+                .is_some_and(|code| ["22", "23", "54"].iter().any(|class| code.starts_with(class))),
+            Self::Corrupt { .. } => true,
+            _ => false,
+        }
+    }
+}
+
 /// A use case cannot be finished.
 #[derive(Debug, thiserror::Error)]
 pub enum AppError {
@@ -111,6 +124,9 @@ fn provider_error(error: &ClientError) -> RpcError {
             ErrorCode::Conflict,
             "the SIM is expired; only an extension is possible",
         ),
+        ClientError::Rejected {
+            status: 409, message, ..
+        } => RpcError::new(ErrorCode::Conflict, format!("1NCE: {message}")),
         ClientError::Rejected { status, message, .. } => RpcError::new(
             ErrorCode::Upstream,
             format!("1NCE refused with {status}: {message}"),

@@ -29,7 +29,7 @@ async fn main() -> anyhow::Result<()> {
     let admin_handle = admin.handle();
     tokio::spawn(admin);
     Shutdown::on_signal().await?;
-    shared.shutdown.finish(Duration::from_secs(20)).await;
+    shared.shutdown.finish(Duration::from_secs(35)).await;
     admin_handle.stop(true).await;
     Ok(())
 }

@@ -9,8 +9,8 @@ use service_runtime::shutdown::Shutdown;
 use service_runtime::{Shared, telemetry};
 use sim_service::SimServiceConfig;
 
-/// Requests in flight get this long to end.
-const GRACE: Duration = Duration::from_secs(20);
+/// Requests in flight get this long to end: a change at a slow 1NCE takes half a minute.
+const GRACE: Duration = Duration::from_secs(35);
 
 /// Starts every service and waits for a signal.
 pub async fn run(settings: &Settings) -> anyhow::Result<()> {

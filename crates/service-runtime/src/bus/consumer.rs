@@ -46,6 +46,8 @@ where
     while !shutdown.has_started() {
         if let Err(error) = run(&bus, &spec, &metrics, &shutdown, &handler).await {
             tracing::warn!(%error, durable = spec.durable, "consumer stopped, starting it again");
+            // JetStream may have come back without its streams.
+            bus.declare_streams().await.ignored("declaring the streams again");
         }
         shutdown.sleep(Duration::from_secs(1)).await;
     }
@@ -65,7 +67,7 @@ where
     let consumer = declare(bus, spec).await?;
     let mut messages = consumer
         .stream()
-        .max_messages_per_batch(64)
+        .max_messages_per_batch(1)
         .heartbeat(Duration::from_secs(5))
         .messages()
         .await
@@ -77,7 +79,13 @@ where
         };
         let Some(message) = next else { return Ok(()) };
         let message = message.map_err(|error| BusError::jetstream(spec.durable, error))?;
-        let outcome = handler(message.clone()).await;
+        // A message whose handler never came to an end, because it ended the process, is not tried for ever.
+        let outcome = match message.info().map_or(1, |info| info.delivered) {
+            deliveries if deliveries > spec.max_deliver => {
+                Outcome::Poison(format!("no outcome in {} deliveries", deliveries - 1))
+            }
+            _ => handler(message.clone()).await,
+        };
         settle(bus, spec, metrics, &message, outcome).await;
     }
 }

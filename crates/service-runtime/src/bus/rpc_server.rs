@@ -9,7 +9,7 @@ use futures_util::StreamExt;
 use messages::pb::common::{HealthRequest, HealthResponse};
 use messages::{ErrorCode, RpcMethod};
 use prost::Message;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tracing::Instrument;
 
 use super::rpc_client::{DEADLINE_HEADER, ERROR_HEADER, REQUEST_ID_HEADER, RpcError};
@@ -20,8 +20,10 @@ use crate::metrics::Metrics;
 use crate::shutdown::Shutdown;
 use crate::telemetry::follow_trace;
 
-/// Requests that one service instance works on at the same time; more wait in the subscription's buffer.
+/// Requests that one service instance works on at the same time.
 const MAX_IN_FLIGHT: usize = 256;
+/// Requests that wait for their turn, each no longer than its caller waits; more are refused at once.
+const MAX_WAITING: usize = 4096;
 const DEFAULT_DEADLINE: Duration = Duration::from_secs(10);
 
 /// What a handler knows about its caller.
@@ -47,7 +49,30 @@ pub struct RpcServer {
     name: &'static str,
     metrics: Metrics,
     shutdown: Shutdown,
-    slots: Arc<Semaphore>,
+    turns: Turns,
+}
+
+/// Who may work now, and who may wait for that.
+#[derive(Clone)]
+struct Turns {
+    working: Arc<Semaphore>,
+    waiting: Arc<Semaphore>,
+}
+
+impl Turns {
+    fn new() -> Self {
+        Self {
+            working: Arc::new(Semaphore::new(MAX_IN_FLIGHT)),
+            waiting: Arc::new(Semaphore::new(MAX_WAITING)),
+        }
+    }
+
+    /// A turn before the caller stops waiting; `None` when there is none.
+    async fn take(&self, deadline: Instant) -> Option<OwnedSemaphorePermit> {
+        let _place = self.waiting.try_acquire().ok()?;
+        let turn = Arc::clone(&self.working).acquire_owned();
+        tokio::time::timeout_at(deadline.into(), turn).await.ok()?.ok()
+    }
 }
 
 impl RpcServer {
@@ -69,17 +94,17 @@ impl RpcServer {
             .start(format!("simward-{name}"), env!("CARGO_PKG_VERSION"))
             .await
             .map_err(|error| subscribe_error(name, &error))?;
-        let slots = Arc::new(Semaphore::new(MAX_IN_FLIGHT));
         let server = Self {
             bus: bus.clone(),
             service: Arc::new(service),
             name,
             metrics,
             shutdown,
-            slots,
+            turns: Turns::new(),
         };
         let endpoint = server.endpoint("health").await?;
-        server.serve::<HealthRequest, HealthResponse, _, _>("health", endpoint, move |_, _| {
+        // Health has turns of its own: it must answer when everything else is busy.
+        server.serve::<HealthRequest, HealthResponse, _, _>("health", endpoint, Turns::new(), move |_, _| {
             let health = health.clone();
             async move { Ok(health.report().await) }
         });
@@ -97,8 +122,40 @@ impl RpcServer {
         F: Future<Output = Result<M::Response, RpcError>> + Send + 'static,
     {
         let endpoint = self.endpoint(M::METHOD).await?;
-        self.serve(M::METHOD, endpoint, handler);
+        self.serve(M::METHOD, endpoint, self.turns.clone(), handler);
         Ok(())
+    }
+
+    /// Answers a method that acts on the world: it goes on to its end when the caller stops waiting.
+    ///
+    /// # Errors
+    /// When NATS refuses the subscription.
+    pub async fn action<M, H, F>(&self, method: M, handler: H) -> Result<(), BusError>
+    where
+        M: RpcMethod,
+        H: Fn(M::Request, RpcContext) -> F + Send + Sync + 'static,
+        F: Future<Output = Result<M::Response, RpcError>> + Send + 'static,
+    {
+        let tasks = self.shutdown.clone();
+        self.method(method, move |request, context| {
+            let (done, outcome) = oneshot::channel();
+            let work = handler(request, context);
+            let to_the_end = async move {
+                if done.send(work.await).is_err() {
+                    tracing::warn!(
+                        method = M::METHOD,
+                        "the caller stopped waiting for an action that is done now"
+                    );
+                }
+            };
+            tasks.spawn(to_the_end.in_current_span());
+            async move {
+                let unknown =
+                    || RpcError::new(ErrorCode::Unavailable, "the outcome of the action is unknown");
+                outcome.await.unwrap_or_else(|_| Err(unknown()))
+            }
+        })
+        .await
     }
 
     async fn endpoint(&self, method: &'static str) -> Result<Endpoint, BusError> {
@@ -111,7 +168,7 @@ impl RpcServer {
             .map_err(|error| subscribe_error(&subject, &error))
     }
 
-    fn serve<Req, Resp, H, F>(&self, method: &'static str, mut endpoint: Endpoint, handler: H)
+    fn serve<Req, Resp, H, F>(&self, method: &'static str, mut endpoint: Endpoint, turns: Turns, handler: H)
     where
         Req: Message + Default + Send + 'static,
         Resp: Message + Send + 'static,
@@ -119,7 +176,7 @@ impl RpcServer {
         F: Future<Output = Result<Resp, RpcError>> + Send + 'static,
     {
         let handler = Arc::new(handler);
-        let (slots, shutdown, name) = (Arc::clone(&self.slots), self.shutdown.clone(), self.name);
+        let (shutdown, name) = (self.shutdown.clone(), self.name);
         // Dropping the service ends its endpoints.
         let service = Arc::clone(&self.service);
         let answer = Arc::new(Answer::new(&self.metrics, name, method));
@@ -134,19 +191,23 @@ impl RpcServer {
                     tracing::warn!(service = name, method, "a message that is no call was dropped");
                     continue;
                 }
-                let Ok(slot) = Arc::clone(&slots).acquire_owned().await else {
-                    break;
-                };
-                let (handler, answer) = (Arc::clone(&handler), Arc::clone(&answer));
+                let context = context_of(request.message.headers.as_ref(), Instant::now());
+                let (handler, answer, turns) = (Arc::clone(&handler), Arc::clone(&answer), turns.clone());
                 shutdown.spawn(async move {
-                    answer.handle(request, &*handler).await;
-                    drop(slot);
+                    match turns.take(context.deadline).await {
+                        Some(_turn) => answer.handle(request, context, &*handler).await,
+                        None => respond::<Resp>(&request, Err(busy())).await,
+                    }
                 });
             }
             endpoint.stop().await.ignored("leaving the queue group");
             drop(service);
         });
     }
+}
+
+fn busy() -> RpcError {
+    RpcError::new(ErrorCode::Unavailable, "the service is busy")
 }
 
 fn subscribe_error(what: &str, error: &dyn std::fmt::Display) -> BusError {
@@ -174,7 +235,7 @@ impl Answer {
         }
     }
 
-    async fn handle<Req, Resp, H, F>(&self, request: Request, handler: &H)
+    async fn handle<Req, Resp, H, F>(&self, request: Request, context: RpcContext, handler: &H)
     where
         Req: Message + Default,
         Resp: Message,
@@ -183,7 +244,6 @@ impl Answer {
     {
         let started = Instant::now();
         let headers = request.message.headers.as_ref();
-        let context = context_of(headers, started);
         let span = tracing::info_span!(
             "rpc.serve", service = self.service, method = self.method, request_id = %context.request_id
         );

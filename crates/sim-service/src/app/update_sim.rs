@@ -1,3 +1,4 @@
+use chrono::{DateTime, Utc};
 use domain::{Iccid, ProviderSim, SimStatus};
 use once_client::{ClientError, Lane, OnceClient, SimUpdate};
 
@@ -63,7 +64,7 @@ impl App {
         actor: &str,
     ) -> Result<StoredSim, AppError> {
         let stored = self.store.sim(scope, iccid).await?.ok_or(AppError::UnknownSim)?;
-        let told = if request.concerns_provider() {
+        let change = if request.concerns_provider() {
             if stored.provider.status == SimStatus::Expired {
                 return Err(AppError::Conflict(
                     "the SIM is expired; only an extension is possible".to_owned(),
@@ -76,8 +77,7 @@ impl App {
         } else {
             None
         };
-        self.store_update(iccid, &stored, told, &request.patch, actor)
-            .await?;
+        self.store_update(&stored, change, request, actor).await?;
         self.store.sim(scope, iccid).await?.ok_or(AppError::UnknownSim)
     }
 
@@ -87,7 +87,7 @@ impl App {
         client: &OnceClient,
         stored: &StoredSim,
         request: &SimUpdateRequest,
-    ) -> Result<(chrono::DateTime<chrono::Utc>, ProviderSim), AppError> {
+    ) -> Result<(DateTime<Utc>, Change), AppError> {
         let iccid = stored.provider.iccid;
         // Leaving the lock out may reset it (FACTS §5), so the present value goes along, freshly read.
         let imei_lock = match request.imei_lock {
@@ -106,20 +106,30 @@ impl App {
         let outcome = client.update_sim(Lane::Interactive, &update).await;
         let requested_at = self.store.now().await?;
         let told = client.get_sim(Lane::Interactive, iccid).await;
-        settle(request, &stored.provider, outcome, told).map(|told| (requested_at, told))
+        settle(request, outcome, told).map(|change| (requested_at, change))
     }
 
     async fn store_update(
         &self,
-        iccid: Iccid,
         stored: &StoredSim,
-        told: Option<(chrono::DateTime<chrono::Utc>, ProviderSim)>,
-        patch: &SimPatch,
+        change: Option<(DateTime<Utc>, Change)>,
+        request: &SimUpdateRequest,
         actor: &str,
     ) -> Result<(), AppError> {
+        let (iccid, patch) = (stored.provider.iccid, &request.patch);
         let mut announcements = Announcements::new(&self.subjects);
         let mut transaction = self.store.db().pool().begin().await.map_err(StoreError::from)?;
-        if let Some((requested_at, sim)) = told {
+        if let Some((requested_at, change)) = change {
+            let sim = match change {
+                Change::Read(sim) => *sim,
+                // Applied to what is stored now, which may be newer than what this request began with.
+                Change::Accepted => {
+                    let now = Store::lock_sim(&mut transaction, iccid)
+                        .await?
+                        .ok_or(AppError::UnknownSim)?;
+                    request.applied_to(&now.provider)
+                }
+            };
             let reading = Reading {
                 account: &stored.account,
                 requested_at,
@@ -177,18 +187,24 @@ async fn patch_sim(
     Ok(new.map(|new| StoredReading { old: Some(old), new }))
 }
 
+/// What is known after a change at 1NCE.
+#[derive(Debug, PartialEq)]
+enum Change {
+    /// 1NCE accepted it and told the SIM as it is.
+    Read(Box<ProviderSim>),
+    /// 1NCE accepted it; what it told afterwards is old, or nothing. The sweep corrects it if need be.
+    Accepted,
+}
+
 /// Decides what 1NCE holds now, from the outcome of the write and the reading after it.
 fn settle(
     request: &SimUpdateRequest,
-    before: &ProviderSim,
     outcome: Result<(), ClientError>,
     told: Result<Option<ProviderSim>, ClientError>,
-) -> Result<ProviderSim, AppError> {
+) -> Result<Change, AppError> {
     match (outcome, told) {
-        (_, Ok(Some(told))) if request.is_met_by(&told) => Ok(told),
-        // Accepted, but the reading is old or failed: what was accepted counts, and the sweep corrects it if need be.
-        (Ok(()), Ok(Some(told))) => Ok(request.applied_to(&told)),
-        (Ok(()), _) => Ok(request.applied_to(before)),
+        (_, Ok(Some(told))) if request.is_met_by(&told) => Ok(Change::Read(Box::new(told))),
+        (Ok(()), _) => Ok(Change::Accepted),
         (Err(error), _) => Err(error.into()),
     }
 }
@@ -219,19 +235,25 @@ mod tests {
 
     #[test]
     fn a_lost_answer_is_a_success_when_the_reading_shows_the_change() {
-        let told = settle(&wanted("new"), &sim("old"), Err(lost()), Ok(Some(sim("new")))).unwrap();
-        assert_eq!(told.label.as_deref(), Some("new"));
+        let change = settle(&wanted("new"), Err(lost()), Ok(Some(sim("new")))).unwrap();
+        assert_eq!(change, Change::Read(Box::new(sim("new"))));
     }
 
     #[test]
     fn a_lost_answer_is_an_error_when_the_reading_shows_the_old_value() {
-        assert!(settle(&wanted("new"), &sim("old"), Err(lost()), Ok(Some(sim("old")))).is_err());
+        assert!(settle(&wanted("new"), Err(lost()), Ok(Some(sim("old")))).is_err());
     }
 
     #[test]
     fn what_was_accepted_counts_although_the_reading_failed() {
-        let told = settle(&wanted("new"), &sim("old"), Ok(()), Err(lost())).unwrap();
-        assert_eq!(told.label.as_deref(), Some("new"));
+        assert_eq!(
+            settle(&wanted("new"), Ok(()), Err(lost())).unwrap(),
+            Change::Accepted
+        );
+        assert_eq!(
+            wanted("new").applied_to(&sim("old")).label.as_deref(),
+            Some("new")
+        );
     }
 
     #[test]

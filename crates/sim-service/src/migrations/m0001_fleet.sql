@@ -44,7 +44,8 @@ CREATE TABLE sims (
         lower(iccid::text || ' ' || coalesce(label, '') || ' ' || coalesce(imei, '') || ' '
               || coalesce(msisdn, '') || ' ' || coalesce(ip_address, ''))
     ) STORED,
-    sort_label text NOT NULL GENERATED ALWAYS AS (lower(coalesce(label, ''))) STORED
+    -- Cut, because an index entry has a largest size and a label has none.
+    sort_label text NOT NULL GENERATED ALWAYS AS (lower(left(coalesce(label, ''), 200))) STORED
 );
 
 CREATE INDEX sims_organization ON sims (organization_id, iccid) WHERE list_status < 9;
@@ -138,7 +139,7 @@ CREATE TABLE sweep_pages (
     PRIMARY KEY (run_id, pass, page)
 );
 
--- Records of 1NCE that could not be read, with their text and the reason.
+-- Records of 1NCE that could not be read, with their text and the reason; kept for 30 days.
 CREATE TABLE rejects (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     run_id uuid NOT NULL,

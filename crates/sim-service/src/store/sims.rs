@@ -54,7 +54,12 @@ impl Store {
         transaction: &mut PgConnection,
         iccids: &[i64],
     ) -> Result<Vec<StoredSim>, StoreError> {
-        const SQL: &str = "WHERE iccid = ANY($1) ORDER BY iccid FOR UPDATE OF sims";
+        // Two statements: after waiting for a lock PostgreSQL reads the locked row again, but not its tags.
+        const SQL: &str = "WHERE iccid = ANY($1) ORDER BY iccid";
+        sqlx::query("SELECT FROM sims WHERE iccid = ANY($1) ORDER BY iccid FOR UPDATE")
+            .bind(iccids)
+            .execute(&mut *transaction)
+            .await?;
         let rows: Vec<SimRow> = sqlx::query_as(AssertSqlSafe(format!("{SELECT} {SQL}")))
             .bind(iccids)
             .fetch_all(transaction)

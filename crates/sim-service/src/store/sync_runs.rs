@@ -1,4 +1,5 @@
 use chrono::{DateTime, Utc};
+use service_runtime::lease::Lease;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -180,21 +181,25 @@ impl Store {
         Ok(found.flatten())
     }
 
-    /// Takes a run up, for the first time or after another process.
+    /// Takes the account's active run up, for the first time or after another process; `None` when there is none.
     ///
     /// # Errors
-    /// The database's.
-    pub async fn take_up_run(&self, id: Uuid) -> Result<SyncRun, StoreError> {
+    /// The database's, or the lease's when it was lost meanwhile.
+    pub async fn take_up_run(&self, account: &str, lease: &Lease) -> Result<Option<SyncRun>, StoreError> {
         let sql = format!(
             "UPDATE sync_runs SET state = 'running', resumed = resumed + (state = 'running')::int,
                  started_at = coalesce(started_at, clock_timestamp()),
                  pass_started_at = coalesce(pass_started_at, clock_timestamp())
-             WHERE id = $1 RETURNING {COLUMNS}"
+             WHERE account = $1 AND state IN ('queued', 'running') RETURNING {COLUMNS}"
         );
-        Ok(sqlx::query_as(sqlx::AssertSqlSafe(sql))
-            .bind(id)
-            .fetch_one(self.db.pool())
-            .await?)
+        let mut transaction = self.db.pool().begin().await?;
+        lease.check(&mut transaction).await?;
+        let run = sqlx::query_as(sqlx::AssertSqlSafe(sql))
+            .bind(account)
+            .fetch_optional(&mut *transaction)
+            .await?;
+        transaction.commit().await?;
+        Ok(run)
     }
 
     /// Writes the checkpoint and the counters of a run.
@@ -246,6 +251,9 @@ impl Store {
         .await?;
         sqlx::query("DELETE FROM sweep_pages WHERE run_id = $1")
             .bind(run.id)
+            .execute(&mut *transaction)
+            .await?;
+        sqlx::query("DELETE FROM rejects WHERE created_at < now() - interval '30 days'")
             .execute(&mut *transaction)
             .await?;
         state.word().clone_into(&mut run.state);

@@ -34,7 +34,7 @@ pub async fn serve(server: &RpcServer, app: &App) -> Result<(), BusError> {
         .await?;
     let shared = app.clone();
     server
-        .method(sim_rpc::UpdateSim, move |request, _| {
+        .action(sim_rpc::UpdateSim, move |request, _| {
             let app = shared.clone();
             async move { update(&app, request).await }
         })

@@ -140,6 +140,15 @@ impl TestApp {
         .await
     }
 
+    /// Ends the service and starts it again on the schema as it is.
+    pub async fn restart_as_is(&mut self) {
+        assert!(
+            self.shared.shutdown.finish(Duration::from_secs(10)).await,
+            "an orderly end"
+        );
+        self.shared = start_service(&self.scope, &self.emulator, &[]).await;
+    }
+
     /// Ends the service in an orderly way and starts it again.
     pub async fn restart(&mut self, settings: &[(&str, &str)]) {
         assert!(
@@ -151,6 +160,13 @@ impl TestApp {
 }
 
 async fn serve(scope: &Scope, emulator: &Emulator, settings: &[(&str, &str)]) -> Shared {
+    sim_service::migrate(&scope.runtime_config().database)
+        .await
+        .expect("migrate");
+    start_service(scope, emulator, settings).await
+}
+
+async fn start_service(scope: &Scope, emulator: &Emulator, settings: &[(&str, &str)]) -> Shared {
     let base_url = emulator.base_url();
     let mut values = vec![
         ("ONCE_API_BASE_URL", base_url.as_str()),
@@ -176,7 +192,6 @@ async fn serve(scope: &Scope, emulator: &Emulator, settings: &[(&str, &str)]) ->
         .and_then(|settings| SimServiceConfig::from_settings(&settings))
         .expect("settings");
     let runtime = scope.runtime_config();
-    sim_service::migrate(&runtime.database).await.expect("migrate");
     let shared = Shared::start(runtime, "test").await.expect("servers");
     sim_service::run(config, &shared).await.expect("sim-service");
     shared

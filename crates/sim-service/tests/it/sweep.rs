@@ -1,5 +1,5 @@
 use messages::pb::sim::StartSyncRequest;
-use once_emulator::{EmulatorConfig, SimPatch};
+use once_emulator::{EmulatorConfig, Fault, FaultKind, SimPatch};
 
 use crate::harness::TestApp;
 
@@ -150,4 +150,76 @@ async fn an_orderly_end_in_the_middle_loses_no_page() {
     assert_eq!(app.all().await.len(), 400);
     let stats = app.control().stats().await.unwrap();
     assert_eq!(stats.violations, 0, "{stats:?}");
+}
+
+#[tokio::test]
+async fn an_unlisted_sim_that_cannot_be_judged_holds_up_no_other() {
+    let app = TestApp::start(60).await;
+    app.sync().await;
+    let fleet = app.all().await;
+    let (gone, refused) = (fleet[4].iccid.clone(), fleet[9].iccid.clone());
+    app.control().remove_sim(&gone).await.unwrap();
+    app.control().remove_sim(&refused).await.unwrap();
+    let forbidden = Fault::new(FaultKind::Status, &format!("/v2/sims/{refused}"));
+    app.control()
+        .faults_add(&Fault {
+            status: Some(403),
+            ..forbidden
+        })
+        .await
+        .unwrap();
+
+    let run = app.sync().await;
+
+    assert_eq!(
+        (run.state.as_str(), run.sims_missing),
+        ("completed", 1),
+        "{run:?}"
+    );
+    assert!(app.get(&gone, false).await.unwrap().missing_since.is_some());
+    assert!(app.get(&refused, false).await.unwrap().missing_since.is_none());
+}
+
+#[tokio::test]
+async fn a_label_of_any_length_is_stored_and_sorted() {
+    let app = TestApp::start(3).await;
+    app.sync().await;
+    let iccid = app.all().await[1].iccid.clone();
+    // Pseudo-random letters: what compresses well would fit an index.
+    let mut seed = 7u64;
+    let mut letter = || {
+        seed = seed
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        char::from(b'a' + u8::try_from((seed >> 33) % 26).unwrap())
+    };
+    let noise: String = (0..6_000).map(|_| letter()).collect();
+    let patch = SimPatch {
+        label: Some(noise.clone()),
+        ..SimPatch::default()
+    };
+    app.control().patch_sim(&iccid, &patch).await.unwrap();
+
+    let run = app.sync().await;
+
+    assert_eq!(
+        (run.state.as_str(), run.sims_changed),
+        ("completed", 1),
+        "{run:?}"
+    );
+    assert_eq!(app.get(&iccid, false).await.unwrap().label, Some(noise));
+}
+
+#[tokio::test]
+async fn a_schema_that_a_later_version_expanded_still_serves() {
+    let mut app = TestApp::start(2).await;
+    let mut owner = app.scope.connection().await;
+    sqlx::query("INSERT INTO sim.seaql_migrations (version, applied_at) VALUES ('m9999_later', 0)")
+        .execute(&mut owner)
+        .await
+        .unwrap();
+
+    app.restart_as_is().await;
+
+    assert_eq!(app.sync().await.state, "completed");
 }

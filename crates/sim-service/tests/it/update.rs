@@ -136,3 +136,45 @@ async fn refresh_reads_1nce_and_stores_what_it_says() {
         Some("fresh")
     );
 }
+
+#[tokio::test]
+async fn a_change_that_outlasts_its_callers_patience_is_still_finished() {
+    let app = TestApp::start(3).await;
+    app.sync().await;
+    let iccid = app.all().await[0].iccid.clone();
+    let slow = Fault::new(FaultKind::Delay, "/")
+        .method("PUT")
+        .times(1)
+        .delay_ms(1_500);
+    app.control().faults_add(&slow).await.unwrap();
+
+    let tags = Some(TagList {
+        tags: vec!["late".into()],
+    });
+    let label = Some("late".to_owned());
+    let scope = Some(messages::pb::common::Scope::default());
+    let request = UpdateSimRequest {
+        scope,
+        iccid: iccid.clone(),
+        label,
+        tags,
+        ..Default::default()
+    };
+    let patience = std::time::Duration::from_millis(500);
+    let impatient = app
+        .shared
+        .bus
+        .call::<messages::sim_rpc::UpdateSim>(&request, patience, "test")
+        .await;
+
+    assert_eq!(impatient.unwrap_err().code, ErrorCode::DeadlineExceeded);
+    test_support::eventually("the change is stored with its tags", || async {
+        let sim = app.get(&iccid, false).await?;
+        anyhow::ensure!(
+            sim.label.as_deref() == Some("late") && sim.tags == ["late"],
+            "{sim:?}"
+        );
+        Ok(())
+    })
+    .await;
+}

@@ -1,5 +1,6 @@
 //! The end of a run, and what is told about it.
 
+use chrono::{DateTime, Utc};
 use service_runtime::lease::Lease;
 
 use super::{SweepError, Sweeper};
@@ -7,8 +8,11 @@ use crate::app::announce::Announcements;
 use crate::error::StoreError;
 use crate::store::{RunState, Store, SyncRun, set_complete};
 
+/// SIMs that one transaction marks as missing.
+const MARKED_AT_ONCE: usize = 1_000;
+
 impl Sweeper {
-    /// Marks what is gone and ends the run, in one transaction.
+    /// Marks what is gone, in parts that can be repeated, and ends the run.
     pub(super) async fn complete(
         &self,
         lease: &Lease,
@@ -17,15 +21,12 @@ impl Sweeper {
         complete: bool,
     ) -> Result<(), SweepError> {
         let began = run.started_at.unwrap_or(run.queued_at);
+        for part in gone.chunks(MARKED_AT_ONCE) {
+            self.mark_missing(lease, run, part, began).await?;
+        }
         let mut announcements = Announcements::new(&self.app.subjects);
         let mut transaction = self.app.store.db().pool().begin().await?;
         lease.check(&mut transaction).await?;
-        let missing = Store::mark_missing(&mut transaction, gone, began).await?;
-        for sim in &missing {
-            announcements.missing(sim);
-        }
-        run.sims_missing = i64::try_from(missing.len()).unwrap_or(0);
-        Store::save_run(&mut transaction, run).await?;
         if complete {
             set_complete(&mut transaction, &self.account, began).await?;
         }
@@ -36,6 +37,29 @@ impl Sweeper {
         self.app.outbox.poke();
         self.metrics.completed.increment(1);
         tracing::info!(run = %run.id, seen = run.sims_seen, missing = run.sims_missing, "sweep is complete");
+        Ok(())
+    }
+
+    async fn mark_missing(
+        &self,
+        lease: &Lease,
+        run: &mut SyncRun,
+        part: &[i64],
+        began: DateTime<Utc>,
+    ) -> Result<(), SweepError> {
+        let mut next = run.clone();
+        let mut announcements = Announcements::new(&self.app.subjects);
+        let mut transaction = self.app.store.db().pool().begin().await?;
+        lease.check(&mut transaction).await?;
+        let missing = Store::mark_missing(&mut transaction, part, began).await?;
+        for sim in &missing {
+            announcements.missing(sim);
+        }
+        next.sims_missing += i64::try_from(missing.len()).unwrap_or(0);
+        Store::save_run(&mut transaction, &next).await?;
+        announcements.batch.write(&mut transaction).await?;
+        transaction.commit().await?;
+        *run = next;
         Ok(())
     }
 

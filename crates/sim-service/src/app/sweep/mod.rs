@@ -92,11 +92,10 @@ impl Sweeper {
         let Some(lease) = Lease::acquire(store.db(), &name, self.owner, time).await? else {
             return Ok(());
         };
-        // Between the two statements another process may have finished the run and released the lease.
-        let Some(run) = store.active_run(&self.account).await? else {
+        // Meanwhile another process may have finished the run and released the lease.
+        let Some(run) = store.take_up_run(&self.account, &lease).await? else {
             return Ok(lease.release(store.db()).await?);
         };
-        let run = store.take_up_run(run.id).await?;
         tracing::info!(run = %run.id, account = self.account, pass = run.pass, page = run.next_page, "sweep");
         self.metrics.running.set(1.0);
         let outcome = tokio::select! {
@@ -135,6 +134,10 @@ impl Sweeper {
     async fn drive(&self, lease: &Lease, mut run: SyncRun) -> Result<(), StoreError> {
         match self.passes(lease, &mut run).await {
             Ok(()) => Ok(()),
+            Err(SweepError::Store(error)) if error.is_permanent() => {
+                let reason = format!("page {} cannot be stored: {error}", run.next_page);
+                self.fail(lease, run, reason).await
+            }
             Err(SweepError::Store(error)) => Err(error),
             Err(SweepError::Failed(reason)) => self.fail(lease, run, reason).await,
         }

@@ -3,13 +3,14 @@
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
-use domain::ProviderSim;
+use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, StreamExt};
 use once_client::{ClientError, Lane, SimPage};
 use service_runtime::lease::Lease;
 
 use super::{SweepError, Sweeper};
 use crate::app::announce::Announcements;
+use crate::error::StoreError;
 use crate::store::{Reading, Store, SyncRun};
 
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
@@ -23,11 +24,21 @@ struct Fetched {
 }
 
 impl Fetched {
-    /// The list ends here: the page is short, or 1NCE counts no further one.
+    fn counted(&self) -> Option<i32> {
+        self.page.total_pages.and_then(|pages| i32::try_from(pages).ok())
+    }
+
+    /// The list ends here. While 1NCE counts pages its count is believed, otherwise a short page is the end.
     fn is_last(&self, page_size: u32) -> bool {
         let records = self.page.sims.len() + self.page.rejects.len();
-        let counted = self.page.total_pages.and_then(|pages| i32::try_from(pages).ok());
-        records < page_size as usize || counted.is_some_and(|pages| pages <= self.number)
+        match self.counted() {
+            Some(pages) => records == 0 || pages <= self.number,
+            None => records < page_size as usize,
+        }
+    }
+
+    fn iccids(&self) -> Vec<i64> {
+        self.page.sims.iter().map(|sim| sim.iccid.as_i64()).collect()
     }
 }
 
@@ -35,55 +46,79 @@ impl Sweeper {
     /// Reads from the checkpoint to the end of the list; pages are asked for ahead and stored in order.
     pub(super) async fn read_pass(&self, lease: &Lease, run: &mut SyncRun) -> Result<(), SweepError> {
         let settings = &self.app.sweep;
-        let ahead = i32::try_from(settings.pages_in_flight).unwrap_or(i32::MAX);
+        let mut previous = Vec::new();
         loop {
-            let first = run.next_page;
-            let last = match run.pages_total {
-                Some(pages) if pages >= first => pages,
-                _ if first == 1 => 1,
-                _ => first.saturating_add(ahead - 1),
-            };
-            let mut pages = futures_util::stream::iter(first..=last)
+            if run.next_page > 1 && run.pages_total.is_some_and(|pages| pages < run.next_page) {
+                return Ok(());
+            }
+            let mut pages = futures_util::stream::iter(self.pages_ahead(run))
                 .map(|number| self.fetch(number).boxed())
                 .buffered(settings.pages_in_flight);
             while let Some(fetched) = pages.next().await {
                 let fetched = fetched?;
-                let is_last = fetched.is_last(settings.page_size);
-                self.store_page(lease, run, fetched).await?;
+                let iccids = fetched.iccids();
+                // Without a count, a server that repeats its last page for ever would never end the list.
+                let is_repeated = fetched.counted().is_none() && !iccids.is_empty() && iccids == previous;
+                let is_last = is_repeated || fetched.is_last(settings.page_size);
+                if !is_repeated {
+                    self.store_page(lease, run, fetched).await?;
+                }
                 if is_last {
                     return Ok(());
                 }
+                previous = iccids;
             }
         }
     }
 
-    /// Asks until 1NCE gives the page, or for as long as the configuration allows.
+    /// The pages to ask for: to the counted end, or a few ahead; the very first page tells the count.
+    fn pages_ahead(&self, run: &SyncRun) -> std::ops::RangeInclusive<i32> {
+        let first = run.next_page;
+        let ahead = i32::try_from(self.app.sweep.pages_in_flight).unwrap_or(i32::MAX);
+        let last = match run.pages_total {
+            Some(pages) => pages.max(first),
+            None if first == 1 => 1,
+            None => first.saturating_add(ahead - 1),
+        };
+        first..=last
+    }
+
     async fn fetch(&self, number: i32) -> Result<Fetched, SweepError> {
-        let settings = &self.app.sweep;
+        let page_size = self.app.sweep.page_size;
+        let page = u32::try_from(number).unwrap_or(1);
+        let ask = move || {
+            async move {
+                let requested_at = self.app.store.now().await?;
+                let answer = self.client.list_sims(Lane::Background, page, page_size).await;
+                Ok(answer.map(|page| Fetched {
+                    number,
+                    requested_at,
+                    page,
+                }))
+            }
+            .boxed()
+        };
+        self.patiently(format!("page {number}"), ask).await
+    }
+
+    /// Asks until 1NCE answers, or for as long as the configuration allows.
+    pub(super) async fn patiently<'a, T>(
+        &'a self,
+        what: String,
+        ask: impl Fn() -> BoxFuture<'a, Result<Result<T, ClientError>, StoreError>> + Send,
+    ) -> Result<T, SweepError> {
         let began = Instant::now();
-        let limit = Duration::from_secs(settings.give_up_after_seconds);
+        let limit = Duration::from_secs(self.app.sweep.give_up_after_seconds);
         let mut pause = FIRST_PAUSE;
         loop {
-            let requested_at = self.app.store.now().await?;
-            let page = u32::try_from(number).unwrap_or(1);
-            let error = match self
-                .client
-                .list_sims(Lane::Background, page, settings.page_size)
-                .await
-            {
-                Ok(page) => {
-                    return Ok(Fetched {
-                        number,
-                        requested_at,
-                        page,
-                    });
-                }
+            let error = match ask().await? {
+                Ok(answer) => return Ok(answer),
                 Err(error) => error,
             };
             if is_hopeless(&error) || began.elapsed() > limit {
-                return Err(SweepError::Failed(format!("page {number}: {error}")));
+                return Err(SweepError::Failed(format!("{what}: {error}")));
             }
-            tracing::warn!(%error, number, "a page did not come, asking again");
+            tracing::warn!(%error, what, "1NCE did not answer, asking again");
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
@@ -91,17 +126,14 @@ impl Sweeper {
 
     /// Stores a page, its events and the checkpoint behind it, or nothing of them.
     async fn store_page(&self, lease: &Lease, run: &mut SyncRun, fetched: Fetched) -> Result<(), SweepError> {
+        let iccids = fetched.iccids();
+        let pages_total = fetched.counted();
         let Fetched {
             number,
             requested_at,
             page,
         } = fetched;
         let mut next = run.clone();
-        let iccids: Vec<i64> = page
-            .sims
-            .iter()
-            .map(|sim: &ProviderSim| sim.iccid.as_i64())
-            .collect();
         let rejects: Vec<(String, String)> = page
             .rejects
             .into_iter()
@@ -129,7 +161,7 @@ impl Sweeper {
         next.next_page = number + 1;
         next.sims_seen += i64::try_from(iccids.len()).unwrap_or(0);
         next.records_rejected += i64::try_from(rejects.len()).unwrap_or(0);
-        next.pages_total = page.total_pages.and_then(|pages| i32::try_from(pages).ok());
+        next.pages_total = pages_total;
         let total = page.total.and_then(|total| i64::try_from(total).ok());
         next.pass_total = next.pass_total.or(total);
         next.total_moved |= total != next.pass_total;

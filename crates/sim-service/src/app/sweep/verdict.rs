@@ -1,8 +1,9 @@
 //! What a finished pass proves.
 
 use chrono::{DateTime, Utc};
-use domain::Iccid;
-use once_client::Lane;
+use domain::{Iccid, ProviderSim};
+use futures_util::FutureExt;
+use once_client::{ClientError, Lane};
 
 use super::{SweepError, Sweeper};
 use crate::store::SyncRun;
@@ -21,12 +22,21 @@ pub(super) enum Verdict {
     },
 }
 
+/// What 1NCE says about one SIM.
+enum Look {
+    Listed(DateTime<Utc>, Box<ProviderSim>),
+    Gone,
+    Undecided,
+}
+
 /// What a pass showed.
 #[derive(Debug, Clone, Copy)]
 struct Evidence {
     pass: i32,
-    /// 1NCE counted the same on each page, and the pass has seen that many.
+    /// 1NCE counted the same on each page, and the pass has seen that many; or it does not count at all.
     clean: bool,
+    /// 1NCE counts its SIMs, so a pass can prove that it saw all.
+    counted: bool,
     /// Known SIMs that no pass has seen.
     unseen: usize,
 }
@@ -36,7 +46,7 @@ enum Step {
     Confirm,
     LookAtEach,
     AllAreGone,
-    LeaveForNextRun,
+    ProvesNothing,
 }
 
 /// A list that moved under the pass may have hidden a SIM at a page's edge, so it is read again. A few unseen SIMs are
@@ -48,10 +58,10 @@ fn next_step(evidence: Evidence, max_passes: i32, verify_singly: usize) -> Step 
     if evidence.unseen <= verify_singly {
         return Step::LookAtEach;
     }
-    match (evidence.pass, evidence.clean) {
+    match (evidence.pass, evidence.clean && evidence.counted) {
         (1, _) => Step::Confirm,
         (_, true) => Step::AllAreGone,
-        (_, false) => Step::LeaveForNextRun,
+        (_, false) => Step::ProvesNothing,
     }
 }
 
@@ -69,40 +79,64 @@ impl Sweeper {
         let evidence = Evidence {
             pass: run.pass,
             clean,
+            counted: run.pass_total.is_some(),
             unseen: unseen.len(),
         };
-        let gone = match next_step(evidence, settings.max_passes, settings.verify_singly) {
+        let (gone, complete) = match next_step(evidence, settings.max_passes, settings.verify_singly) {
             Step::Confirm => return Ok(Verdict::Confirm),
             Step::LookAtEach => self.look_at_each(&unseen).await?,
-            Step::AllAreGone => unseen,
-            Step::LeaveForNextRun => Vec::new(),
+            Step::AllAreGone => (unseen, true),
+            Step::ProvesNothing => {
+                let reason = format!(
+                    "after {} passes {} known SIMs were in none of them, but the list never rested or is not counted",
+                    run.pass,
+                    unseen.len()
+                );
+                return Err(SweepError::Failed(reason));
+            }
         };
         self.refuse_mass_missing(run, gone.len()).await?;
-        Ok(Verdict::End {
-            gone,
-            complete: clean,
-        })
+        Ok(Verdict::End { gone, complete })
     }
 
-    /// Which of these SIMs 1NCE does not know; the others are stored as read.
-    async fn look_at_each(&self, unseen: &[i64]) -> Result<Vec<i64>, SweepError> {
+    /// Which of these SIMs 1NCE does not know, and whether all of them could be judged. Those it does know are stored.
+    async fn look_at_each(&self, unseen: &[i64]) -> Result<(Vec<i64>, bool), SweepError> {
         let mut gone = Vec::new();
+        let mut all_judged = true;
         for number in unseen {
             let Ok(iccid) = Iccid::from_i64(*number) else {
                 continue;
             };
-            let requested_at: DateTime<Utc> = self.app.store.now().await?;
-            let told = self.client.get_sim(Lane::Background, iccid).await;
-            match told.map_err(|error| SweepError::Failed(format!("SIM {iccid}: {error}")))? {
-                Some(sim) => {
-                    self.app
-                        .store_told(self.client.account(), requested_at, sim, "1nce")
-                        .await?
+            match self.look_at(iccid).await? {
+                Look::Listed(requested_at, sim) => {
+                    let account = self.client.account();
+                    self.app.store_told(account, requested_at, *sim, "1nce").await?;
                 }
-                None => gone.push(*number),
+                Look::Gone => gone.push(*number),
+                Look::Undecided => all_judged = false,
             }
         }
-        Ok(gone)
+        Ok((gone, all_judged))
+    }
+
+    /// One SIM that cannot be judged stays as it is, and holds up no other.
+    async fn look_at(&self, iccid: Iccid) -> Result<Look, SweepError> {
+        let ask = move || {
+            async move {
+                let requested_at: DateTime<Utc> = self.app.store.now().await?;
+                Ok(match self.client.get_sim(Lane::Background, iccid).await {
+                    Ok(Some(sim)) => Ok(Look::Listed(requested_at, Box::new(sim))),
+                    Ok(None) => Ok(Look::Gone),
+                    Err(error) if is_about_this_sim(&error) => {
+                        tracing::warn!(%error, %iccid, "an unlisted SIM cannot be judged");
+                        Ok(Look::Undecided)
+                    }
+                    Err(error) => Err(error),
+                })
+            }
+            .boxed()
+        };
+        self.patiently(format!("SIM {iccid}"), ask).await
     }
 
     /// 1NCE answering with an empty list must not empty the fleet here.
@@ -110,7 +144,12 @@ impl Sweeper {
         let (listed, _) = self.app.store.count_sims(&self.account).await?;
         let percent = self.app.sweep.mass_missing_percent;
         let allowed = (listed * percent / 100).max(5);
-        if run.accept_mass_missing || i64::try_from(gone).unwrap_or(i64::MAX) <= allowed {
+        if i64::try_from(gone).unwrap_or(i64::MAX) <= allowed {
+            return Ok(());
+        }
+        // A person may have agreed after this run began.
+        let now = self.app.store.active_run(&self.account).await?;
+        if now.is_some_and(|now| now.id == run.id && now.accept_mass_missing) {
             return Ok(());
         }
         Err(SweepError::Failed(format!(
@@ -120,12 +159,32 @@ impl Sweeper {
     }
 }
 
+/// 1NCE answered, but not whether it has the SIM: 422 for an expired one, 403 after a transfer, a sibling card (FACTS §5).
+fn is_about_this_sim(error: &ClientError) -> bool {
+    matches!(
+        error,
+        ClientError::Expired { .. }
+            | ClientError::Rejected { .. }
+            | ClientError::IccidMismatch { .. }
+            | ClientError::Decode { .. }
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn step(pass: i32, clean: bool, unseen: usize) -> Step {
-        next_step(Evidence { pass, clean, unseen }, 3, 10)
+        next_step(
+            Evidence {
+                pass,
+                clean,
+                counted: true,
+                unseen,
+            },
+            3,
+            10,
+        )
     }
 
     #[test]
@@ -144,6 +203,13 @@ mod tests {
 
     #[test]
     fn a_list_that_never_rests_proves_nobody_gone() {
-        assert_eq!(step(3, false, 11), Step::LeaveForNextRun);
+        assert_eq!(step(3, false, 11), Step::ProvesNothing);
+        let uncounted = Evidence {
+            pass: 2,
+            clean: true,
+            counted: false,
+            unseen: 11,
+        };
+        assert_eq!(next_step(uncounted, 3, 10), Step::ProvesNothing);
     }
 }

@@ -46,7 +46,8 @@ fn unhex(hex: &str) -> Option<String> {
         .chunks(2)
         .map(|pair| Some(digit(pair[0])? << 4 | digit(*pair.get(1)?)?))
         .collect();
-    String::from_utf8(bytes?).ok()
+    // PostgreSQL has no text with a zero byte.
+    String::from_utf8(bytes?).ok().filter(|text| !text.contains('\0'))
 }
 
 #[cfg(test)]
