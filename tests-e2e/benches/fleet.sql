@@ -24,10 +24,10 @@ WITH added AS (
         now() - make_interval(secs => (n * 7919) % 600000),
         now()
     FROM sim.accounts, generate_series($1::bigint, $2::bigint) AS n
-    RETURNING iccid
+    RETURNING iccid, organization_id, list_status
 )
-INSERT INTO sim.sim_tags (tag, iccid)
-SELECT tag, iccid FROM added, unnest(ARRAY[
+INSERT INTO sim.sim_tags (tag, iccid, organization_id, list_status)
+SELECT tag, iccid, organization_id, list_status FROM added, unnest(ARRAY[
     CASE WHEN iccid % 100 = 7 THEN 'pilot' END, CASE WHEN iccid % 5 = 1 THEN 'europe' END
 ]) AS tag
 WHERE tag IS NOT NULL

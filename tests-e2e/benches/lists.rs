@@ -14,7 +14,7 @@ const P95: Duration = Duration::from_millis(50);
 /// Connections when all kinds are asked for at once.
 const MIXED: usize = 8;
 /// Rows that page numbers reach where the list is not in plain ICCID order.
-const REACH: u64 = 100_000;
+const REACH: u64 = 10_000;
 
 /// What is asked for, by a number that scatters.
 type Query = Box<dyn Fn(u64) -> String + Sync>;

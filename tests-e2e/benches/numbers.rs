@@ -1,7 +1,8 @@
 //! The numbers that Simward promises, measured in one run and shown as ratios: to a bare actix-web handler, to pgbench
 //! on the same query, to the rate that 1NCE grants, or to the limit itself.
 //!
-//! `make bench` provides the servers. BENCH_SIMS sets the size of the fleet, BENCH_QUICK=1 makes a short run of it.
+//! `make bench` provides the servers. BENCH_SIMS sets the size of the fleet, BENCH_QUICK=1 makes a short run of it,
+//! BENCH_ONLY names one part: sweep, gets, lists or process.
 //! Nothing fails for being slow: the table says MISS.
 #![forbid(unsafe_code)]
 
@@ -27,14 +28,31 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 async fn main() {
     let sizes = Sizes::from_env();
     let mut report = Report::new(&sizes);
-    sweep::measure(&mut report).await;
-    let mut fleet = fleet::start(&sizes, &mut report).await;
-    process::idle_memory(&mut report, &sizes).await;
-    fleet::fill(&fleet, &sizes, &mut report).await;
-    gets::warm(&mut report, &fleet, &sizes).await;
-    gets::uncached(&mut report, &fleet, &sizes).await;
-    lists::measure(&mut report, &fleet, &sizes).await;
-    process::loaded_memory(&mut report, &sizes);
-    process::start_up(&mut report, &mut fleet).await;
+    if sizes.wants("sweep") {
+        sweep::measure(&mut report).await;
+    }
+    if ["gets", "lists", "process"].iter().any(|part| sizes.wants(part)) {
+        measure_fleet(&mut report, &sizes).await;
+    }
     report.print();
+}
+
+/// Everything that needs the large fleet.
+async fn measure_fleet(report: &mut Report, sizes: &Sizes) {
+    let mut fleet = fleet::start(sizes, report).await;
+    if sizes.wants("process") {
+        process::idle_memory(report, sizes).await;
+    }
+    fleet::fill(&fleet, sizes, report).await;
+    if sizes.wants("gets") {
+        gets::warm(report, &fleet, sizes).await;
+        gets::uncached(report, &fleet, sizes).await;
+    }
+    if sizes.wants("lists") {
+        lists::measure(report, &fleet, sizes).await;
+    }
+    if sizes.wants("process") {
+        process::loaded_memory(report, sizes);
+        process::start_up(report, &mut fleet).await;
+    }
 }

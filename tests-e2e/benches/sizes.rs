@@ -12,10 +12,11 @@ pub struct Sizes {
     pub list_requests: usize,
     /// A kind of list that is slow ends after this time.
     pub list_limit: Duration,
+    only: Option<String>,
 }
 
 impl Sizes {
-    /// From BENCH_SIMS and BENCH_QUICK.
+    /// From BENCH_SIMS, BENCH_QUICK and BENCH_ONLY.
     pub fn from_env() -> Self {
         let quick = std::env::var("BENCH_QUICK").is_ok_and(|word| word == "1");
         let default = if quick { 50_000 } else { 1_000_000 };
@@ -33,7 +34,13 @@ impl Sizes {
             rounds: if quick { 3 } else { 5 },
             list_requests: if quick { 60 } else { 200 },
             list_limit: Duration::from_secs(if quick { 4 } else { 12 }),
+            only: std::env::var("BENCH_ONLY").ok().filter(|word| !word.is_empty()),
         }
+    }
+
+    /// Whether this part is measured: `sweep`, `gets`, `lists` or `process`.
+    pub fn wants(&self, part: &str) -> bool {
+        self.only.as_ref().is_none_or(|only| only == part)
     }
 
     /// SIMs that a sweep stores; the rest is written by SQL.

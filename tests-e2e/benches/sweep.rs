@@ -16,11 +16,14 @@ const RATE: usize = 10;
 /// Between two looks of a person at a SIM.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Two sweeps of 100 pages: alone, and beside a person who refreshes single SIMs.
+/// Three sweeps of 100 pages: of a new fleet, of a known one, and beside a person who refreshes single SIMs.
 pub async fn measure(report: &mut Report) {
     let mut settings = SETTINGS.to_vec();
     settings.push(("SIMWARD__SIM__PAGE_SIZE", "10"));
     let sandbox = Sandbox::start(EmulatorConfig::default(), &settings).await;
+    let seen = last_call(&sandbox).await;
+    sandbox.sync().await;
+    let first = rate_since(&sandbox, seen).await;
     let seen = last_call(&sandbox).await;
     sandbox.sync().await;
     let alone = rate_since(&sandbox, seen).await;

@@ -68,6 +68,8 @@ impl Db {
             .min_connections(1)
             .acquire_timeout(Duration::from_millis(config.acquire_timeout_ms))
             .statement_timeout(Duration::from_millis(config.statement_timeout_ms))
+            // A connection in steady use needs no question before each statement.
+            .test_before_acquire_if_idle_for(Duration::from_secs(1))
             .set_schema_search_path(format!("{schema},public"))
             .set_application_name(format!("simward-{schema}"))
             .sqlx_logging(false);

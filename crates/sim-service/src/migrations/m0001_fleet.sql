@@ -55,41 +55,50 @@ CREATE INDEX sims_created ON sims (created_at, iccid);
 CREATE INDEX sims_updated ON sims (updated_at, iccid);
 CREATE INDEX sims_search ON sims USING gin (search_text public.gin_trgm_ops);
 
+-- Tenant and status of the SIM stand here too, so that a list by tag is a walk along one index.
 CREATE TABLE sim_tags (
     tag text NOT NULL,
     iccid bigint NOT NULL REFERENCES sims ON DELETE CASCADE,
-    PRIMARY KEY (tag, iccid)
+    organization_id uuid NOT NULL,
+    list_status smallint NOT NULL,
+    PRIMARY KEY (tag, iccid) INCLUDE (organization_id, list_status)
 );
 CREATE INDEX sim_tags_sim ON sim_tags (iccid);
 
--- How many SIMs of each organization and status a range of 1,000 ICCIDs holds: the total of a list and the place of
+-- How many SIMs of each organization, account and status a range of 1,000 ICCIDs holds: the total of a list and the place of
 -- any of its pages, without walking the list.
 CREATE TABLE sim_buckets (
     bucket bigint NOT NULL,
     organization_id uuid NOT NULL,
+    account text NOT NULL,
     list_status smallint NOT NULL,
     sims bigint NOT NULL,
-    PRIMARY KEY (bucket, organization_id, list_status)
+    PRIMARY KEY (bucket, organization_id, account, list_status)
 );
 
 CREATE FUNCTION count_new_sims() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    INSERT INTO sim.sim_buckets AS held (bucket, organization_id, list_status, sims)
-    SELECT iccid / 1000, organization_id, list_status, count(*) FROM new_rows GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
-    ON CONFLICT (bucket, organization_id, list_status) DO UPDATE SET sims = held.sims + excluded.sims;
+    INSERT INTO sim.sim_buckets AS held (bucket, organization_id, account, list_status, sims)
+    SELECT iccid / 1000, organization_id, account, list_status, count(*) FROM new_rows
+    GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4
+    ON CONFLICT (bucket, organization_id, account, list_status) DO UPDATE SET sims = held.sims + excluded.sims;
     RETURN NULL;
 END $$;
 
 CREATE FUNCTION count_changed_sims() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    INSERT INTO sim.sim_buckets AS held (bucket, organization_id, list_status, sims)
-    SELECT bucket, organization_id, list_status, sum(change) FROM (
-        SELECT iccid / 1000 AS bucket, organization_id, list_status, -1 AS change FROM old_rows
+    INSERT INTO sim.sim_buckets AS held (bucket, organization_id, account, list_status, sims)
+    SELECT bucket, organization_id, account, list_status, sum(change) FROM (
+        SELECT iccid / 1000 AS bucket, organization_id, account, list_status, -1 AS change FROM old_rows
         UNION ALL
-        SELECT iccid / 1000, organization_id, list_status, 1 FROM new_rows
+        SELECT iccid / 1000, organization_id, account, list_status, 1 FROM new_rows
     ) AS changes
-    GROUP BY 1, 2, 3 HAVING sum(change) <> 0 ORDER BY 1, 2, 3
-    ON CONFLICT (bucket, organization_id, list_status) DO UPDATE SET sims = held.sims + excluded.sims;
+    GROUP BY 1, 2, 3, 4 HAVING sum(change) <> 0 ORDER BY 1, 2, 3, 4
+    ON CONFLICT (bucket, organization_id, account, list_status) DO UPDATE SET sims = held.sims + excluded.sims;
+    UPDATE sim.sim_tags SET organization_id = now.organization_id, list_status = now.list_status
+    FROM new_rows AS now JOIN old_rows AS before ON before.iccid = now.iccid
+    WHERE sim_tags.iccid = now.iccid
+      AND (before.organization_id, before.list_status) IS DISTINCT FROM (now.organization_id, now.list_status);
     RETURN NULL;
 END $$;
 

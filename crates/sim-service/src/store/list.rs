@@ -15,7 +15,7 @@ use crate::error::{AppError, StoreError};
 /// Counting stops here when a tag or a search filters.
 pub const COUNT_CAP: i64 = 10_000;
 /// The last row that a page number reaches when the list is not in plain ICCID order; cursors reach every row.
-pub const MAX_OFFSET: i64 = 100_000;
+pub const MAX_OFFSET: i64 = 10_000;
 /// The status number of missing SIMs in lists.
 const MISSING: i16 = 9;
 const BUCKET: i64 = 1_000;
@@ -84,6 +84,11 @@ impl ListFilter {
     /// The status number that lists SIMs which 1NCE does not list any more.
     pub const fn missing() -> i16 {
         MISSING
+    }
+
+    /// The tag, when it is all that is asked for beside status and scope.
+    fn tag_alone(&self) -> Option<&str> {
+        self.tag.as_deref().filter(|_| self.search.is_none())
     }
 
     fn is_counted(&self) -> bool {

@@ -83,7 +83,9 @@ impl Store {
                 .execute(&mut *transaction)
                 .await?;
             sqlx::query(
-                "INSERT INTO sim_tags (iccid, tag) SELECT $1, unnest($2::text[]) ON CONFLICT DO NOTHING",
+                "INSERT INTO sim_tags (iccid, tag, organization_id, list_status)
+                 SELECT iccid, unnest($2::text[]), organization_id, list_status FROM sims WHERE iccid = $1
+                 ON CONFLICT DO NOTHING",
             )
             .bind(iccid.as_i64())
             .bind(tags)
@@ -106,8 +108,9 @@ impl Store {
     /// The database's.
     pub async fn count_sims(&self, account: &str) -> Result<(i64, i64), StoreError> {
         Ok(sqlx::query_as(
-            "SELECT count(*) FILTER (WHERE missing_since IS NULL), count(*) FILTER (WHERE missing_since IS NOT NULL)
-             FROM sims WHERE account = $1",
+            "SELECT coalesce(sum(sims) FILTER (WHERE list_status < 9), 0)::bigint,
+                    coalesce(sum(sims) FILTER (WHERE list_status = 9), 0)::bigint
+             FROM sim_buckets WHERE account = $1",
         )
         .bind(account)
         .fetch_one(self.db.pool())

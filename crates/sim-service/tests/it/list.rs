@@ -181,3 +181,60 @@ async fn another_organization_sees_nothing() {
     assert_eq!((listed.total, listed.sims.len()), (0, 0));
     assert_eq!(read.code, ErrorCode::NotFound);
 }
+
+#[tokio::test]
+async fn a_list_by_tag_follows_the_status_of_its_sims() {
+    let app = TestApp::start(40).await;
+    app.sync().await;
+    let fleet = app.all().await;
+    let enabled: Vec<&Sim> = fleet
+        .iter()
+        .filter(|sim| sim.status == "Enabled")
+        .take(3)
+        .collect();
+    for sim in &enabled {
+        let tags = Some(TagList {
+            tags: vec!["field".into()],
+        });
+        app.update(UpdateSimRequest {
+            iccid: sim.iccid.clone(),
+            tags,
+            ..Default::default()
+        })
+        .await
+        .unwrap();
+    }
+    let disable = SimPatch {
+        enabled: Some(false),
+        ..SimPatch::default()
+    };
+    app.control()
+        .patch_sim(&enabled[0].iccid, &disable)
+        .await
+        .unwrap();
+    app.control().remove_sim(&enabled[1].iccid).await.unwrap();
+    app.sync().await;
+
+    let by = async |status: &str| {
+        let request = ListSimsRequest {
+            tag: "field".into(),
+            status: status.into(),
+            ..page(1, 100)
+        };
+        let answer = app.list(request).await.unwrap();
+        assert_eq!(answer.total as usize, answer.sims.len());
+        iccids(&answer.sims)
+    };
+    assert_eq!(by("").await, [enabled[0].iccid.clone(), enabled[2].iccid.clone()]);
+    assert_eq!(by("Disabled").await, [enabled[0].iccid.clone()]);
+    assert_eq!(by("Missing").await, [enabled[1].iccid.clone()]);
+    let scope = Some(Scope {
+        organization_id: uuid::Uuid::new_v4().to_string(),
+    });
+    let foreign = ListSimsRequest {
+        scope,
+        tag: "field".into(),
+        ..page(1, 100)
+    };
+    assert_eq!(app.call::<sim_rpc::ListSims>(foreign).await.unwrap().total, 0);
+}

@@ -15,8 +15,8 @@ impl SimList {
             self.push_scope_and_status(&mut query);
             return Ok((query.build_query_scalar().fetch_one(connection).await?, false));
         }
-        let mut query = QueryBuilder::new("SELECT count(*) FROM (SELECT FROM sims WHERE ");
-        self.push_filter(&mut query);
+        let mut query = QueryBuilder::new("SELECT count(*) FROM (SELECT FROM ");
+        self.push_source(&mut query, self.filter.tag_alone());
         query
             .push(" LIMIT ")
             .push_bind(COUNT_CAP + 1)
@@ -75,8 +75,9 @@ impl SimList {
         position: Option<&Position>,
         start: &Start,
     ) -> Result<Vec<ListRow>, AppError> {
-        let mut query = QueryBuilder::new("WITH page AS (SELECT iccid AS page_iccid FROM sims WHERE ");
-        self.push_filter(&mut query);
+        let mut query = QueryBuilder::new("WITH page AS (SELECT iccid AS page_iccid FROM ");
+        let tag = self.filter.tag_alone().filter(|_| self.sort == SortBy::Iccid);
+        self.push_source(&mut query, tag);
         if let Some(position) = position {
             self.push_after(&mut query, position)?;
         }
@@ -114,6 +115,17 @@ impl SimList {
         if let Some(organization) = self.scope.filter() {
             query.push(" AND organization_id = ").push_bind(organization);
         }
+    }
+
+    /// The rows to choose from: the index of one tag knows enough when nothing but the ICCID is asked for beside it.
+    fn push_source(&self, query: &mut QueryBuilder<Postgres>, tag: Option<&str>) {
+        let Some(tag) = tag else {
+            query.push("sims WHERE ");
+            return self.push_filter(query);
+        };
+        query.push("sim_tags WHERE ");
+        self.push_scope_and_status(query);
+        query.push(" AND tag = ").push_bind(tag.to_owned());
     }
 
     fn push_filter(&self, query: &mut QueryBuilder<Postgres>) {
