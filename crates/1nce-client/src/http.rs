@@ -65,7 +65,13 @@ pub(crate) async fn send(request: reqwest::RequestBuilder, max_body: usize) -> R
                     may_be_sent: true,
                 });
             }
-            Ok(None) => return Ok(answer),
+            Ok(None) => {
+                // One byte that is no UTF-8 must cost its record and not the page.
+                if std::str::from_utf8(&answer.body).is_err() {
+                    answer.body = String::from_utf8_lossy(&answer.body).into_owned().into_bytes();
+                }
+                return Ok(answer);
+            }
             // An order that was accepted stands in the header; the rest of the answer is not needed.
             Err(_) if answer.status == 201 && answer.location.is_some() => {
                 answer.body.clear();

@@ -24,3 +24,5 @@ pub use config::{ClientConfig, Generations};
 pub use error::{ClientError, LoginFailure, RequestId};
 pub use model::{RejectedRecord, SimPage, SimUpdate};
 pub use token::LoginInfo;
+#[cfg(fuzzing)]
+pub use wire::foreign::decode_everything;

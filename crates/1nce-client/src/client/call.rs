@@ -294,12 +294,12 @@ impl OnceClient {
         capability: crate::Capability,
         make: impl Fn(Generation) -> Call,
     ) -> Result<(Generation, Answer), ClientError> {
-        let mut generation = self.generation(capability, &make).await?;
+        let mut generation = self.generation(capability).await?;
         let mut result = self.call(generation.word(), &make(generation)).await;
         if let Err(error) = &result
-            && self.is_retired(generation, make(generation).lane, error).await
+            && self.is_retired(generation, error).await
         {
-            generation = self.generation(capability, &make).await?;
+            generation = self.generation(capability).await?;
             result = self.call(generation.word(), &make(generation)).await;
         }
         if result.is_ok() {

@@ -15,12 +15,17 @@ use crate::config::{ClientConfig, Generations};
 use crate::error::ClientError;
 use crate::redis_link::RedisLink;
 
-static PROBE: Endpoint = Endpoint::sims_get("GET /sims");
+/// A name of its own: the budget knows the usual time of each endpoint, and a page of one SIM is quicker than a hundred.
+static PROBE: Endpoint = Endpoint::sims_get("GET /sims (probe)");
+/// The name of the list, which is never "not found".
+const LIST: &str = "GET /sims";
 
 /// How long a process believes what it knows before it looks into Redis again.
 const PROCESS_LIFE: Duration = Duration::from_secs(300);
 /// How long all processes believe an answer of 1NCE.
 const SHARED_LIFE: Duration = Duration::from_secs(3_600);
+/// How long all processes believe an answer when one generation could not be asked.
+const HALF_KNOWN_LIFE: Duration = Duration::from_secs(60);
 /// A generation that answered this recently is not suspected.
 const TRUST: Duration = Duration::from_secs(10);
 
@@ -82,13 +87,11 @@ impl GenerationMap {
         Some(probe)
     }
 
-    async fn save(&self, probe: Probe) {
+    async fn save(&self, probe: Probe, life: Duration) {
         self.known().probe = Some((probe, Instant::now()));
         let (Some(link), Ok(json)) = (&self.link, serde_json::to_string(&probe)) else {
             return;
         };
-        // Neither generation alive is more likely an outage than the truth: believe it for a short time.
-        let life = if probe.v1 || probe.v2 { SHARED_LIFE } else { TRUST };
         let saved = link
             .run(async |mut connection| {
                 redis::cmd("SET")
@@ -106,9 +109,37 @@ impl GenerationMap {
     }
 }
 
+/// What a generation answers to the question whether it is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sign {
+    Alive,
+    Refused,
+    Gone,
+}
+
+/// Which generations live (v2, v1), and how long to believe it. A generation that fails does not take the other along.
+fn judge(
+    v2: Result<Sign, ClientError>,
+    v1: Result<Sign, ClientError>,
+) -> Result<((bool, bool), Duration), ClientError> {
+    let (v2, v1, life) = match (v2, v1) {
+        (Ok(Sign::Alive), Err(_)) => return Ok(((true, false), HALF_KNOWN_LIFE)),
+        (Err(_), Ok(Sign::Alive)) => return Ok(((false, true), HALF_KNOWN_LIFE)),
+        // Neither generation alive is more likely an outage than the truth: believe it for a short time.
+        (Ok(Sign::Gone), Ok(Sign::Gone)) => (Sign::Gone, Sign::Gone, TRUST),
+        (v2, v1) => (v2?, v1?, SHARED_LIFE),
+    };
+    let lives = |sign: Sign, other: Sign| match sign {
+        Sign::Alive => true,
+        Sign::Refused => other != Sign::Alive,
+        Sign::Gone => false,
+    };
+    Ok(((lives(v2, v1), lives(v1, v2)), life))
+}
+
 impl OnceClient {
-    pub(super) async fn capability_map(&self, lane: Lane) -> Capabilities {
-        match self.probe(lane).await {
+    pub(super) async fn capability_map(&self) -> Capabilities {
+        match self.probe().await {
             Ok(probe) => probe.capabilities(self.inner.generations.setting == Generations::Auto),
             Err(error) => {
                 tracing::warn!(%error, "cannot ask 1NCE what this account offers; assuming all");
@@ -122,24 +153,19 @@ impl OnceClient {
         }
     }
 
-    pub(super) async fn offer(&self, capability: Capability, lane: Lane) -> Result<Offer, ClientError> {
-        Ok(self.probe(lane).await?.offer(capability))
+    pub(super) async fn offer(&self, capability: Capability) -> Result<Offer, ClientError> {
+        Ok(self.probe().await?.offer(capability))
     }
 
     /// The generation for a capability, or why there is none.
-    pub(super) async fn generation(
-        &self,
-        capability: Capability,
-        make: &impl Fn(Generation) -> Call,
-    ) -> Result<Generation, ClientError> {
-        let lane = make(Generation::V2).lane;
-        match self.offer(capability, lane).await? {
+    pub(super) async fn generation(&self, capability: Capability) -> Result<Generation, ClientError> {
+        match self.offer(capability).await? {
             Offer::Via(generation) | Offer::Untried(generation) => Ok(generation),
             Offer::Unavailable(why) => Err(ClientError::CapabilityUnavailable { capability, why }),
         }
     }
 
-    async fn probe(&self, lane: Lane) -> Result<Probe, ClientError> {
+    async fn probe(&self) -> Result<Probe, ClientError> {
         let map = &self.inner.generations;
         if let Some(configured) = Probe::configured(map.setting) {
             let v2_usage = map.known().probe.and_then(|(probe, _)| probe.v2_usage);
@@ -158,46 +184,46 @@ impl OnceClient {
         if let Some(probe) = map.load().await {
             return Ok(probe);
         }
-        self.ask(lane).await
+        self.ask().await
     }
 
-    /// Asks both generations for one SIM.
-    async fn ask(&self, lane: Lane) -> Result<Probe, ClientError> {
+    /// Asks both generations for one SIM, in the lane that waits for nobody: people may wait for the answer.
+    async fn ask(&self) -> Result<Probe, ClientError> {
         let map = &self.inner.generations;
         let v2_usage = map.known().probe.and_then(|(probe, _)| probe.v2_usage);
-        let probe = Probe {
-            v2: self.is_alive(Generation::V2, lane).await?,
-            v1: self.is_alive(Generation::V1, lane).await?,
-            v2_usage,
-        };
+        let v2 = self.sign_of_life(Generation::V2).await;
+        let v1 = self.sign_of_life(Generation::V1).await;
+        let ((v2, v1), life) = judge(v2, v1)?;
+        let probe = Probe { v1, v2, v2_usage };
         tracing::info!(account = %self.account(), v1 = probe.v1, v2 = probe.v2, "asked which generations of the 1NCE API live");
-        map.save(probe).await;
+        map.save(probe, life).await;
         Ok(probe)
     }
 
-    async fn is_alive(&self, generation: Generation, lane: Lane) -> Result<bool, ClientError> {
-        let call = Call::new(&PROBE, lane, "/sims")
+    async fn sign_of_life(&self, generation: Generation) -> Result<Sign, ClientError> {
+        let call = Call::new(&PROBE, Lane::Interactive, "/sims")
             .query("page", 1)
             .query("pageSize", 1);
         match self.call(generation.word(), &call).await {
             Ok(_) => {
                 self.inner.generations.seen_alive(generation);
-                Ok(true)
+                Ok(Sign::Alive)
             }
-            Err(ClientError::NotFound { .. } | ClientError::Rejected { status: 410, .. }) => Ok(false),
+            Err(ClientError::NotFound { .. } | ClientError::Rejected { status: 410, .. }) => Ok(Sign::Gone),
+            // The edge answers 403 where it knows no route, and also where the account lacks a right.
+            Err(ClientError::Rejected { status: 403, .. }) => Ok(Sign::Refused),
             // Refused for another reason: the generation is there, and the real call will say what is wrong.
-            Err(ClientError::Rejected { .. } | ClientError::Expired { .. }) => Ok(true),
+            Err(ClientError::Rejected { .. } | ClientError::Expired { .. }) => Ok(Sign::Alive),
             Err(error) => Err(error),
         }
     }
 
     /// Whether a failed call means that its generation is gone; asks 1NCE when that is possible.
-    pub(super) async fn is_retired(&self, generation: Generation, lane: Lane, error: &ClientError) -> bool {
+    pub(super) async fn is_retired(&self, generation: Generation, error: &ClientError) -> bool {
         let map = &self.inner.generations;
         let suspicious = match error {
             ClientError::Rejected { status: 410, .. } => true,
-            // The list is never "not found"; a single SIM may be.
-            ClientError::NotFound { endpoint, .. } => *endpoint == PROBE.name || !map.is_trusted(generation),
+            ClientError::NotFound { endpoint, .. } => *endpoint == LIST || !map.is_trusted(generation),
             _ => false,
         };
         if !suspicious || map.setting != Generations::Auto {
@@ -212,7 +238,7 @@ impl OnceClient {
         if map.cached().is_some_and(|probe| !lives(probe)) {
             return true;
         }
-        self.ask(lane).await.is_ok_and(|probe| !lives(probe))
+        self.ask().await.is_ok_and(|probe| !lives(probe))
     }
 
     /// Remembers whether v2 has usage (FACTS §1: unconfirmed).
@@ -226,7 +252,7 @@ impl OnceClient {
                 ..probe
             };
             if map.setting == Generations::Auto {
-                map.save(learnt).await;
+                map.save(learnt, SHARED_LIFE).await;
             } else {
                 // A configured answer is nobody else's business.
                 map.known().probe = Some((learnt, Instant::now()));

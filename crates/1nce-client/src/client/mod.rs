@@ -119,7 +119,7 @@ impl OnceClient {
     /// What this account's API offers. Asks 1NCE once (two list calls of one SIM) and remembers for an hour in all
     /// processes; when 1NCE cannot be asked, `probed` is false and the published API is assumed.
     pub async fn capabilities(&self) -> Capabilities {
-        self.capability_map(crate::Lane::Interactive).await
+        self.capability_map().await
     }
 
     /// The budget of `/sims*`.

@@ -4,6 +4,8 @@ mod connectivity;
 mod error;
 mod events;
 mod fields;
+#[cfg(any(test, fuzzing))]
+pub mod foreign;
 mod list;
 mod orders;
 mod quota;

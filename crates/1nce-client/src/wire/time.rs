@@ -1,8 +1,13 @@
 //! Times of 1NCE: RFC 3339, `+0000` without a colon, no zone, a space, or a date alone (FACTS §5–§7). No zone is UTC.
 
-use chrono::{DateTime, NaiveDate, NaiveDateTime, TimeZone, Utc};
+use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, TimeZone, Utc};
 
+/// Years 1 to 9999 only: a later one is a mistake, and no database column takes it.
 pub(super) fn parse(text: &str) -> Option<DateTime<Utc>> {
+    parse_any(text).filter(|time| (1..=9999).contains(&time.year()))
+}
+
+fn parse_any(text: &str) -> Option<DateTime<Utc>> {
     let text = text.trim();
     if let Ok(time) = DateTime::parse_from_rfc3339(text) {
         return Some(time.with_timezone(&Utc));
@@ -29,6 +34,12 @@ pub(super) fn parse(text: &str) -> Option<DateTime<Utc>> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn a_year_that_no_database_takes_is_no_time() {
+        assert_eq!(parse("1000000000000000"), None);
+        assert!(parse("9999-12-31T23:59:59Z").is_some());
+    }
 
     #[test]
     fn every_spelling_is_the_same_moment() {

@@ -7,12 +7,12 @@ use once_emulator::{Fault, FaultKind};
 
 use crate::support::{World, eventually};
 
-async fn opened() -> (World, OnceClient) {
+async fn opened(pause: Duration) -> (World, OnceClient) {
     let world = World::unlimited().await;
     let client = world.client_with(|config| {
         config.generations = Generations::V2Only;
-        config.breaker_min_pause = Duration::from_millis(300);
-        config.breaker_max_pause = Duration::from_millis(600);
+        config.breaker_min_pause = pause;
+        config.breaker_max_pause = pause * 2;
     });
     client.list_sims(Lane::Interactive, 1, 1).await.unwrap();
     world
@@ -28,7 +28,7 @@ async fn opened() -> (World, OnceClient) {
 
 #[tokio::test]
 async fn an_open_breaker_answers_people_at_once_and_spares_1nce() {
-    let (world, client) = opened().await;
+    let (world, client) = opened(Duration::from_secs(30)).await;
     assert!(matches!(client.breaker_state(), BreakerState::Open(_)));
     let error = client.list_sims(Lane::Interactive, 1, 1).await.unwrap_err();
     assert!(matches!(error, ClientError::CircuitOpen { .. }), "{error:?}");
@@ -38,7 +38,7 @@ async fn an_open_breaker_answers_people_at_once_and_spares_1nce() {
 
 #[tokio::test]
 async fn a_sweep_waits_for_the_end_of_the_outage_and_then_goes_on() {
-    let (world, client) = opened().await;
+    let (world, client) = opened(Duration::from_millis(300)).await;
     let sweep = tokio::spawn({
         let client = client.clone();
         async move { client.list_sims(Lane::Background, 1, 1).await }

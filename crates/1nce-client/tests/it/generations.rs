@@ -4,6 +4,7 @@ use chrono::Utc;
 use domain::SimStatus;
 use once_client::model::{BulkOutcome, PaymentMethod};
 use once_client::{Capability, ClientError, Generation, Generations, Lane, Offer, SimUpdate};
+use once_emulator::{Fault, FaultKind};
 use serde_json::json;
 
 use crate::support::World;
@@ -111,4 +112,28 @@ async fn a_configured_generation_is_not_asked_about() {
     assert!(world.calls("GET", "/v1/sims").await.is_empty());
     let refused = client.get_limits(LANE).await;
     assert!(matches!(refused, Err(ClientError::CapabilityUnavailable { .. })));
+}
+
+#[tokio::test]
+async fn a_generation_that_fails_does_not_take_the_other_along() {
+    for (broken, status) in [("/v1/", 503), ("/v2/", 503), ("/v1/", 403), ("/v2/", 403)] {
+        let world = World::unlimited().await;
+        let fault = Fault {
+            status: Some(status),
+            ..Fault::new(FaultKind::Status, broken)
+        };
+        world.control.faults_add(&fault).await.unwrap();
+        let client = world.client();
+
+        let page = client.list_sims(LANE, 1, 5).await.unwrap();
+
+        assert_eq!(page.sims.len(), 5, "{broken} {status}");
+        let living = if broken == "/v1/" {
+            Generation::V2
+        } else {
+            Generation::V1
+        };
+        let offer = client.capabilities().await.offer(Capability::Sims);
+        assert_eq!(offer, Offer::Via(living), "{broken} {status}");
+    }
 }
