@@ -4,9 +4,8 @@
 SHELL := /bin/bash
 
 PROFILE ?= release
-FLEET ?= 1000
 ARGS ?=
-export PROFILE FLEET CLEAN_CACHE
+export PROFILE CLEAN_CACHE
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

@@ -15,6 +15,25 @@ check_settings() {
   fi
 }
 
+# Two sources of SIMs in one database would look like a fleet that went missing.
+check_source() {
+  local source was
+  source=$(if uses_real_1nce; then printf '%s' "$ONCE_API_BASE_URL"; else printf emulator; fi)
+  was=$(remembered SIM_SOURCE)
+  [[ -z $was || $was == "$source" ]] || die "the SIMs in .local come from $was: run 'make clean', then 'make up'"
+  remember SIM_SOURCE "$source"
+}
+
+# The fleet is as large as asked for, or as it was: a smaller one would look like missing SIMs.
+choose_fleet() {
+  local was
+  was=$(remembered FLEET)
+  FLEET=${FLEET:-${was:-1000}}
+  [[ $FLEET =~ ^[0-9]+$ ]] || die "FLEET=$FLEET is no number"
+  [[ -z $was ]] || ((FLEET >= was)) || die "the fleet has $was SIMs already: run 'make clean' for a smaller one"
+  remember FLEET "$FLEET"
+}
+
 build() {
   step "build simward and once-emulator ($PROFILE; the first time takes minutes)"
   cargo build --profile "$PROFILE" -p simward -p once-emulator 9>&-
@@ -41,7 +60,8 @@ start_emulator() {
     port=$(free_port)
   fi
   remember EMULATOR_PORT "$port"
-  step "1NCE emulator with ${FLEET:=1000} SIMs"
+  choose_fleet
+  step "1NCE emulator with $FLEET SIMs"
   EMULATOR_LISTEN=127.0.0.1:$port FLEET=$FLEET start_service once-emulator || result=$?
   ((result == 0 || result == 3)) || die "once-emulator did not start"
   wait_for_http once-emulator "http://127.0.0.1:$port/_emulator/health" 30
@@ -128,6 +148,7 @@ mkdir -p "$RUN" "$LOGS"
 chmod 700 "$LOGS" "$RUN"
 exec 9>"$RUN/up.lock"
 flock -n 9 || { step "waiting for another 'make up' or 'make down'"; flock 9; }
+check_source
 build
 start_stack
 start_emulator

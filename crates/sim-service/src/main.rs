@@ -1,5 +1,7 @@
 //! sim-service as a process of its own.
 #![forbid(unsafe_code)]
+// The futures of the sweep are nested deeper than the compiler expects.
+#![recursion_limit = "256"]
 
 use std::time::Duration;
 

@@ -76,6 +76,8 @@ load_env_file() {
   local line key value
   [[ -r $1 ]] || return 0
   while IFS= read -r line || [[ -n $line ]]; do
+    line=${line%$'\r'}
+    line=${line#"${line%%[![:space:]]*}"}
     line=${line#export }
     [[ $line =~ ^[A-Za-z_][A-Za-z0-9_]*= ]] || continue
     key=${line%%=*}

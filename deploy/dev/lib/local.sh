@@ -93,17 +93,26 @@ remember() {
 
 service_pid() { read_pid "$RUN/$1.pid"; }
 service_running() { is_process "$(service_pid "$1")" "/$1" "$1"; }
+# Gone, whatever name it had: between the fork and the exec it has another.
+service_ended() {
+  local pid
+  pid=$(service_pid "$1")
+  [[ -z $pid ]] || ! kill -0 "$pid" 2>/dev/null || is_zombie "$pid"
+}
 stop_service() { stop_process "$(service_pid "$1")" "/$1" "$1" TERM "${2:-30}"; }
 
 # Starts program $1 of the binaries with the arguments after it, in the environment of the caller, unless the
 # same binary already runs in the same environment. Returns 0 when it was started, 3 when it was left running.
 start_service() {
-  local name=$1 exe="$BIN/$1" print
+  local name=$1 exe="$BIN/$1" print settings
   shift
+  settings='^(DATABASE_URL|GATEWAY_|SIM_|SIMWARD_|ONCE_|NATS_|REDIS_|RUST_LOG)'
+  # The emulator forgets what was changed in it when it starts again.
+  if [[ $name == once-emulator ]]; then settings='^(EMULATOR_|FLEET|RUST_LOG)'; fi
   print=$({
     stat -c '%n %Y %s' "$exe"
     printf '%s\n' "$@"
-    env | grep -E '^(DATABASE_URL|GATEWAY_|SIM_|SIMWARD_|ONCE_|NATS_|REDIS_|EMULATOR_|FLEET|RUST_LOG)' |
+    env | grep -E "$settings" |
       grep -v -E '^(SIMWARD_URL|SIMWARD_ADMIN_KEY|SIMWARD_CACHE|EMULATOR_URL)=' | sort
   } | sha256sum | cut -d' ' -f1)
   if service_running "$name"; then
@@ -121,8 +130,8 @@ start_service() {
 wait_for_http() {
   local name=$1 url=$2 deadline=$((SECONDS + $3))
   until curl -fsS -o /dev/null --max-time 2 "$url" 2>/dev/null; do
-    if ! service_running "$name" || ((SECONDS >= deadline)); then
-      if service_running "$name"; then say "$name runs but $url does not answer:"; else say "$name has ended:"; fi
+    if service_ended "$name" || ((SECONDS >= deadline)); then
+      if ! service_ended "$name"; then say "$name runs but $url does not answer:"; else say "$name has ended:"; fi
       curl -sS --max-time 2 "$url" 2>&1 | head -c 600 >&2 || true
       say ""
       say "--- the end of ${LOGS#"$CHECKOUT/"}/$name.log"

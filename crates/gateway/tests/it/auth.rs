@@ -112,9 +112,11 @@ async fn an_expired_key_is_refused() {
     let app = App::start().await;
     let key = app
         .world
-        .expiring_key(Utc::now() + chrono::Duration::milliseconds(1500))
+        .expiring_key(Utc::now() + chrono::Duration::hours(1))
         .await;
     app.gateway.get("/api/v1/sims", &key).await.expect(200);
+    let expire = "UPDATE gateway.api_keys SET expires_at = now() - interval '1 second'";
+    app.world.as_owner(expire).await.unwrap();
     until("the key is refused", async || {
         match app.gateway.get("/api/v1/sims", &key).await {
             answer if answer.code() == "INVALID_API_KEY" => Ok(()),

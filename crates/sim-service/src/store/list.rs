@@ -172,8 +172,12 @@ impl Store {
             .await?;
         let (total, total_is_capped) = list.count(&mut transaction).await?;
         let start = list.start(&mut transaction).await?;
+        let few = !list.filter.is_counted() && !total_is_capped;
         let mut rows = match start {
-            Some(start) => list.rows(&mut transaction, position.as_ref(), &start).await?,
+            Some(start) => {
+                list.rows(&mut transaction, position.as_ref(), &start, few)
+                    .await?
+            }
             None => Vec::new(),
         };
         transaction.commit().await?;

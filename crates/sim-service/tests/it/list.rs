@@ -238,3 +238,57 @@ async fn a_list_by_tag_follows_the_status_of_its_sims() {
     };
     assert_eq!(app.call::<sim_rpc::ListSims>(foreign).await.unwrap().total, 0);
 }
+
+#[tokio::test]
+async fn a_search_is_paged_alike_in_every_order() {
+    let app = TestApp::start(120).await;
+    app.sync().await;
+    let all = app.all().await;
+    let wanted = all
+        .iter()
+        .filter(|sim| {
+            sim.label
+                .as_deref()
+                .is_some_and(|label| label.contains("tracker"))
+        })
+        .count();
+    assert!(wanted > 10, "{wanted}");
+    for sort in ["iccid", "label", "status", "created_at", "updated_at"] {
+        let search = ListSimsRequest {
+            search: "tracker".into(),
+            sort_by: sort.into(),
+            ..page(1, 100)
+        };
+        let whole = app.list(search.clone()).await.unwrap();
+        assert_eq!(
+            (whole.total as usize, whole.sims.len()),
+            (wanted, wanted),
+            "{sort}"
+        );
+        let (mut request, mut walked) = (
+            ListSimsRequest {
+                page_size: 4,
+                ..search.clone()
+            },
+            Vec::new(),
+        );
+        loop {
+            let answer = app.list(request.clone()).await.unwrap();
+            walked.extend(iccids(&answer.sims));
+            if answer.next_cursor.is_empty() {
+                break;
+            }
+            request.cursor = answer.next_cursor;
+        }
+        assert_eq!(walked, iccids(&whole.sims), "{sort}");
+        let second = app
+            .list(ListSimsRequest {
+                page: 2,
+                page_size: 4,
+                ..search
+            })
+            .await
+            .unwrap();
+        assert_eq!(iccids(&second.sims), walked[4..8], "{sort}");
+    }
+}

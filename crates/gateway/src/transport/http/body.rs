@@ -18,11 +18,7 @@ pub async fn object(
     request: &HttpRequest,
     payload: Payload,
 ) -> Result<Map<String, Value>, ApiError> {
-    let bytes = read(gateway.config.body_limit_bytes, request, payload).await?;
-    if !bytes.is_empty() && !is_json(request.headers()) {
-        let message = "send the body with Content-Type: application/json";
-        return Err(ApiError::new(ApiCode::UnsupportedMediaType, message));
-    }
+    let bytes = json_bytes(gateway, request, payload).await?;
     parse(&bytes)
 }
 
@@ -32,16 +28,26 @@ pub async fn object_or_nothing(
     request: &HttpRequest,
     payload: Payload,
 ) -> Result<Map<String, Value>, ApiError> {
-    let has_body = request
-        .headers()
-        .get(CONTENT_LENGTH)
-        .is_some_and(|length| length != "0")
-        || request.headers().contains_key(CONTENT_TYPE);
-    if has_body {
-        object(gateway, request, payload).await
-    } else {
+    let bytes = json_bytes(gateway, request, payload).await?;
+    if bytes.is_empty() {
         Ok(Map::new())
+    } else {
+        parse(&bytes)
     }
+}
+
+/// The body, whatever its headers announce; bytes that are there are JSON.
+async fn json_bytes(
+    gateway: &web::Data<Gateway>,
+    request: &HttpRequest,
+    payload: Payload,
+) -> Result<Vec<u8>, ApiError> {
+    let bytes = read(gateway.config.body_limit_bytes, request, payload).await?;
+    if !bytes.is_empty() && !is_json(request.headers()) {
+        let message = "send the body with Content-Type: application/json";
+        return Err(ApiError::new(ApiCode::UnsupportedMediaType, message));
+    }
+    Ok(bytes)
 }
 
 async fn read(limit: usize, request: &HttpRequest, mut payload: Payload) -> Result<Vec<u8>, ApiError> {

@@ -62,7 +62,7 @@ pub fn read(query: &str) -> Result<ListSims, ApiError> {
     let list = ListSims {
         page: params.number("page", 1, 1..=u32::MAX, &mut faults),
         page_size: params.number("page_size", 50, 1..=100, &mut faults),
-        cursor: params.text("cursor", 512, &mut faults),
+        cursor: params.text("cursor", 4096, &mut faults),
         status: params.word("status", &SimStatus::ALL.map(SimStatus::word), &mut faults),
         organization: organization.and_then(Result::ok).map(OrganizationId),
         tag: params.text("tag", 64, &mut faults),

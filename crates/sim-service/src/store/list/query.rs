@@ -1,4 +1,4 @@
-//! The SQL of a list.
+//! The SQL of a list. Its statements are not prepared for reuse: a plan for any tag or search is a bad plan for most.
 
 use chrono::DateTime;
 use sqlx::{PgConnection, Postgres, QueryBuilder};
@@ -13,7 +13,14 @@ impl SimList {
             let mut query =
                 QueryBuilder::new("SELECT coalesce(sum(sims), 0)::bigint FROM sim_buckets WHERE ");
             self.push_scope_and_status(&mut query);
-            return Ok((query.build_query_scalar().fetch_one(connection).await?, false));
+            return Ok((
+                query
+                    .build_query_scalar()
+                    .persistent(false)
+                    .fetch_one(connection)
+                    .await?,
+                false,
+            ));
         }
         let mut query = QueryBuilder::new("SELECT count(*) FROM (SELECT FROM ");
         self.push_source(&mut query, self.filter.tag_alone());
@@ -21,7 +28,11 @@ impl SimList {
             .push(" LIMIT ")
             .push_bind(COUNT_CAP + 1)
             .push(") AS counted");
-        let counted: i64 = query.build_query_scalar().fetch_one(connection).await?;
+        let counted: i64 = query
+            .build_query_scalar()
+            .persistent(false)
+            .fetch_one(connection)
+            .await?;
         Ok((counted.min(COUNT_CAP), counted > COUNT_CAP))
     }
 
@@ -62,7 +73,11 @@ impl SimList {
             .push(self.direction())
             .push(")::bigint AS upto FROM held) SELECT bucket, upto - sims FROM ranked WHERE upto > ");
         query.push_bind(offset).push(" ORDER BY upto LIMIT 1");
-        let found: Option<(i64, i64)> = query.build_query_as().fetch_optional(connection).await?;
+        let found: Option<(i64, i64)> = query
+            .build_query_as()
+            .persistent(false)
+            .fetch_optional(connection)
+            .await?;
         Ok(found.map(|(bucket, before)| Start {
             offset: offset - before,
             bucket: Some(bucket),
@@ -74,10 +89,22 @@ impl SimList {
         connection: &mut PgConnection,
         position: Option<&Position>,
         start: &Start,
+        few: bool,
     ) -> Result<Vec<ListRow>, AppError> {
-        let mut query = QueryBuilder::new("WITH page AS (SELECT iccid AS page_iccid FROM ");
         let tag = self.filter.tag_alone().filter(|_| self.sort == SortBy::Iccid);
-        self.push_source(&mut query, tag);
+        let mut query = if few && tag.is_none() {
+            // Found first and sorted then: the planner would rather walk an ordered index past everything else.
+            let mut query =
+                QueryBuilder::new("WITH found AS MATERIALIZED (SELECT iccid, list_status, sort_label,");
+            query.push(" created_at, updated_at FROM sims WHERE ");
+            self.push_filter(&mut query);
+            query.push("), page AS (SELECT iccid AS page_iccid FROM found WHERE true");
+            query
+        } else {
+            let mut query = QueryBuilder::new("WITH page AS (SELECT iccid AS page_iccid FROM ");
+            self.push_source(&mut query, tag);
+            query
+        };
         if let Some(position) = position {
             self.push_after(&mut query, position)?;
         }
@@ -104,7 +131,11 @@ impl SimList {
             .push(") ");
         query.push(SELECT).push(" JOIN page ON sims.iccid = page_iccid");
         self.push_order(&mut query);
-        Ok(query.build_query_as().fetch_all(connection).await?)
+        Ok(query
+            .build_query_as()
+            .persistent(false)
+            .fetch_all(connection)
+            .await?)
     }
 
     fn push_scope_and_status(&self, query: &mut QueryBuilder<Postgres>) {
