@@ -43,6 +43,8 @@ pub(super) struct Endpoint {
     pub method: Method,
     pub group: Group,
     pub class: RetryClass,
+    /// Whether its failures say that 1NCE fails.
+    pub counted: bool,
 }
 
 impl Endpoint {
@@ -52,7 +54,14 @@ impl Endpoint {
             method,
             group,
             class,
+            counted: true,
         }
+    }
+
+    /// Leaves the breaker as it is when a call fails.
+    pub(super) const fn uncounted(mut self) -> Self {
+        self.counted = false;
+        self
     }
 
     /// A read of `/sims*`.
@@ -231,7 +240,8 @@ impl OnceClient {
         budget.settle(grant, call.endpoint.name).await;
         match &result {
             Ok(answer) if answer.status < 500 => pass.alive(),
-            _ => pass.failed(Instant::now()),
+            _ if call.endpoint.counted => pass.failed(Instant::now()),
+            _ => drop(pass),
         }
         self.record(version, call, &result, took);
         let answer = result?;
@@ -294,12 +304,13 @@ impl OnceClient {
         capability: crate::Capability,
         make: impl Fn(Generation) -> Call,
     ) -> Result<(Generation, Answer), ClientError> {
-        let mut generation = self.generation(capability).await?;
+        let lane = make(Generation::V2).lane;
+        let mut generation = self.generation(capability, lane).await?;
         let mut result = self.call(generation.word(), &make(generation)).await;
         if let Err(error) = &result
             && self.is_retired(generation, error).await
         {
-            generation = self.generation(capability).await?;
+            generation = self.generation(capability, lane).await?;
             result = self.call(generation.word(), &make(generation)).await;
         }
         if result.is_ok() {

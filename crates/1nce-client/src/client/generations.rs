@@ -5,20 +5,30 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use deadpool_redis::redis;
+use reqwest::Method;
 use tokio::sync::Mutex as FairMutex;
 
 use super::OnceClient;
-use super::call::{Call, Endpoint};
+use super::call::{Call, Endpoint, Group};
+use super::sims::LIST;
 use crate::Lane;
 use crate::capability::{Capabilities, Capability, Generation, Offer, Probe};
 use crate::config::{ClientConfig, Generations};
 use crate::error::ClientError;
 use crate::redis_link::RedisLink;
+use crate::retry::RetryClass;
 
 /// A name of its own: the budget knows the usual time of each endpoint, and a page of one SIM is quicker than a hundred.
-static PROBE: Endpoint = Endpoint::sims_get("GET /sims (probe)");
-/// The name of the list, which is never "not found".
-const LIST: &str = "GET /sims";
+/// It does not count for the breaker, because a dying generation must not close the way to the other.
+static PROBE: Endpoint = Endpoint::new(
+    "GET /sims (probe)",
+    Method::GET,
+    Group::Sims,
+    RetryClass::OnceMore,
+)
+.uncounted();
+/// How long a generation may take to show itself; people may wait for it.
+const PROBE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How long a process believes what it knows before it looks into Redis again.
 const PROCESS_LIFE: Duration = Duration::from_secs(300);
@@ -31,6 +41,7 @@ const TRUST: Duration = Duration::from_secs(10);
 
 #[derive(Default)]
 struct Known {
+    /// With the time until which it is believed.
     probe: Option<(Probe, Instant)>,
     alive: [Option<Instant>; 2],
 }
@@ -59,8 +70,12 @@ impl GenerationMap {
     }
 
     fn cached(&self) -> Option<Probe> {
-        let fresh = |(_, at): &(Probe, Instant)| at.elapsed() < PROCESS_LIFE;
+        let fresh = |(_, until): &(Probe, Instant)| Instant::now() < *until;
         self.known().probe.filter(fresh).map(|(probe, _)| probe)
+    }
+
+    fn keep(&self, probe: Probe, life: Duration) {
+        self.known().probe = Some((probe, Instant::now() + life.min(PROCESS_LIFE)));
     }
 
     pub(super) fn seen_alive(&self, generation: Generation) {
@@ -73,22 +88,35 @@ impl GenerationMap {
 
     async fn load(&self) -> Option<Probe> {
         let link = self.link.as_ref()?;
-        let json: Option<String> = link
+        let (json, left): (Option<String>, i64) = link
             .run(async |mut connection| {
-                redis::cmd("GET")
-                    .arg(&self.key)
+                redis::pipe()
+                    .get(&self.key)
+                    .pttl(&self.key)
                     .query_async(&mut connection)
                     .await
             })
             .await
             .ok()?;
         let probe = serde_json::from_str(&json?).ok()?;
-        self.known().probe = Some((probe, Instant::now()));
+        self.keep(probe, Duration::from_millis(u64::try_from(left).unwrap_or(0)));
         Some(probe)
     }
 
     async fn save(&self, probe: Probe, life: Duration) {
-        self.known().probe = Some((probe, Instant::now()));
+        self.keep(probe, life);
+        self.share(probe, &["EX", &life.as_secs().to_string()]).await;
+    }
+
+    /// Writes what was learnt on top of an answer, which is believed no longer for it.
+    async fn amend(&self, probe: Probe) {
+        if let Some((known, _)) = &mut self.known().probe {
+            *known = probe;
+        }
+        self.share(probe, &["XX", "KEEPTTL"]).await;
+    }
+
+    async fn share(&self, probe: Probe, how: &[&str]) {
         let (Some(link), Ok(json)) = (&self.link, serde_json::to_string(&probe)) else {
             return;
         };
@@ -97,8 +125,7 @@ impl GenerationMap {
                 redis::cmd("SET")
                     .arg(&self.key)
                     .arg(json)
-                    .arg("EX")
-                    .arg(life.as_secs())
+                    .arg(how)
                     .query_async::<()>(&mut connection)
                     .await
             })
@@ -123,8 +150,8 @@ fn judge(
     v1: Result<Sign, ClientError>,
 ) -> Result<((bool, bool), Duration), ClientError> {
     let (v2, v1, life) = match (v2, v1) {
-        (Ok(Sign::Alive), Err(_)) => return Ok(((true, false), HALF_KNOWN_LIFE)),
-        (Err(_), Ok(Sign::Alive)) => return Ok(((false, true), HALF_KNOWN_LIFE)),
+        (Ok(Sign::Alive | Sign::Refused), Err(_)) => return Ok(((true, false), HALF_KNOWN_LIFE)),
+        (Err(_), Ok(Sign::Alive | Sign::Refused)) => return Ok(((false, true), HALF_KNOWN_LIFE)),
         // Neither generation alive is more likely an outage than the truth: believe it for a short time.
         (Ok(Sign::Gone), Ok(Sign::Gone)) => (Sign::Gone, Sign::Gone, TRUST),
         (v2, v1) => (v2?, v1?, SHARED_LIFE),
@@ -139,7 +166,7 @@ fn judge(
 
 impl OnceClient {
     pub(super) async fn capability_map(&self) -> Capabilities {
-        match self.probe().await {
+        match self.probe(Lane::Interactive).await {
             Ok(probe) => probe.capabilities(self.inner.generations.setting == Generations::Auto),
             Err(error) => {
                 tracing::warn!(%error, "cannot ask 1NCE what this account offers; assuming all");
@@ -153,19 +180,36 @@ impl OnceClient {
         }
     }
 
-    pub(super) async fn offer(&self, capability: Capability) -> Result<Offer, ClientError> {
-        Ok(self.probe().await?.offer(capability))
+    pub(super) async fn offer(&self, capability: Capability, lane: Lane) -> Result<Offer, ClientError> {
+        Ok(self.probe(lane).await?.offer(capability))
     }
 
     /// The generation for a capability, or why there is none.
-    pub(super) async fn generation(&self, capability: Capability) -> Result<Generation, ClientError> {
-        match self.offer(capability).await? {
+    pub(super) async fn generation(
+        &self,
+        capability: Capability,
+        lane: Lane,
+    ) -> Result<Generation, ClientError> {
+        match self.offer(capability, lane).await? {
             Offer::Via(generation) | Offer::Untried(generation) => Ok(generation),
             Offer::Unavailable(why) => Err(ClientError::CapabilityUnavailable { capability, why }),
         }
     }
 
-    async fn probe(&self) -> Result<Probe, ClientError> {
+    /// A sweep waits for the end of an outage, but not while it holds up people who ask the same.
+    async fn probe(&self, lane: Lane) -> Result<Probe, ClientError> {
+        loop {
+            match self.try_probe().await {
+                Err(ClientError::CircuitOpen { retry_in }) if lane == Lane::Background => {
+                    tokio::time::sleep(retry_in).await;
+                }
+                Err(ClientError::BudgetTimeout { .. }) if lane == Lane::Background => {}
+                result => return result,
+            }
+        }
+    }
+
+    async fn try_probe(&self) -> Result<Probe, ClientError> {
         let map = &self.inner.generations;
         if let Some(configured) = Probe::configured(map.setting) {
             let v2_usage = map.known().probe.and_then(|(probe, _)| probe.v2_usage);
@@ -193,6 +237,7 @@ impl OnceClient {
         let v2_usage = map.known().probe.and_then(|(probe, _)| probe.v2_usage);
         let v2 = self.sign_of_life(Generation::V2).await;
         let v1 = self.sign_of_life(Generation::V1).await;
+        self.count_outage([&v2, &v1]);
         let ((v2, v1), life) = judge(v2, v1)?;
         let probe = Probe { v1, v2, v2_usage };
         tracing::info!(account = %self.account(), v1 = probe.v1, v2 = probe.v2, "asked which generations of the 1NCE API live");
@@ -200,10 +245,28 @@ impl OnceClient {
         Ok(probe)
     }
 
+    /// Only when both generations fail is it 1NCE that fails.
+    fn count_outage(&self, signs: [&Result<Sign, ClientError>; 2]) {
+        let failed = |sign: &&Result<Sign, ClientError>| {
+            matches!(
+                sign,
+                Err(ClientError::Transport { .. } | ClientError::Server { .. })
+            )
+        };
+        if signs.iter().all(failed) {
+            for _ in signs {
+                if let Ok(pass) = self.inner.breaker.pass(Instant::now()) {
+                    pass.failed(Instant::now());
+                }
+            }
+        }
+    }
+
     async fn sign_of_life(&self, generation: Generation) -> Result<Sign, ClientError> {
-        let call = Call::new(&PROBE, Lane::Interactive, "/sims")
+        let mut call = Call::new(&PROBE, Lane::Interactive, "/sims")
             .query("page", 1)
             .query("pageSize", 1);
+        call.timeout = Some(PROBE_TIMEOUT.min(self.inner.config.call_timeout));
         match self.call(generation.word(), &call).await {
             Ok(_) => {
                 self.inner.generations.seen_alive(generation);
@@ -223,7 +286,8 @@ impl OnceClient {
         let map = &self.inner.generations;
         let suspicious = match error {
             ClientError::Rejected { status: 410, .. } => true,
-            ClientError::NotFound { endpoint, .. } => *endpoint == LIST || !map.is_trusted(generation),
+            // The list is never "not found"; a single SIM may be.
+            ClientError::NotFound { endpoint, .. } => *endpoint == LIST.name || !map.is_trusted(generation),
             _ => false,
         };
         if !suspicious || map.setting != Generations::Auto {
@@ -252,10 +316,10 @@ impl OnceClient {
                 ..probe
             };
             if map.setting == Generations::Auto {
-                map.save(learnt, SHARED_LIFE).await;
+                map.amend(learnt).await;
             } else {
                 // A configured answer is nobody else's business.
-                map.known().probe = Some((learnt, Instant::now()));
+                map.keep(learnt, PROCESS_LIFE);
             }
         }
     }

@@ -15,7 +15,7 @@ use crate::model::{BulkOutcome, ConnectivityInfo, SimConnectivity, SimPage, SimU
 use crate::retry::RetryClass;
 use crate::wire::{array, read_connectivity, read_connectivity_info, read_list, read_sim};
 
-static LIST: Endpoint = Endpoint::sims_get("GET /sims");
+pub(super) static LIST: Endpoint = Endpoint::sims_get("GET /sims");
 static GET: Endpoint = Endpoint::sims_get("GET /sims/{iccid}");
 static UPDATE: Endpoint = Endpoint::new(
     "PUT /sims/{iccid}",

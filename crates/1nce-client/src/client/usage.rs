@@ -33,7 +33,7 @@ impl OnceClient {
                 .query("end_dt", to)
         };
         let untried = matches!(
-            self.offer(Capability::Usage).await?,
+            self.offer(Capability::Usage, lane).await?,
             Offer::Untried(Generation::V2)
         );
         let result = self.sims_call(Capability::Usage, make).await;

@@ -162,7 +162,7 @@ pub struct Cell {
 }
 
 /// What the visited network says when asked; valid on 2G and 3G only (FACTS §6).
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct ConnectivityInfo {
     /// When 1NCE asked.
     pub requested_at: Option<DateTime<Utc>>,

@@ -11,15 +11,11 @@ pub(crate) fn read_connectivity(mut fields: Fields) -> Result<SimConnectivity, U
     let status = fields
         .described("status")
         .ok_or_else(|| Unreadable::new("no status"))?;
-    let mut pdp_contexts: Vec<PdpContext> = fields
-        .list("pdp_contexts")
-        .unwrap_or_default()
-        .iter()
-        .filter_map(|raw| Fields::parse(raw.get().as_bytes()).ok())
-        .map(read_pdp_context)
-        .collect();
+    let mut pdp_contexts = fields.each("pdp_contexts", |context| {
+        Some(read_pdp_context(std::mem::take(context)))
+    });
     pdp_contexts.extend(fields.object("pdp_context").map(read_pdp_context));
-    let services = fields.list("services").unwrap_or_default();
+    let services = fields.words("services");
     Ok(SimConnectivity {
         status: Connectivity::from_word(&status),
         data_limit_reached: fields
@@ -27,10 +23,7 @@ pub(crate) fn read_connectivity(mut fields: Fields) -> Result<SimConnectivity, U
             .map(|word| word.eq_ignore_ascii_case("REACHED")),
         location: fields.object("location").map(read_location),
         pdp_contexts,
-        services: services
-            .iter()
-            .filter_map(|raw| serde_json::from_str(raw.get()).ok())
-            .collect(),
+        services,
         extra: fields.extra(),
     })
 }
@@ -65,17 +58,17 @@ fn read_location(mut fields: Fields) -> Location {
 }
 
 fn read_pdp_context(mut fields: Fields) -> PdpContext {
-    let mut rat = fields.object("rat_type").unwrap_or_default();
+    let rat = fields.inside("rat_type", |rat| RatType {
+        id: rat.integer("rat_type_id"),
+        description: rat.word("description"),
+    });
     PdpContext {
         id: fields.word("pdp_context_id"),
         created: fields.time("created"),
         apn: fields.word("apn"),
         ue_ip_address: fields.word("ue_ip_address"),
         imeisv: fields.parsed("imeisv", Imei::parse),
-        rat: RatType {
-            id: rat.integer("rat_type_id"),
-            description: rat.word("description"),
-        },
+        rat: rat.unwrap_or_default(),
         mcc: fields.word("mcc"),
         mnc: fields.word("mnc"),
         lac: fields.word("lac"),
@@ -86,26 +79,30 @@ fn read_pdp_context(mut fields: Fields) -> PdpContext {
 }
 
 pub(crate) fn read_connectivity_info(mut fields: Fields) -> Result<ConnectivityInfo, Unreadable> {
-    let mut subscriber = fields.object("subscriber_info").unwrap_or_default();
-    let mut location = subscriber.object("location").unwrap_or_default();
-    let cell = location.object("cell_global_id").map(|mut cell| Cell {
-        cid: cell.integer("cid"),
-        lac: cell.integer("lac"),
-        mcc: cell.word("mcc"),
-        mnc: cell.word("mnc"),
-    });
-    let mut ussd = fields.object("ussd_info").unwrap_or_default();
-    Ok(ConnectivityInfo {
+    let mut info = ConnectivityInfo {
         requested_at: fields.time("request_timestamp"),
         replied_at: fields.time("reply_timestamp"),
-        subscriber_found: subscriber.boolean("success"),
-        state: subscriber.word("state"),
-        location_age_minutes: location.integer("age_of_location"),
-        cell,
-        ussd_success: ussd.boolean("success"),
-        ussd_error: ussd.word("error"),
-        extra: fields.extra(),
-    })
+        ..ConnectivityInfo::default()
+    };
+    fields.inside("subscriber_info", |subscriber| {
+        info.subscriber_found = subscriber.boolean("success");
+        info.state = subscriber.word("state");
+        subscriber.inside("location", |location| {
+            info.location_age_minutes = location.integer("age_of_location");
+            info.cell = location.inside("cell_global_id", |cell| Cell {
+                cid: cell.integer("cid"),
+                lac: cell.integer("lac"),
+                mcc: cell.word("mcc"),
+                mnc: cell.word("mnc"),
+            });
+        });
+    });
+    fields.inside("ussd_info", |ussd| {
+        info.ussd_success = ussd.boolean("success");
+        info.ussd_error = ussd.word("error");
+    });
+    info.extra = fields.extra();
+    Ok(info)
 }
 
 #[cfg(test)]

@@ -24,16 +24,14 @@ fn read_event(mut fields: Fields) -> Result<SimEvent, Unreadable> {
     let timestamp = fields
         .time("timestamp")
         .ok_or_else(|| Unreadable::new("no readable timestamp"))?;
-    let kind = match fields.object("event_type") {
-        Some(mut kind) => EventKind {
-            id: kind.integer("id"),
-            description: kind.text("description").unwrap_or_default(),
-        },
-        None => EventKind {
-            id: None,
-            description: fields.text("event_type").unwrap_or_default(),
-        },
-    };
+    let kind = fields.inside("event_type", |kind| EventKind {
+        id: kind.integer("id"),
+        description: kind.text("description").unwrap_or_default(),
+    });
+    let kind = kind.unwrap_or_else(|| EventKind {
+        id: None,
+        description: fields.text("event_type").unwrap_or_default(),
+    });
     let iccid = fields.parsed("iccid", Iccid::parse).or_else(|| {
         let sim = fields
             .peek("sim")

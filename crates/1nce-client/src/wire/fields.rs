@@ -10,6 +10,7 @@ use chrono::{DateTime, Utc};
 use domain::DataVolume;
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
+use serde::Serialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
@@ -140,6 +141,60 @@ impl Fields {
         self.take(name, |raw| Self::parse(raw.get().as_bytes()).ok())
     }
 
+    /// Reads an object inside; what `read` leaves in it stays under its name.
+    pub(crate) fn inside<T>(&mut self, name: &str, read: impl FnOnce(&mut Self) -> T) -> Option<T> {
+        let mut object = self.peek(name)?;
+        let value = read(&mut object);
+        if object.is_spent() {
+            self.0.remove(name);
+        } else {
+            self.put(name, &object.0);
+        }
+        Some(value)
+    }
+
+    /// Reads the objects of an array inside; an element that `read` does not take whole stays under its name.
+    pub(crate) fn each<T>(&mut self, name: &str, read: impl Fn(&mut Self) -> Option<T>) -> Vec<T> {
+        let (mut items, mut left) = (Vec::new(), Vec::new());
+        for raw in self.list(name).unwrap_or_default() {
+            let mut object = Self::parse(raw.get().as_bytes()).ok();
+            let item = object.as_mut().and_then(&read);
+            if item.is_none() || !object.is_some_and(|object| object.is_spent()) {
+                left.push(raw);
+            }
+            items.extend(item);
+        }
+        if !left.is_empty() {
+            self.put(name, &left);
+        }
+        items
+    }
+
+    /// The words of an array inside; an element that is none stays under its name.
+    pub(crate) fn words(&mut self, name: &str) -> Vec<String> {
+        let raw = self.list(name).unwrap_or_default();
+        let (words, left): (Vec<_>, Vec<_>) = raw.into_iter().partition(|raw| scalar(raw).is_some());
+        if !left.is_empty() {
+            self.put(name, &left);
+        }
+        words.iter().filter_map(|raw| scalar(raw)).collect()
+    }
+
+    fn put(&mut self, name: &str, value: &impl Serialize) {
+        if let Ok(raw) = serde_json::value::to_raw_value(value) {
+            self.0.insert(name.to_owned(), raw);
+        }
+    }
+
+    fn is_spent(&self) -> bool {
+        self.0.values().all(|raw| raw.get() == "null")
+    }
+
+    /// Drops a field that is known to say nothing new.
+    pub(crate) fn skip(&mut self, name: &str) {
+        self.0.remove(name);
+    }
+
     /// A copy of an object inside, which also stays where it is.
     pub(crate) fn peek(&self, name: &str) -> Option<Self> {
         Self::parse(self.0.get(name)?.get().as_bytes()).ok()
@@ -155,11 +210,16 @@ impl Fields {
         self.take(name, value_of)
     }
 
-    /// A word that is a string in one generation and `{"description": …}` in the other (FACTS §6).
+    /// A word that is a string in one generation and `{"description": …}` in the other (FACTS §6); a number beside the
+    /// word says the same.
     pub(crate) fn described(&mut self, name: &str) -> Option<String> {
         self.word(name).or_else(|| {
-            self.object(name)
-                .and_then(|mut object| object.word("description"))
+            self.inside(name, |object| {
+                let word = object.word("description")?;
+                object.skip("id");
+                Some(word)
+            })
+            .flatten()
         })
     }
 
@@ -167,12 +227,15 @@ impl Fields {
         self.0.contains_key(name)
     }
 
-    /// What nobody took.
+    /// What nobody took; a value that is JSON but no text (half a surrogate pair) as it was written.
     pub(crate) fn extra(self) -> Map<String, Value> {
         self.0
             .into_iter()
             .filter(|(_, raw)| raw.get() != "null")
-            .filter_map(|(name, raw)| value_of(&raw).map(|value| (without_nul(name), value)))
+            .map(|(name, raw)| {
+                let value = value_of(&raw).unwrap_or_else(|| Value::String(raw.get().to_owned()));
+                (without_nul(name), value)
+            })
             .collect()
     }
 }
@@ -227,6 +290,25 @@ mod tests {
                 .described("s")
                 .as_deref(),
             Some("BLOCKED")
+        );
+    }
+
+    #[test]
+    fn what_a_reader_leaves_stays_under_its_name() {
+        let mut object = fields(
+            r#"{"s":{"state":"BLOCKED"},"t":{"id":1,"description":"ON","since":"x"},"u":"\ud800",
+                "list":[{"a":1},{"a":2,"new":true},{"b":3},4]}"#,
+        );
+        assert_eq!(object.described("s"), None);
+        assert_eq!(object.described("t").as_deref(), Some("ON"));
+        assert_eq!(object.each("list", |each| each.integer("a")), [1, 2]);
+        let extra = object.extra();
+        assert_eq!(extra["s"], serde_json::json!({"state": "BLOCKED"}));
+        assert_eq!(extra["t"], serde_json::json!({"since": "x"}));
+        assert_eq!(extra["u"], r#""\ud800""#);
+        assert_eq!(
+            extra["list"],
+            serde_json::json!([{"a": 2, "new": true}, {"b": 3}, 4])
         );
     }
 

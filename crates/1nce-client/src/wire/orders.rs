@@ -19,18 +19,17 @@ pub(crate) fn read_order(mut fields: Fields) -> Result<Order, Unreadable> {
         .integer("order_number")
         .and_then(|number| u64::try_from(number).ok())
         .ok_or_else(|| Unreadable::new("no order_number"))?;
-    let iccids = objects(fields.list("sims"))
-        .filter_map(|mut sim| sim.parsed("iccid", Iccid::parse))
-        .collect();
+    let iccids = fields.each("sims", |sim| {
+        sim.skip("_links");
+        sim.parsed("iccid", Iccid::parse)
+    });
     // The request says productId, the answer product_id (FACTS §13).
-    let lines = objects(fields.list("products"))
-        .filter_map(|mut line| {
-            Some(OrderLine {
-                product_id: line.integer("product_id").or_else(|| line.integer("productId"))?,
-                quantity: line.integer("quantity").unwrap_or(1),
-            })
+    let lines = fields.each("products", |line| {
+        Some(OrderLine {
+            product_id: line.integer("product_id").or_else(|| line.integer("productId"))?,
+            quantity: line.integer("quantity").unwrap_or(1),
         })
-        .collect();
+    });
     Ok(Order {
         order_number,
         order_type: fields.word("order_type"),
@@ -45,14 +44,14 @@ pub(crate) fn read_order(mut fields: Fields) -> Result<Order, Unreadable> {
     })
 }
 
-fn charges(raw: Option<Vec<Box<RawValue>>>) -> Vec<Charge> {
-    objects(raw)
-        .map(|mut charge| Charge {
+fn charges(fields: &mut Fields, name: &str) -> Vec<Charge> {
+    fields.each(name, |charge| {
+        Some(Charge {
             name: charge.word("name"),
             amount_net: charge.decimal("amount_net"),
             currency: charge.word("currency"),
         })
-        .collect()
+    })
 }
 
 pub(crate) fn read_product(mut fields: Fields) -> Result<Product, Unreadable> {
@@ -65,15 +64,15 @@ pub(crate) fn read_product(mut fields: Fields) -> Result<Product, Unreadable> {
         max_quantity: fields.integer("maxQuantity"),
         max_quantity_per_customer: fields.integer("maxQuantityPerCustomer"),
         min_contract_duration: fields.integer("min_contract_duration"),
-        one_time_charges: charges(fields.list("one_time_charges")),
-        recurring_charges: charges(fields.list("recurring_charges")),
+        one_time_charges: charges(&mut fields, "one_time_charges"),
+        recurring_charges: charges(&mut fields, "recurring_charges"),
         extra: fields.extra(),
     })
 }
 
 pub(crate) fn read_support_case(mut fields: Fields) -> Result<SupportCase, Unreadable> {
-    let communications = objects(fields.list("communications"))
-        .map(|mut message| Communication {
+    let communications = fields.each("communications", |message| {
+        Some(Communication {
             id: message.word("id"),
             at: message.time("communicationDate"),
             direction: message.word("direction"),
@@ -82,7 +81,7 @@ pub(crate) fn read_support_case(mut fields: Fields) -> Result<SupportCase, Unrea
             subject: message.text("subject"),
             text: message.text("text"),
         })
-        .collect();
+    });
     Ok(SupportCase {
         case_id: fields
             .word("caseId")
@@ -155,6 +154,19 @@ mod tests {
         assert_eq!(order.invoice_amount.unwrap().to_string(), "19.99");
         assert_eq!((order.iccids.len(), order.lines[0].product_id), (1, 1001));
         assert!(order.extra.contains_key("shipping_address"));
+    }
+
+    #[test]
+    fn cards_and_lines_that_cannot_be_read_are_kept() {
+        let json = r#"{"order_number":1,"sims":[{"iccid":"8988999000000000017"},{"iccid":"lost"}],
+            "products":[{"product_id":1001,"quantity":2},{"sku":"A","quantity":3}]}"#;
+        let order = read_order(Fields::parse(json.as_bytes()).unwrap()).unwrap();
+        assert_eq!((order.iccids.len(), order.lines.len()), (1, 1));
+        assert_eq!(order.extra["sims"], serde_json::json!([{"iccid": "lost"}]));
+        assert_eq!(
+            order.extra["products"],
+            serde_json::json!([{"sku": "A", "quantity": 3}])
+        );
     }
 
     #[test]

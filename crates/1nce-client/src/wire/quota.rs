@@ -22,13 +22,16 @@ fn read<V>(
     if !fields.contains("volume") && !fields.contains("total_volume") {
         return Err(Unreadable::new("neither volume nor total_volume"));
     }
-    let state = fields.object("status").and_then(|mut status| {
-        status.integer("id").map(|id| match id {
-            0 => QuotaState::Exhausted,
-            1 => QuotaState::Active,
-            2 => QuotaState::Expired,
-            other => QuotaState::Unknown(other),
-        })
+    let id = fields.inside("status", |status| {
+        let id = status.integer("id")?;
+        status.skip("description");
+        Some(id)
+    });
+    let state = id.flatten().map(|id| match id {
+        0 => QuotaState::Exhausted,
+        1 => QuotaState::Active,
+        2 => QuotaState::Expired,
+        other => QuotaState::Unknown(other),
     });
     Ok(Quota {
         remaining: amount(&mut fields, "volume"),

@@ -29,24 +29,32 @@ pub(crate) fn read_sim(mut fields: Fields) -> Result<ProviderSim, Unreadable> {
         label: fields.text("label"),
         ip_address: fields.word("ip_address"),
         activation_date: fields.time("activation_date"),
-        data_quota: summary(data_total, fields.object("quota_status")),
-        sms_quota: summary(sms_total, fields.object("quota_status_SMS")),
+        data_quota: summary(&mut fields, data_total, "quota_status"),
+        sms_quota: summary(&mut fields, sms_total, "quota_status_SMS"),
         extra: fields.extra(),
     })
 }
 
-fn summary(total: Option<i64>, status: Option<Fields>) -> QuotaSummary {
-    let mut status = status.unwrap_or_default();
-    QuotaSummary {
+fn summary(fields: &mut Fields, total: Option<i64>, name: &str) -> QuotaSummary {
+    let read = |status: &mut Fields| {
+        let id = status.integer("id").and_then(|id| i32::try_from(id).ok());
+        if id.is_some() {
+            // The description beside the id is unconfirmed text (FACTS §5).
+            status.skip("description");
+        }
+        QuotaSummary {
+            total,
+            status: id.map(QuotaStatus::from_id),
+            threshold_reached_at: status.time("threshold_reached_date"),
+            exceeded_at: status.time("quota_exceeded_date"),
+        }
+    };
+    fields.inside(name, read).unwrap_or(QuotaSummary {
         total,
-        // The description beside the id is unconfirmed text (FACTS §5).
-        status: status
-            .integer("id")
-            .and_then(|id| i32::try_from(id).ok())
-            .map(QuotaStatus::from_id),
-        threshold_reached_at: status.time("threshold_reached_date"),
-        exceeded_at: status.time("quota_exceeded_date"),
-    }
+        status: None,
+        threshold_reached_at: None,
+        exceeded_at: None,
+    })
 }
 
 #[cfg(test)]
@@ -89,6 +97,22 @@ mod tests {
         assert_eq!((sim.imei, sim.label, sim.imei_lock), (None, None, None));
         assert_eq!(sim.extra["imei"], "?");
         assert_eq!(sim.extra["new"][0], 1);
+    }
+
+    #[test]
+    fn a_quota_status_of_another_shape_is_kept() {
+        let json = r#"{"iccid":"8988999000000000017","quota_status":{"id":"LOW","new":1},
+            "quota_status_SMS":{"id":0,"description":"y","since":"today"}}"#;
+        let sim = read(json).unwrap();
+        assert_eq!(sim.data_quota.status, None);
+        assert_eq!(
+            sim.extra["quota_status"],
+            serde_json::json!({"id": "LOW", "new": 1})
+        );
+        assert_eq!(
+            sim.extra["quota_status_SMS"],
+            serde_json::json!({"since": "today"})
+        );
     }
 
     #[test]

@@ -31,9 +31,12 @@ pub(crate) fn read_sms(mut fields: Fields) -> Result<Sms, Unreadable> {
 
 /// Id and word of `{"id":…,"description":…}`; a bare word or number serves too.
 fn coded(fields: &mut Fields, name: &str) -> (Option<i64>, String) {
-    if let Some(mut object) = fields.object(name) {
+    let read = |object: &mut Fields| {
         let word = object.word("description").or_else(|| object.word("status"));
-        return (object.integer("id"), word.unwrap_or_default());
+        (object.integer("id"), word.unwrap_or_default())
+    };
+    if let Some(both) = fields.inside(name, read) {
+        return both;
     }
     let text = fields.word(name).unwrap_or_default();
     (text.parse().ok(), text)

@@ -44,7 +44,7 @@ async fn read_request(stream: &mut TcpStream) -> Option<String> {
 }
 
 impl Canned {
-    pub async fn start(answer: impl Fn(&str) -> String + Send + Sync + 'static) -> Self {
+    pub async fn start<A: Into<Vec<u8>> + Send>(answer: impl Fn(&str) -> A + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base_url = format!("http://{}/management-api", listener.local_addr().unwrap());
         let requests = Arc::new(Mutex::new(Vec::new()));
@@ -58,11 +58,11 @@ impl Canned {
                         log.lock().unwrap().push(line.clone());
                         let login = r#"{"access_token":"t0k3n","expires_in":3600}"#;
                         let reply = if line.contains("/oauth/token") {
-                            json(200, "", login)
+                            json(200, "", login).into_bytes()
                         } else {
-                            answer(&line)
+                            answer(&line).into()
                         };
-                        if stream.write_all(reply.as_bytes()).await.is_err() {
+                        if stream.write_all(&reply).await.is_err() {
                             return;
                         }
                     }

@@ -1,13 +1,16 @@
 //! The capability map: v2 first, v1 while it lives, and the day on which v1 goes.
 
+use std::time::Duration;
+
 use chrono::Utc;
+use deadpool_redis::redis;
 use domain::SimStatus;
 use once_client::model::{BulkOutcome, PaymentMethod};
-use once_client::{Capability, ClientError, Generation, Generations, Lane, Offer, SimUpdate};
+use once_client::{BreakerState, Capability, ClientError, Generation, Generations, Lane, Offer, SimUpdate};
 use once_emulator::{Fault, FaultKind};
 use serde_json::json;
 
-use crate::support::World;
+use crate::support::{World, pool, redis_url};
 
 const LANE: Lane = Lane::Interactive;
 
@@ -123,11 +126,16 @@ async fn a_generation_that_fails_does_not_take_the_other_along() {
             ..Fault::new(FaultKind::Status, broken)
         };
         world.control.faults_add(&fault).await.unwrap();
-        let client = world.client();
+        let client = world.client_with(|config| config.breaker_threshold = 1);
 
         let page = client.list_sims(LANE, 1, 5).await.unwrap();
 
         assert_eq!(page.sims.len(), 5, "{broken} {status}");
+        assert_eq!(client.breaker_state(), BreakerState::Closed, "{broken} {status}");
+        if status == 503 {
+            let life = shared_life(&world).await;
+            assert!((1..=60).contains(&life), "{broken}: believed for {life} s");
+        }
         let living = if broken == "/v1/" {
             Generation::V2
         } else {
@@ -136,4 +144,46 @@ async fn a_generation_that_fails_does_not_take_the_other_along() {
         let offer = client.capabilities().await.offer(Capability::Sims);
         assert_eq!(offer, Offer::Via(living), "{broken} {status}");
     }
+}
+
+async fn shared_life(world: &World) -> i64 {
+    let mut connection = pool(&redis_url()).get().await.unwrap();
+    redis::cmd("TTL")
+        .arg(world.key("generations"))
+        .query_async(&mut connection)
+        .await
+        .unwrap()
+}
+
+#[tokio::test]
+async fn a_sweep_that_waits_for_1nce_holds_up_nobody() {
+    let world = World::unlimited().await;
+    let pause = Duration::from_secs(5);
+    let client = world.client_with(|config| {
+        config.breaker_threshold = 2;
+        config.breaker_min_pause = pause;
+        config.breaker_max_pause = pause;
+    });
+    for sims in ["/v1/sims", "/v2/sims"] {
+        let down = Fault::new(FaultKind::Down, sims);
+        world.control.faults_add(&down).await.unwrap();
+    }
+    client.list_sims(LANE, 1, 1).await.unwrap_err();
+    assert!(matches!(client.breaker_state(), BreakerState::Open(_)));
+    let sweep = tokio::spawn({
+        let client = client.clone();
+        async move { client.list_sims(Lane::Background, 1, 1).await }
+    });
+    tokio::task::yield_now().await;
+
+    let answer = tokio::time::timeout(pause / 2, client.list_sims(LANE, 1, 1)).await;
+
+    let answer = answer.expect("people wait behind a sweep");
+    assert!(
+        matches!(answer, Err(ClientError::CircuitOpen { .. })),
+        "{answer:?}"
+    );
+    assert!(!sweep.is_finished());
+    world.control.faults_clear().await.unwrap();
+    assert!(sweep.await.unwrap().is_ok());
 }

@@ -44,6 +44,26 @@ async fn a_bad_record_of_a_list_costs_only_itself() {
 }
 
 #[tokio::test]
+async fn a_byte_that_is_no_utf8_costs_its_label_and_not_the_page() {
+    let body = format!(r#"[{{"iccid":"{CARD}","label":"pump~1"}},{{"iccid":"8988999000000000018"}}]"#);
+    let server = Canned::start(move |_| {
+        let mut answer = json(200, "", &body).into_bytes();
+        answer
+            .iter_mut()
+            .filter(|byte| **byte == b'~')
+            .for_each(|byte| *byte = 0xff);
+        answer
+    })
+    .await;
+    let page = client(&server)
+        .list_sims(Lane::Interactive, 1, 100)
+        .await
+        .unwrap();
+    assert_eq!((page.sims.len(), page.rejects.len()), (2, 0));
+    assert_eq!(page.sims[0].label.as_deref(), Some("pump\u{fffd}1"));
+}
+
+#[tokio::test]
 async fn an_answer_about_another_card_is_refused() {
     let body = r#"{"iccid":"8988999000000000018","status":"Enabled"}"#;
     let server = Canned::start(move |_| json(200, "", body)).await;
