@@ -324,3 +324,60 @@ impl OnceClient {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn failed() -> Result<Sign, ClientError> {
+        Err(ClientError::Server {
+            status: 503,
+            message: String::new(),
+            request_id: None,
+        })
+    }
+
+    #[test]
+    fn the_living_generation_is_used_whatever_the_other_answers() {
+        let lives = |v2, v1| judge(v2, v1).ok().map(|(lives, life)| (lives, life.as_secs()));
+        let both = [(Sign::Gone, 3_600), (Sign::Refused, 3_600)];
+        for (dead, life) in both {
+            assert_eq!(lives(Ok(Sign::Alive), Ok(dead)), Some(((true, false), life)));
+            assert_eq!(lives(Ok(dead), Ok(Sign::Alive)), Some(((false, true), life)));
+        }
+        for alive in [Sign::Alive, Sign::Refused] {
+            assert_eq!(lives(Ok(alive), failed()), Some(((true, false), 60)));
+            assert_eq!(lives(failed(), Ok(alive)), Some(((false, true), 60)));
+        }
+        // An account that lacks the right in both is told so by the real call.
+        assert_eq!(
+            lives(Ok(Sign::Refused), Ok(Sign::Refused)),
+            Some(((true, true), 3_600))
+        );
+        assert_eq!(lives(Ok(Sign::Gone), Ok(Sign::Gone)), Some(((false, false), 10)));
+        assert_eq!(lives(Ok(Sign::Gone), failed()), None);
+        assert_eq!(lives(failed(), failed()), None);
+    }
+
+    #[test]
+    fn a_process_believes_an_answer_no_longer_than_all_do() {
+        let account = domain::AccountSlug::parse("main").unwrap();
+        let config = ClientConfig::new(account, "http://127.0.0.1:1", "id", "secret".into());
+        let map = GenerationMap::new(&config, None);
+        let probe = Probe {
+            v1: false,
+            v2: true,
+            v2_usage: None,
+        };
+        map.keep(probe, HALF_KNOWN_LIFE);
+        let until = map.known().probe.map(|(_, until)| until);
+        assert!(until.is_some_and(|until| until <= Instant::now() + HALF_KNOWN_LIFE));
+        map.keep(probe, Duration::ZERO);
+        assert!(map.cached().is_none());
+    }
+
+    #[test]
+    fn a_page_of_one_sim_does_not_make_a_page_of_a_hundred_look_late() {
+        assert_ne!(PROBE.name, LIST.name);
+    }
+}
