@@ -1,6 +1,7 @@
 //! `simward keys`: API keys, from the command line of whoever may reach the database.
 
-use chrono::{TimeDelta, Utc};
+use anyhow::Context;
+use chrono::{DateTime, TimeDelta, Utc};
 use clap::Subcommand;
 use domain::OrganizationId;
 use gateway::keys::{self, NewKey};
@@ -49,7 +50,7 @@ pub async fn run(command: Keys, settings: &Settings) -> anyhow::Result<()> {
         } => {
             let new = NewKey {
                 organization: organization.map(OrganizationId),
-                expires_at: days.map(|days| Utc::now() + TimeDelta::days(days.into())),
+                expires_at: days.map(end_after).transpose()?,
                 ..NewKey::new(name, scopes)
             };
             println!(
@@ -86,4 +87,9 @@ pub async fn run(command: Keys, settings: &Settings) -> anyhow::Result<()> {
         }
     }
     Ok(())
+}
+
+fn end_after(days: u32) -> anyhow::Result<DateTime<Utc>> {
+    let end = TimeDelta::try_days(days.into()).and_then(|time| Utc::now().checked_add_signed(time));
+    end.context("--days reaches beyond the calendar")
 }
