@@ -172,6 +172,8 @@ pub struct ConnectivityInfo {
     pub subscriber_found: Option<bool>,
     /// The network's word for its state.
     pub state: Option<String>,
+    /// Whether the network found out where the subscriber is now.
+    pub location_retrieved: Option<bool>,
     /// Minutes since the location was fresh.
     pub location_age_minutes: Option<i64>,
     /// The cell that it is in.

@@ -88,6 +88,7 @@ pub(crate) fn read_connectivity_info(mut fields: Fields) -> Result<ConnectivityI
         info.subscriber_found = subscriber.boolean("success");
         info.state = subscriber.word("state");
         subscriber.inside("location", |location| {
+            info.location_retrieved = location.boolean("current_location_retrieved");
             info.location_age_minutes = location.integer("age_of_location");
             info.cell = location.inside("cell_global_id", |cell| Cell {
                 cid: cell.integer("cid"),
