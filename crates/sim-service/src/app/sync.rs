@@ -2,27 +2,17 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::App;
 use crate::error::AppError;
-use crate::store::SyncRun;
+use crate::store::{SyncRun, SyncState};
 
-/// How the readings of one account stand.
+/// How the readings of one account stand, and how they go on.
 #[derive(Debug)]
 pub struct AccountStatus {
     /// The account.
     pub account: String,
-    /// SIMs that 1NCE lists.
-    pub listed: i64,
-    /// SIMs that it does not list any more.
-    pub missing: i64,
-    /// The queued or running run.
-    pub active: Option<SyncRun>,
-    /// Pages stored per second, over the last minute of the active run.
-    pub pages_per_second: f64,
-    /// When the active run's pass ends at that pace.
+    /// What is stored.
+    pub state: SyncState,
+    /// When the active run's pass ends at its pace.
     pub eta: Option<DateTime<Utc>>,
-    /// The run that ended last.
-    pub last: Option<SyncRun>,
-    /// Start of the last complete reading.
-    pub last_complete_at: Option<DateTime<Utc>>,
     /// When the next scheduled run is due.
     pub next_due_at: Option<DateTime<Utc>>,
 }
@@ -92,32 +82,17 @@ impl App {
     }
 
     async fn account_status(&self, account: &str) -> Result<AccountStatus, AppError> {
-        let store = &self.store;
-        let (listed, missing) = store.count_sims(account).await?;
-        let active = store.active_run(account).await?;
-        let last = store.last_run(account).await?;
-        let pages_per_second = match &active {
-            Some(run) => store.recent_pages_per_second(run.id).await?,
-            None => 0.0,
-        };
-        let eta = active
-            .as_ref()
-            .and_then(|run| eta(run, pages_per_second, Utc::now()));
+        let state = self.store.sync_state(account).await?;
+        let active = state.active.as_ref();
+        let eta = active.and_then(|run| eta(run, state.pages_per_second, Utc::now()));
         let interval =
             TimeDelta::seconds(i64::try_from(self.sweep.sweep_interval_seconds).unwrap_or(i64::MAX / 1000));
-        let newest = active.as_ref().or(last.as_ref());
+        let newest = active.or(state.last.as_ref());
         let next_due_at = newest.and_then(|run| run.queued_at.checked_add_signed(interval));
-        let last_complete_at = store.last_complete_at(account).await?;
-        let account = account.to_owned();
         Ok(AccountStatus {
-            account,
-            listed,
-            missing,
-            active,
-            pages_per_second,
+            account: account.to_owned(),
+            state,
             eta,
-            last,
-            last_complete_at,
             next_due_at,
         })
     }

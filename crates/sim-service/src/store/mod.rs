@@ -7,6 +7,7 @@ mod row;
 mod sims;
 mod sweep_pages;
 mod sync_runs;
+mod sync_state;
 
 pub use accounts::{ensure_account, set_complete};
 pub use list::{ListFilter, ListPage, SimList, SimListPage, SortBy};
@@ -14,6 +15,7 @@ pub use readings::{Reading, StoredReading};
 pub use row::StoredSim;
 pub use sims::{Scope, SimPatch};
 pub use sync_runs::{RunState, SyncRun};
+pub use sync_state::SyncState;
 
 use chrono::{DateTime, Utc};
 use service_runtime::db::Db;

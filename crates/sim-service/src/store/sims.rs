@@ -106,14 +106,14 @@ impl Store {
     ///
     /// # Errors
     /// The database's.
-    pub async fn count_sims(&self, account: &str) -> Result<(i64, i64), StoreError> {
+    pub async fn count_sims(connection: &mut PgConnection, account: &str) -> Result<(i64, i64), StoreError> {
         Ok(sqlx::query_as(
             "SELECT coalesce(sum(sims) FILTER (WHERE list_status < 9), 0)::bigint,
                     coalesce(sum(sims) FILTER (WHERE list_status = 9), 0)::bigint
              FROM sim_buckets WHERE account = $1",
         )
         .bind(account)
-        .fetch_one(self.db.pool())
+        .fetch_one(connection)
         .await?)
     }
 }

@@ -75,12 +75,33 @@ const COLUMNS: &str = "id, account, state, reason, accept_mass_missing, queued_a
     pass_started_at, next_page, pages_total, pass_total, total_moved, sims_seen, sims_discovered, sims_changed,
     sims_missing, records_rejected, resumed, error";
 
-async fn one(store: &Store, condition: &str, account: &str) -> Result<Option<SyncRun>, StoreError> {
+async fn one(
+    connection: &mut PgConnection,
+    condition: &str,
+    account: &str,
+) -> Result<Option<SyncRun>, StoreError> {
     let sql = format!("SELECT {COLUMNS} FROM sync_runs WHERE account = $1 AND {condition} LIMIT 1");
     Ok(sqlx::query_as(sqlx::AssertSqlSafe(sql))
         .bind(account)
-        .fetch_optional(store.db.pool())
+        .fetch_optional(connection)
         .await?)
+}
+
+/// The queued or running run of the account.
+pub(super) async fn active(
+    connection: &mut PgConnection,
+    account: &str,
+) -> Result<Option<SyncRun>, StoreError> {
+    one(connection, "state IN ('queued', 'running')", account).await
+}
+
+/// The run of the account that ended last.
+pub(super) async fn last(
+    connection: &mut PgConnection,
+    account: &str,
+) -> Result<Option<SyncRun>, StoreError> {
+    let condition = "finished_at IS NOT NULL ORDER BY finished_at DESC";
+    one(connection, condition, account).await
 }
 
 impl Store {
@@ -141,44 +162,8 @@ impl Store {
     /// # Errors
     /// The database's.
     pub async fn active_run(&self, account: &str) -> Result<Option<SyncRun>, StoreError> {
-        one(self, "state IN ('queued', 'running')", account).await
-    }
-
-    /// The run of the account that ended last.
-    ///
-    /// # Errors
-    /// The database's.
-    pub async fn last_run(&self, account: &str) -> Result<Option<SyncRun>, StoreError> {
-        one(self, "finished_at IS NOT NULL ORDER BY finished_at DESC", account).await
-    }
-
-    /// Pages stored per second over the last minute of a run, or since it began.
-    ///
-    /// # Errors
-    /// The database's.
-    pub async fn recent_pages_per_second(&self, id: Uuid) -> Result<f64, StoreError> {
-        Ok(sqlx::query_scalar(
-            "SELECT count(*)::float8 / greatest(1, least(60,
-                 extract(epoch FROM clock_timestamp() - min(run.started_at))))::float8
-             FROM sync_runs AS run JOIN sweep_pages AS page ON page.run_id = run.id
-             WHERE run.id = $1 AND page.stored_at > clock_timestamp() - interval '60 seconds'",
-        )
-        .bind(id)
-        .fetch_one(self.db.pool())
-        .await?)
-    }
-
-    /// Start of the account's last complete reading.
-    ///
-    /// # Errors
-    /// The database's.
-    pub async fn last_complete_at(&self, account: &str) -> Result<Option<DateTime<Utc>>, StoreError> {
-        let found: Option<Option<DateTime<Utc>>> =
-            sqlx::query_scalar("SELECT last_complete_at FROM accounts WHERE slug = $1")
-                .bind(account)
-                .fetch_optional(self.db.pool())
-                .await?;
-        Ok(found.flatten())
+        let mut connection = self.db.pool().acquire().await?;
+        active(&mut connection, account).await
     }
 
     /// Takes the account's active run up, for the first time or after another process; `None` when there is none.

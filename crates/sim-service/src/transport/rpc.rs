@@ -128,18 +128,19 @@ async fn sync_status(app: &App) -> Result<pb::SyncStatusResponse, RpcError> {
 }
 
 async fn account(app: &App, status: AccountStatus) -> pb::AccountSync {
-    let running = status.active.map(|active| pb::SyncRun {
+    let state = status.state;
+    let running = state.active.map(|active| pb::SyncRun {
         eta: status.eta.map(Into::into),
-        pages_per_second: status.pages_per_second,
+        pages_per_second: state.pages_per_second,
         ..run(active)
     });
     let mut answer = pb::AccountSync {
         account: status.account,
-        sims_known: convert::count(status.listed),
-        sims_missing: convert::count(status.missing),
+        sims_known: convert::count(state.listed),
+        sims_missing: convert::count(state.missing),
         running,
-        last_finished: status.last.map(run),
-        last_complete_at: status.last_complete_at.map(Into::into),
+        last_finished: state.last.map(run),
+        last_complete_at: state.last_complete_at.map(Into::into),
         next_due_at: status.next_due_at.map(Into::into),
         ..pb::AccountSync::default()
     };

@@ -1,5 +1,8 @@
-use messages::pb::sim::StartSyncRequest;
+use messages::pb::sim::{StartSyncRequest, SyncStatusRequest};
+use messages::sim_rpc;
 use once_emulator::{EmulatorConfig, Fault, FaultKind, SimPatch};
+use sqlx::Connection;
+use test_support::eventually;
 
 use crate::harness::TestApp;
 
@@ -137,7 +140,7 @@ async fn an_orderly_end_in_the_middle_loses_no_page() {
     let config = EmulatorConfig::default().with_fleet(400).with_rate(40);
     let settings = [("PAGE_SIZE", "5"), ("ONCE_SIMS_PER_SECOND", "40")];
     let mut app = TestApp::start_with(config, &settings).await;
-    app.call::<messages::sim_rpc::StartSync>(StartSyncRequest::default())
+    app.call::<sim_rpc::StartSync>(StartSyncRequest::default())
         .await
         .unwrap();
     app.events(50).await;
@@ -222,4 +225,47 @@ async fn a_schema_that_a_later_version_expanded_still_serves() {
     app.restart_as_is().await;
 
     assert_eq!(app.sync().await.state, "completed");
+}
+
+#[tokio::test]
+async fn the_status_never_shows_the_end_of_a_run_without_what_it_did() {
+    let app = TestApp::start(20).await;
+    app.sync().await;
+    // The status waits here between counting the SIMs and reading the runs, while a run finds one SIM and ends.
+    let mut owner = app.scope.connection().await;
+    let mut run = owner.begin().await.unwrap();
+    sqlx::query("LOCK TABLE sim.sync_runs IN ACCESS EXCLUSIVE MODE")
+        .execute(&mut *run)
+        .await
+        .unwrap();
+
+    let ask = app.call::<sim_rpc::SyncStatus>(SyncStatusRequest {});
+    let end = async {
+        // Beside the status the sweep waits, which looks for work.
+        eventually("the status waits for the runs", || async {
+            let waiting: i64 = sqlx::query_scalar(
+                "SELECT count(*) FROM pg_stat_activity
+                 WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE '%finished_at%'",
+            )
+            .fetch_one(&mut app.scope.connection().await)
+            .await?;
+            anyhow::ensure!(waiting == 2, "{waiting} wait");
+            Ok(())
+        })
+        .await;
+        sqlx::raw_sql(
+            "INSERT INTO sim.sims (iccid, account, organization_id, revision, status, provider_status, read_at)
+             SELECT max(iccid) + 1, 'main', min(organization_id::text)::uuid, 1, 0, 'Enabled', now() FROM sim.sims;
+             UPDATE sim.sync_runs SET sims_discovered = 21",
+        )
+        .execute(&mut *run)
+        .await
+        .unwrap();
+        run.commit().await.unwrap();
+    };
+    let (status, ()) = tokio::join!(ask, end);
+
+    let account = status.unwrap().accounts.remove(0);
+    let discovered = account.last_finished.unwrap().sims_discovered;
+    assert_eq!(account.sims_known, discovered);
 }

@@ -6,7 +6,7 @@ use futures_util::FutureExt;
 use once_client::{ClientError, Lane};
 
 use super::{SweepError, Sweeper};
-use crate::store::SyncRun;
+use crate::store::{Store, SyncRun};
 
 /// What follows from a pass.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -141,7 +141,9 @@ impl Sweeper {
 
     /// 1NCE answering with an empty list must not empty the fleet here.
     async fn refuse_mass_missing(&self, run: &SyncRun, gone: usize) -> Result<(), SweepError> {
-        let (listed, _) = self.app.store.count_sims(&self.account).await?;
+        let mut connection = self.app.store.db().pool().acquire().await?;
+        let (listed, _) = Store::count_sims(&mut connection, &self.account).await?;
+        drop(connection);
         let percent = self.app.sweep.mass_missing_percent;
         let allowed = (listed * percent / 100).max(5);
         if i64::try_from(gone).unwrap_or(i64::MAX) <= allowed {
