@@ -62,6 +62,7 @@ impl Gateway {
         let keys = KeyVerifier::new(
             &config.key_secret,
             config.key_ttl(),
+            &shared.config.database,
             ApiKeys::new(db.clone()),
             Arc::clone(&key_usage),
         );

@@ -6,8 +6,10 @@ use domain::OrganizationId;
 use messages::pb::common::{Actor, Scope};
 use moka::future::Cache;
 use secrecy::SecretString;
+use service_runtime::config::DatabaseConfig;
 use subtle::ConstantTimeEq;
 use tokio::runtime::Handle;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use uuid::Uuid;
 
 use super::{KeyHasher, KeyText, KeyUsage, Permission, Permissions, UsageBook};
@@ -53,7 +55,7 @@ impl Principal {
 pub enum KeyRefusal {
     /// Unknown, wrong, expired or revoked; the caller is not told which.
     Invalid,
-    /// The database did not answer, so nobody knows.
+    /// The database did not answer in time, so nobody knows.
     Unknown,
 }
 
@@ -64,16 +66,29 @@ pub struct KeyVerifier {
     book: Arc<UsageBook>,
     /// By keyed hash, so that no key is held and the place in memory tells nothing; `None` is a refused key.
     verified: Cache<[u8; 32], Option<Arc<Principal>>>,
+    /// As many looks at once as leave half the pool to requests whose key is good: anybody can send unknown keys.
+    looks: Arc<Semaphore>,
+    patience: Duration,
     main: Handle,
 }
 
 impl KeyVerifier {
-    pub fn new(secret: &SecretString, ttl: Duration, keys: ApiKeys, book: Arc<UsageBook>) -> Self {
+    /// `pool` describes the pool behind `keys`.
+    pub fn new(
+        secret: &SecretString,
+        ttl: Duration,
+        pool: &DatabaseConfig,
+        keys: ApiKeys,
+        book: Arc<UsageBook>,
+    ) -> Self {
+        let looks = usize::try_from(pool.max_connections / 2).unwrap_or(1).max(1);
         Self {
             hasher: KeyHasher::new(secret),
             keys,
             book,
             verified: Cache::builder().max_capacity(50_000).time_to_live(ttl).build(),
+            looks: Arc::new(Semaphore::new(looks)),
+            patience: Duration::from_millis(pool.acquire_timeout_ms),
             main: Handle::current(),
         }
     }
@@ -95,8 +110,14 @@ impl KeyVerifier {
         let prefix = key.prefix().to_owned();
         let keys = self.keys.clone();
         let find = async move {
-            // On the main runtime, whose reactor the pool's connections belong to.
-            let stored = self.main.spawn(async move { keys.find(&prefix).await }).await;
+            let turn = self.turn().await?;
+            // On the main runtime, whose reactor the pool's connections belong to. The turn ends with the look,
+            // which goes on when the client hangs up.
+            let look = async move {
+                let _turn = turn;
+                keys.find(&prefix).await
+            };
+            let stored = self.main.spawn(look).await;
             match stored {
                 Ok(Ok(stored)) => Ok(stored.and_then(|stored| self.accept(stored, &hash, Utc::now()))),
                 Ok(Err(error)) => {
@@ -113,6 +134,17 @@ impl KeyVerifier {
             .try_get_with(hash, find)
             .await
             .map_err(|refusal| *refusal)
+    }
+
+    async fn turn(&self) -> Result<OwnedSemaphorePermit, KeyRefusal> {
+        let turn = Arc::clone(&self.looks).acquire_owned();
+        match tokio::time::timeout(self.patience, turn).await {
+            Ok(Ok(turn)) => Ok(turn),
+            Ok(Err(_)) | Err(_) => {
+                tracing::warn!("an API key could not be looked up: too many unknown keys at once");
+                Err(KeyRefusal::Unknown)
+            }
+        }
     }
 
     fn accept(&self, stored: StoredKey, hash: &[u8; 32], now: DateTime<Utc>) -> Option<Arc<Principal>> {

@@ -6,6 +6,7 @@ use gateway::Permission;
 use gateway::keys::{self, NewKey};
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
+use sqlx::Connection;
 
 use crate::harness::{App, ICCID, path, send, sim, until};
 
@@ -209,6 +210,53 @@ async fn a_key_that_cannot_be_looked_up_is_neither_good_nor_bad() {
     let back = "ALTER TABLE gateway.hidden RENAME TO api_keys";
     app.world.as_owner(back).await.unwrap();
     app.gateway.get("/api/v1/sims", &key).await.expect(200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flood_of_unknown_keys_leaves_connections_to_the_good_one() {
+    let app = App::start_with(|config| config.key_ttl_ms = 600_000).await;
+    let key = app.world.key_for(&[Permission::Admin], None).await;
+    app.gateway.get("/api/v1/sims", &key).await.expect(200);
+    // Nobody can read the keys, so every look holds its connection.
+    let owner = app.world.config.database.url.expose_secret();
+    let mut owner = sqlx::PgConnection::connect(owner).await.unwrap();
+    let mut lock = owner.begin().await.unwrap();
+    sqlx::query("LOCK TABLE gateway.api_keys IN ACCESS EXCLUSIVE MODE")
+        .execute(&mut *lock)
+        .await
+        .unwrap();
+    let flood: Vec<_> = (0..60)
+        .map(|n| format!("sw_abcdefgh_{n:0>43}"))
+        .map(|unknown| {
+            app.gateway
+                .request("GET", "/api/v1/sims")
+                .header("X-API-Key", unknown)
+        })
+        .map(|request| tokio::spawn(send(request)))
+        .collect();
+    let allowed = i64::from(app.world.config.database.max_connections) / 2;
+    let waiting = async || -> i64 {
+        let waiting = "SELECT count(*) FROM pg_stat_activity
+            WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE '%api_keys%'";
+        let found = sqlx::query_scalar(waiting).fetch_one(app.world.db.pool()).await;
+        found.unwrap()
+    };
+    until("the looks wait", async || match waiting().await {
+        looks if looks >= allowed => Ok(()),
+        looks => Err(looks),
+    })
+    .await;
+    for _ in 0..10 {
+        app.gateway
+            .post("/api/v1/sync/sims", &key, json!({}))
+            .await
+            .expect(202);
+    }
+    assert_eq!(waiting().await, allowed);
+    lock.rollback().await.unwrap();
+    for answer in flood {
+        assert_eq!(answer.await.unwrap().expect(401).code(), "INVALID_API_KEY");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -61,6 +61,52 @@ async fn every_wrong_request_is_answered_in_the_envelope() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_optional_body_is_judged_by_its_bytes() {
+    let app = App::start().await;
+    let key = app.world.key_for(&[Permission::Admin], None).await;
+    let post = |kind: Option<&str>, body: &'static str| {
+        let request = app.gateway.request("POST", "/api/v1/sync/sims");
+        let request = request.header("X-API-Key", &key).body(body);
+        match kind {
+            Some(kind) => send(request.header("Content-Type", kind)),
+            None => send(request),
+        }
+    };
+    for kind in [None, Some("application/json"), Some("text/plain")] {
+        post(kind, "").await.expect(202);
+    }
+    for kind in [
+        None,
+        Some("text/plain"),
+        Some("application/x-www-form-urlencoded"),
+    ] {
+        let answer = post(kind, r#"{"account":"main"}"#).await;
+        assert_failure(answer, 415, "UNSUPPORTED_MEDIA_TYPE");
+    }
+    post(Some("application/json; charset=utf-8"), "{}")
+        .await
+        .expect(202);
+    let answer = post(Some("application/json"), "null").await;
+    assert_failure(answer, 422, "VALIDATION_ERROR");
+    let head = format!(
+        "POST /api/v1/sync/sims HTTP/1.1\r\nHost: x\r\nX-API-Key: {key}\r\n\
+         Transfer-Encoding: chunked\r\nConnection: close\r\n"
+    );
+    let chunked = "\r\n12\r\n{\"account\":\"main\"}\r\n0\r\n\r\n";
+    let text = raw(app.gateway.addr, &format!("{head}{chunked}")).await;
+    assert!(text.starts_with("HTTP/1.1 415"), "{text}");
+    let text = raw(
+        app.gateway.addr,
+        &format!("{head}Content-Type: application/json\r\n{chunked}"),
+    )
+    .await;
+    assert!(text.starts_with("HTTP/1.1 202"), "{text}");
+    let starts = std::mem::take(&mut app.world.sims.state().starts);
+    let accounts: Vec<_> = starts.iter().map(|start| start.account.as_str()).collect();
+    assert_eq!(accounts, ["", "", "", "", "main"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn every_answer_carries_the_request_id() {
     let app = App::start().await;
     let key = app.world.key_for(&[Permission::Admin], None).await;

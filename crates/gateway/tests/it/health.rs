@@ -73,6 +73,20 @@ async fn the_documentation_has_an_example_for_every_answer() {
             );
         }
     }
+    let sync = &document["paths"]["/api/v1/sync/sims"]["post"]["requestBody"];
+    assert_eq!(sync["required"], false, "{sync}");
+    let update = &document["paths"]["/api/v1/sims/{iccid}"]["put"]["requestBody"];
+    assert_eq!(update["required"], true, "{update}");
+    // No field of a body must be there, and none may be null.
+    for (body, fields) in [("UpdateSimBody", 5), ("StartSyncBody", 2)] {
+        let schema = &document["components"]["schemas"][body];
+        assert!(schema["required"].is_null(), "{schema}");
+        let properties = schema["properties"].as_object().unwrap();
+        assert_eq!(properties.len(), fields, "{schema}");
+        for (name, property) in properties {
+            assert!(property["type"].is_string(), "{body}.{name}: {property}");
+        }
+    }
     let page = app.gateway.get("/docs/", "").await.expect(200);
     assert!(page.text.contains("swagger-ui"), "{}", page.text);
     let script = app

@@ -8,6 +8,7 @@ use actix_web::http::header::{
 use actix_web::{HttpResponse, web};
 use bytes::Bytes;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, SecurityScheme};
+use utoipa::openapi::{RefOr, Required};
 use utoipa::{Modify, OpenApi};
 use utoipa_swagger_ui::Config;
 
@@ -31,7 +32,7 @@ const SWAGGER_POLICY: HeaderValue = HeaderValue::from_static(
         health::report, health::live, health::ready, health::metrics,
     ),
     components(schemas(Failure)),
-    modifiers(&KeyScheme, &Examples)
+    modifiers(&KeyScheme, &OptionalBody, &Examples)
 )]
 struct Document;
 
@@ -45,6 +46,19 @@ impl Modify for KeyScheme {
         ));
         let components = document.components.get_or_insert_default();
         components.add_security_scheme("api_key", SecurityScheme::ApiKey(key));
+    }
+}
+
+/// The one body that may be left out; as an `Option` it would be documented to accept `null`.
+struct OptionalBody;
+
+impl Modify for OptionalBody {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        let path = document.paths.paths.get_mut("/api/v1/sync/sims");
+        let operation = path.and_then(|path| path.post.as_mut());
+        if let Some(RefOr::T(body)) = operation.and_then(|operation| operation.request_body.as_mut()) {
+            body.required = Some(Required::False);
+        }
     }
 }
 

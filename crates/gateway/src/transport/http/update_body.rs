@@ -17,17 +17,19 @@ const METADATA_BYTES: usize = 16 * 1024;
 #[allow(dead_code, reason = "its fields are the documented body")]
 pub struct UpdateSimBody {
     /// Empty removes it.
-    #[schema(max_length = 255)]
+    #[schema(max_length = 255, nullable = false)]
     label: Option<String>,
     /// Whether the SIM works in its present device only.
+    #[schema(nullable = false)]
     imei_lock: Option<bool>,
     /// `Enabled` or `Disabled`.
+    #[schema(nullable = false)]
     status: Option<String>,
     /// Replace the stored ones; each at most 64 characters.
-    #[schema(max_items = 50)]
+    #[schema(max_items = 50, nullable = false)]
     tags: Option<Vec<String>>,
     /// Replaces the stored object; at most 16 KiB.
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Option<Object>, nullable = false)]
     metadata: Option<Map<String, Value>>,
 }
 
@@ -36,8 +38,10 @@ pub struct UpdateSimBody {
 #[allow(dead_code, reason = "its fields are the documented body")]
 pub struct StartSyncBody {
     /// One account; absent means all.
+    #[schema(nullable = false)]
     account: Option<String>,
     /// Store that SIMs are gone even when they are suspiciously many.
+    #[schema(nullable = false)]
     accept_mass_missing: Option<bool>,
 }
 
