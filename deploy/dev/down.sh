@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # make down: stops everything, keeps the data. With --clean also removes .local; the cache of servers stays
-# unless CLEAN_CACHE=1.
+# unless CLEAN_CACHE=1, and the secret of the API keys stays unless the database that holds them goes too.
 set -euo pipefail
 # shellcheck source=deploy/dev/lib/local.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib/local.sh"
@@ -17,13 +17,18 @@ stop_all() {
 }
 
 clean() {
-  local entry
+  local entry private=no
+  if [[ -r $STACK_DIR/stack.state && $(stack_is_external DATABASE_URL) == no ]]; then private=yes; fi
   for entry in "$STACK_DIR" "$LOCAL"/test-*; do
     if [[ -d $entry ]]; then "$STACK" destroy "$entry" 9>&-; fi
   done
   for entry in "$LOCAL"/* "$LOCAL"/.[!.]*; do
     [[ -e $entry ]] || continue
     if [[ ${entry##*/} == cache && ${CLEAN_CACHE:-0} != 1 ]]; then continue; fi
+    if [[ ${entry##*/} == secrets.env && $private == no ]]; then
+      say "the database lies elsewhere, so .local/secrets.env, which makes its API keys valid, is kept"
+      continue
+    fi
     rm -rf "$entry"
   done
   if [[ ${CLEAN_CACHE:-0} == 1 && -n ${SIMWARD_CACHE-} ]]; then

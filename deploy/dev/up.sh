@@ -18,10 +18,10 @@ check_settings() {
 # Two sources of SIMs in one database would look like a fleet that went missing.
 check_source() {
   local source was
-  source=$(if uses_real_1nce; then printf '%s' "$ONCE_API_BASE_URL"; else printf emulator; fi)
+  source=$(if uses_real_1nce; then printf '%s' "${ONCE_API_BASE_URL%/}"; else printf emulator; fi)
   was=$(remembered SIM_SOURCE)
   [[ -z $was || $was == "$source" ]] || die "the SIMs in .local come from $was: run 'make clean', then 'make up'"
-  remember SIM_SOURCE "$source"
+  SIM_SOURCE=$source
 }
 
 # The fleet is as large as asked for, or as it was: a smaller one would look like missing SIMs.
@@ -29,9 +29,8 @@ choose_fleet() {
   local was
   was=$(remembered FLEET)
   FLEET=${FLEET:-${was:-1000}}
-  [[ $FLEET =~ ^[0-9]+$ ]] || die "FLEET=$FLEET is no number"
+  [[ $FLEET =~ ^(0|[1-9][0-9]*)$ ]] || die "FLEET=$FLEET is no number"
   [[ -z $was ]] || ((FLEET >= was)) || die "the fleet has $was SIMs already: run 'make clean' for a smaller one"
-  remember FLEET "$FLEET"
 }
 
 build() {
@@ -65,6 +64,7 @@ start_emulator() {
   EMULATOR_LISTEN=127.0.0.1:$port FLEET=$FLEET start_service once-emulator || result=$?
   ((result == 0 || result == 3)) || die "once-emulator did not start"
   wait_for_http once-emulator "http://127.0.0.1:$port/_emulator/health" 30
+  remember FLEET "$FLEET"
 }
 
 # 8080 unless it is set, remembered or taken.
@@ -82,6 +82,8 @@ choose_listen() {
 start_simward() {
   local result=0
   choose_listen
+  # From here on SIMs are stored; an address that never got so far may still be mended.
+  remember SIM_SOURCE "$SIM_SOURCE"
   export_simward_env
   step "migrate the database"
   "$BIN/simward" migrate >"$LOGS/migrate.log" 2>&1 9>&- || {
