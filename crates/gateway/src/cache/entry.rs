@@ -39,10 +39,10 @@ impl StoredSim {
         }
         let text = std::str::from_utf8(&bytes[..ORGANIZATION.end]).ok()?;
         Some(Self {
-            read_at_ms: text[READ_AT].parse().ok()?,
+            read_at_ms: text.get(READ_AT)?.parse().ok()?,
             sim: CachedSim {
-                revision: text[REVISION].parse().ok()?,
-                organization: OrganizationId(Uuid::try_parse(&text[ORGANIZATION]).ok()?),
+                revision: text.get(REVISION)?.parse().ok()?,
+                organization: OrganizationId(Uuid::try_parse(text.get(ORGANIZATION)?).ok()?),
                 data: bytes.slice(ORGANIZATION.end..),
             },
         })
@@ -79,6 +79,15 @@ mod tests {
         assert_eq!(StoredSim::decode(&stored.encode().into()), Some(stored));
         assert_eq!(StoredSim::decode(&tombstone(7).into()), None);
         assert_eq!(StoredSim::decode(&Bytes::from_static(b"2foreign")), None);
+    }
+
+    #[test]
+    fn a_character_across_the_border_of_two_fields_is_no_sim() {
+        for border in [REVISION.end, READ_AT.end] {
+            let mut foreign = vec![b'1'; ORGANIZATION.end + 1];
+            foreign[border - 1..=border].copy_from_slice("\u{e9}".as_bytes());
+            assert_eq!(StoredSim::decode(&foreign.into()), None);
+        }
     }
 
     proptest! {

@@ -49,6 +49,8 @@ pub struct SimCache {
     local: LocalCache,
     remote: Option<RemoteCache>,
     trust: Trust,
+    /// Since when Redis was told of every change; what lies in it from before may be old. Memory needs no Redis.
+    remote_trust: Trust,
     counts: Counts,
 }
 
@@ -60,6 +62,7 @@ impl SimCache {
             local: LocalCache::new(config.cache_bytes, Duration::from_millis(config.cache_ttl_ms)),
             remote: redis.map(|pool| RemoteCache::new(pool, prefix, config, metrics)),
             trust: Trust::default(),
+            remote_trust: Trust::from_now(),
             counts: Counts {
                 local_hit: count("process", "hit"),
                 local_miss: count("process", "miss"),
@@ -87,7 +90,9 @@ impl SimCache {
         let found = remote
             .get(iccid)
             .await
-            .filter(|stored| self.trust.covers(stored.read_at_ms))
+            .filter(|stored| {
+                self.trust.covers(stored.read_at_ms) && self.remote_trust.covers(stored.read_at_ms)
+            })
             .filter(|stored| self.local.put(iccid, stored.sim.clone()))
             .map(|stored| stored.sim);
         let count = if found.is_some() {
@@ -125,8 +130,7 @@ impl SimCache {
         if let Some(remote) = &self.remote
             && !remote.bury(changes).await
         {
-            // What lies in Redis may be old now; only what is read from here on counts.
-            self.trust.restart();
+            self.remote_trust.restart();
         }
     }
 
@@ -155,3 +159,65 @@ pub type SharedCache = Arc<SimCache>;
 
 /// The `data` part of an answer, serialized.
 pub type Data = Bytes;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use domain::OrganizationId;
+    use service_runtime::config::Settings;
+
+    /// A cache whose Redis is gone.
+    fn cache() -> SimCache {
+        let variable = |name: &str| match name {
+            "SIMWARD_KEY_SECRET" => Some("x".repeat(32)),
+            "REDIS_URL" => Some("redis://127.0.0.1:1".to_owned()),
+            _ => None,
+        };
+        let settings = Settings::build(&[crate::DEFAULTS], &crate::SHORT_NAMES, variable).unwrap();
+        let redis = service_runtime::redis::pool(&settings.section("redis").unwrap()).unwrap();
+        assert!(redis.is_some());
+        let config = GatewayConfig::from_settings(&settings).unwrap();
+        SimCache::new(&config, redis, "test", &Metrics::new().unwrap())
+    }
+
+    fn iccid(tail: i64) -> Iccid {
+        Iccid::from_i64(8_988_999_000_000_000_000 + tail).unwrap()
+    }
+
+    fn sim() -> CachedSim {
+        CachedSim {
+            revision: 1,
+            organization: OrganizationId::DEFAULT,
+            data: Bytes::from_static(b"{}"),
+        }
+    }
+
+    async fn other_sim_changes(cache: &SimCache) {
+        let change = Change {
+            iccid: iccid(2),
+            revision: Some(7),
+        };
+        cache.invalidate(&[change]).await;
+    }
+
+    #[tokio::test]
+    async fn memory_keeps_what_was_read_while_redis_is_gone_and_other_sims_change() {
+        let cache = cache();
+        cache.start_trusting();
+        let since = ReadStart::now();
+        while cache.remote_trust.covers(since.0) {
+            other_sim_changes(&cache).await;
+        }
+        cache.put(iccid(1), sim(), since).await;
+        assert!(cache.local(iccid(1)).is_some());
+    }
+
+    #[tokio::test]
+    async fn an_event_that_redis_missed_does_not_lift_the_distrust_of_a_gap() {
+        let cache = cache();
+        cache.stop_trusting();
+        other_sim_changes(&cache).await;
+        cache.put(iccid(1), sim(), ReadStart::now()).await;
+        assert!(cache.local(iccid(1)).is_none());
+    }
+}

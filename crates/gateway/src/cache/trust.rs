@@ -13,6 +13,11 @@ impl Default for Trust {
 }
 
 impl Trust {
+    /// What is read from now on counts.
+    pub fn from_now() -> Self {
+        Self(AtomicI64::new(Utc::now().timestamp_millis()))
+    }
+
     /// Nothing counts until [`Trust::restart`].
     pub fn stop(&self) {
         self.0.store(i64::MAX, Ordering::SeqCst);
