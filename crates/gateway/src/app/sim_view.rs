@@ -150,13 +150,15 @@ pub fn cached(sim: Sim) -> Result<CachedSim, ApiError> {
     })
 }
 
-/// What the state of a SIM means.
+/// What the state of a SIM means; exactly one is true, or none when 1NCE's word is not known.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct StatusDetails {
     is_active: bool,
     is_expired: bool,
     /// Disabled, which 1NCE also calls suspended.
     is_suspended: bool,
+    /// 1NCE does not list the SIM any more; `status` is what it said last.
+    is_terminated: bool,
 }
 
 /// The state of one SIM.
@@ -166,6 +168,9 @@ pub struct SimStatusView {
     /// `Enabled`, `Disabled`, `Expired` or `Unknown`.
     status: String,
     status_details: StatusDetails,
+    /// Since when 1NCE does not list the SIM any more.
+    #[schema(format = DateTime)]
+    missing_since: Option<String>,
     #[schema(format = DateTime)]
     activation_date: Option<String>,
     /// The last time that 1NCE told about this SIM.
@@ -177,6 +182,7 @@ pub struct SimStatusView {
 struct StatusFields {
     iccid: String,
     status: String,
+    missing_since: Option<String>,
     activation_date: Option<String>,
     last_synced_at: Option<String>,
 }
@@ -188,13 +194,16 @@ impl SimStatusView {
     /// When the bytes are no SIM of ours.
     pub fn of(data: &[u8]) -> Result<Self, ApiError> {
         let sim: StatusFields = serde_json::from_slice(data).map_err(|error| ApiError::internal(&error))?;
-        let is = |status: SimStatus| sim.status == status.word();
+        let terminated = sim.missing_since.is_some();
+        let is = |status: SimStatus| !terminated && sim.status == status.word();
         Ok(Self {
             status_details: StatusDetails {
                 is_active: is(SimStatus::Enabled),
                 is_expired: is(SimStatus::Expired),
                 is_suspended: is(SimStatus::Disabled),
+                is_terminated: terminated,
             },
+            missing_since: sim.missing_since,
             iccid: sim.iccid,
             status: sim.status,
             activation_date: sim.activation_date,
@@ -235,7 +244,21 @@ mod tests {
     #[test]
     fn the_state_is_read_from_the_serialized_sim() {
         let view = SimStatusView::of(&cached(sim()).unwrap().data).unwrap();
-        insta::assert_snapshot!(serde_json::to_string(&view).unwrap(), @r#"{"iccid":"8988999000000000017","status":"Disabled","status_details":{"is_active":false,"is_expired":false,"is_suspended":true},"activation_date":null,"last_checked":"2025-06-15T15:06:40Z"}"#);
+        insta::assert_snapshot!(serde_json::to_string(&view).unwrap(), @r#"{"iccid":"8988999000000000017","status":"Disabled","status_details":{"is_active":false,"is_expired":false,"is_suspended":true,"is_terminated":false},"missing_since":null,"activation_date":null,"last_checked":"2025-06-15T15:06:40Z"}"#);
+    }
+
+    #[test]
+    fn a_sim_that_1nce_does_not_list_any_more_is_terminated_and_not_active() {
+        let missing = Sim {
+            status: "Enabled".into(),
+            missing_since: Some(Timestamp {
+                seconds: 1_750_000_000,
+                nanos: 0,
+            }),
+            ..sim()
+        };
+        let view = SimStatusView::of(&cached(missing).unwrap().data).unwrap();
+        insta::assert_snapshot!(serde_json::to_string(&view).unwrap(), @r#"{"iccid":"8988999000000000017","status":"Enabled","status_details":{"is_active":false,"is_expired":false,"is_suspended":false,"is_terminated":true},"missing_since":"2025-06-15T15:06:40Z","activation_date":null,"last_checked":"2025-06-15T15:06:40Z"}"#);
     }
 
     #[test]

@@ -1,4 +1,7 @@
+use std::time::Duration;
+
 use gateway::Permission;
+use serde_json::{Value, json};
 
 use crate::harness::{App, ICCID, path, sim, until};
 
@@ -63,7 +66,9 @@ async fn the_documentation_has_an_example_for_every_answer() {
         for (method, operation) in methods.as_object().unwrap() {
             for (status, response) in operation["responses"].as_object().unwrap() {
                 let content = response["content"].as_object().unwrap();
-                let exemplified = content.values().all(|content| !content["example"].is_null());
+                let exemplified = content
+                    .values()
+                    .all(|content| content["example"].is_null() != content["examples"].is_null());
                 assert!(exemplified && !content.is_empty(), "{method} {path} {status}");
             }
             let body = &operation["requestBody"];
@@ -77,16 +82,6 @@ async fn the_documentation_has_an_example_for_every_answer() {
     assert_eq!(sync["required"], false, "{sync}");
     let update = &document["paths"]["/api/v1/sims/{iccid}"]["put"]["requestBody"];
     assert_eq!(update["required"], true, "{update}");
-    // No field of a body must be there, and none may be null.
-    for (body, fields) in [("UpdateSimBody", 5), ("StartSyncBody", 2)] {
-        let schema = &document["components"]["schemas"][body];
-        assert!(schema["required"].is_null(), "{schema}");
-        let properties = schema["properties"].as_object().unwrap();
-        assert_eq!(properties.len(), fields, "{schema}");
-        for (name, property) in properties {
-            assert!(property["type"].is_string(), "{body}.{name}: {property}");
-        }
-    }
     let page = app.gateway.get("/docs/", "").await.expect(200);
     assert!(page.text.contains("swagger-ui"), "{}", page.text);
     let script = app
@@ -97,4 +92,87 @@ async fn the_documentation_has_an_example_for_every_answer() {
     assert!(script.text.contains("/openapi.json"), "{}", script.text);
     app.gateway.get("/docs", "").await.expect(200);
     app.gateway.get("/docs/nothing.js", "").await.expect(404);
+}
+
+#[test]
+fn the_documentation_allows_only_what_is_accepted() {
+    let document: Value = serde_json::from_str(&gateway::openapi().to_json().unwrap()).unwrap();
+    let list = document["paths"]["/api/v1/sims"]["get"]["parameters"]
+        .as_array()
+        .unwrap();
+    let parameter = |name: &str| {
+        let found = list.iter().find(|parameter| parameter["name"] == name);
+        found.unwrap()["schema"].clone()
+    };
+    let statuses = json!(["Enabled", "Disabled", "Expired", "Unknown", "Missing"]);
+    assert_eq!(parameter("status")["enum"], statuses);
+    assert_eq!(parameter("sort_by")["enum"][0], "iccid");
+    assert_eq!(parameter("sort_order")["enum"], json!(["asc", "desc"]));
+    let search = parameter("search");
+    assert_eq!(
+        (&search["minLength"], &search["maxLength"]),
+        (&json!(3), &json!(100))
+    );
+    assert_eq!(parameter("tag")["maxLength"], 64);
+    assert_eq!(parameter("cursor")["maxLength"], 4096);
+
+    // No field of a body must be there, none may be null, and there are no others.
+    for (body, fields) in [("UpdateSimBody", 5), ("StartSyncBody", 2)] {
+        let schema = &document["components"]["schemas"][body];
+        assert!(schema["required"].is_null(), "{schema}");
+        assert_eq!(schema["additionalProperties"], false, "{schema}");
+        let properties = schema["properties"].as_object().unwrap();
+        assert_eq!(properties.len(), fields, "{schema}");
+        for (name, property) in properties {
+            assert!(property["type"].is_string(), "{body}.{name}: {property}");
+        }
+    }
+    let update = &document["components"]["schemas"]["UpdateSimBody"];
+    assert_eq!(update["minProperties"], 1);
+    assert_eq!(
+        update["properties"]["status"]["enum"],
+        json!(["Enabled", "Disabled"])
+    );
+    let tag = &update["properties"]["tags"]["items"];
+    assert_eq!(
+        (&tag["minLength"], &tag["maxLength"]),
+        (&json!(1), &json!(64)),
+        "{update}"
+    );
+    let start = &document["components"]["schemas"]["StartSyncBody"];
+    assert!(start["properties"]["account"]["pattern"].is_string(), "{start}");
+}
+
+#[test]
+fn every_status_is_documented_with_its_own_example() {
+    let document: Value = serde_json::from_str(&gateway::openapi().to_json().unwrap()).unwrap();
+    let answer = |path: &str, status: &str| {
+        let content = &document["paths"][path]["get"]["responses"][status]["content"];
+        content["application/json"].clone()
+    };
+    assert_eq!(answer("/health/ready", "200")["example"]["status"], "ready");
+    assert_eq!(answer("/health/ready", "503")["example"]["status"], "unready");
+    let sim = "/api/v1/sims/{iccid}";
+    assert_eq!(answer(sim, "409")["example"]["error"]["code"], "CONFLICT");
+    assert_eq!(
+        answer(sim, "501")["example"]["error"]["code"],
+        "CAPABILITY_UNAVAILABLE"
+    );
+    let refused = &answer(sim, "401")["examples"];
+    assert!(refused["UNAUTHORIZED"]["value"].is_object(), "{refused}");
+    assert!(refused["INVALID_API_KEY"]["value"].is_object(), "{refused}");
+    let states = &answer("/api/v1/sims/{iccid}/status", "200")["examples"];
+    let terminated = &states["terminated"]["value"]["data"]["status_details"];
+    assert_eq!(
+        (&terminated["is_active"], &terminated["is_terminated"]),
+        (&json!(false), &json!(true))
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_without_a_request_does_not_delay_the_end() {
+    let app = App::start().await;
+    app.gateway.get("/health/live", "").await.expect(200);
+    // The client keeps its connection open.
+    assert!(app.gateway.shared.shutdown.finish(Duration::from_secs(15)).await);
 }

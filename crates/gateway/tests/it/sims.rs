@@ -48,7 +48,29 @@ async fn the_state_says_what_it_means() {
     assert_eq!(answer.body["data"]["status"], "Enabled");
     assert_eq!(
         answer.body["data"]["status_details"],
-        json!({ "is_active": true, "is_expired": false, "is_suspended": false })
+        json!({ "is_active": true, "is_expired": false, "is_suspended": false, "is_terminated": false })
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn missing_sims_are_listed_by_that_word_and_are_not_active() {
+    let (app, key) = app().await;
+    let mut missing = sim(ICCID, 2, "pump");
+    missing.missing_since = Some(messages::Timestamp {
+        seconds: 1_750_000_000,
+        nanos: 0,
+    });
+    app.world.sims.put(missing);
+    let query = "/api/v1/sims?status=Missing";
+    let answer = app.gateway.get(query, &key).await.expect(200);
+    assert_eq!(app.world.sims.state().lists.pop().unwrap().status, "Missing");
+    assert_eq!(answer.body["data"][0]["missing_since"], "2025-06-15T15:06:40Z");
+    let status = format!("{}/status", path(ICCID));
+    let answer = app.gateway.get(&status, &key).await.expect(200);
+    let details = &answer.body["data"]["status_details"];
+    assert_eq!(
+        (&details["is_active"], &details["is_terminated"]),
+        (&json!(false), &json!(true))
     );
 }
 
@@ -56,13 +78,13 @@ async fn the_state_says_what_it_means() {
 async fn a_list_passes_its_filter_on_and_shows_where_it_stands() {
     let (app, key) = app().await;
     let query =
-        "/api/v1/sims?page=2&page_size=1&status=Enabled&tag=north&search=17&sort_by=label&sort_order=desc";
+        "/api/v1/sims?page=2&page_size=1&status=Enabled&tag=north&search=017&sort_by=label&sort_order=desc";
     let answer = app.gateway.get(query, &key).await.expect(200);
     let asked = app.world.sims.state().lists.pop().unwrap();
     assert_eq!((asked.page, asked.page_size, asked.descending), (2, 1, true));
     assert_eq!(
         (asked.status.as_str(), asked.tag.as_str(), asked.search.as_str()),
-        ("Enabled", "north", "17")
+        ("Enabled", "north", "017")
     );
     assert_eq!(answer.body["data"][0]["iccid"], ICCID);
     let expected = json!({
@@ -85,7 +107,8 @@ async fn a_list_passes_its_filter_on_and_shows_where_it_stands() {
 async fn an_update_names_every_bad_field_and_asks_nobody() {
     let (app, key) = app().await;
     let body = json!({ "label": 7, "status": "Expired", "tags": [""], "colour": "red" });
-    let answer = app.gateway.put(&path(ICCID), &key, body).await.expect(422);
+    let address = format!("{}?refresh=true", path(ICCID));
+    let answer = app.gateway.put(&address, &key, body).await.expect(422);
     assert_eq!(answer.code(), "VALIDATION_ERROR");
     let fields = answer.body["error"]["details"]["fields"].as_array().unwrap();
     let mut names: Vec<_> = fields
@@ -93,8 +116,11 @@ async fn an_update_names_every_bad_field_and_asks_nobody() {
         .map(|field| field["field"].as_str().unwrap())
         .collect();
     names.sort_unstable();
-    assert_eq!(names, ["colour", "label", "status", "tags[0]"]);
-    assert!(app.world.sims.state().updates.is_empty());
+    assert_eq!(names, ["colour", "label", "refresh", "status", "tags[0]"]);
+    let sync = "/api/v1/sync/sims?account=main";
+    app.gateway.post(sync, &key, json!({})).await.expect(422);
+    let state = app.world.sims.state();
+    assert!(state.updates.is_empty() && state.starts.is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,8 +1,12 @@
 //! An example for every answer in the OpenAPI document, and the errors that each route can answer.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 use utoipa::Modify;
+use utoipa::openapi::example::ExampleBuilder;
 use utoipa::openapi::path::Operation;
+use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
 use utoipa::openapi::{Content, ContentBuilder, Ref, RefOr, ResponseBuilder};
 
 use crate::error::ApiCode;
@@ -29,34 +33,33 @@ impl Modify for Examples {
 }
 
 fn describe(route: &str, operation: &mut Operation) {
-    let example = success(route);
-    for response in operation.responses.responses.values_mut() {
+    for (status, response) in &mut operation.responses.responses {
         let RefOr::T(response) = response else { continue };
         if response.content.is_empty() {
-            let content = ContentBuilder::new().example(Some(example.clone())).build();
+            let content = Content::default();
             response
                 .content
                 .insert("application/json".to_owned(), content.into());
         }
-        for content in response.content.values_mut() {
-            exemplify(content, &example);
+        for content in response.content.values_mut().filter_map(own) {
+            exemplify(content, examples(route, status));
         }
     }
     if let (Some(RefOr::T(body)), Some(example)) = (&mut operation.request_body, request(route)) {
-        for content in body.content.values_mut() {
-            exemplify(content, &example);
+        for content in body.content.values_mut().filter_map(own) {
+            exemplify(content, vec![("request", example.clone())]);
         }
     }
-    let mut by_status: std::collections::BTreeMap<u16, Vec<ApiCode>> = std::collections::BTreeMap::new();
+    let mut by_status: BTreeMap<u16, Vec<&'static str>> = BTreeMap::new();
     for code in failures(route) {
-        by_status.entry(code.row().1.as_u16()).or_default().push(code);
+        let (word, status) = code.row();
+        by_status.entry(status.as_u16()).or_default().push(word);
     }
-    for (status, codes) in by_status {
-        let words: Vec<&str> = codes.iter().map(|code| code.row().0).collect();
-        let content = ContentBuilder::new()
-            .schema(Some(Ref::from_schema_name("Failure")))
-            .example(Some(failure(words[0])))
-            .build();
+    for (status, words) in by_status {
+        let schema = Ref::from_schema_name("Failure");
+        let mut content = ContentBuilder::new().schema(Some(schema)).build();
+        let examples = words.iter().map(|word| (*word, failure(word)));
+        exemplify(&mut content, examples.collect());
         let response = ResponseBuilder::new()
             .description(words.join(", "))
             .content("application/json", content)
@@ -68,12 +71,35 @@ fn describe(route: &str, operation: &mut Operation) {
     }
 }
 
-fn exemplify(content: &mut RefOr<Content>, example: &Value) {
-    if let RefOr::T(content) = content {
-        content.example = Some(example.clone());
+fn own(content: &mut RefOr<Content>) -> Option<&mut Content> {
+    match content {
+        RefOr::T(content) => Some(content),
+        RefOr::Ref(_) => None,
     }
 }
 
+/// One example stands alone, several have names.
+fn exemplify(content: &mut Content, examples: Vec<(&str, Value)>) {
+    if let [(_, only)] = examples.as_slice() {
+        content.example = Some(only.clone());
+        return;
+    }
+    for (name, value) in examples {
+        let example = ExampleBuilder::new().value(Some(value)).build();
+        content.examples.insert(name.to_owned(), example.into());
+    }
+}
+
+/// A text that is one of these words.
+pub fn words(words: &[&str], default: Option<&str>) -> Object {
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .enum_values(Some(words.iter().copied()))
+        .default(default.map(Value::from))
+        .build()
+}
+
+/// What the route can answer beside its own answers.
 fn failures(route: &str) -> Vec<ApiCode> {
     if !route.contains("/api/") {
         return Vec::new();
@@ -87,20 +113,19 @@ fn failures(route: &str) -> Vec<ApiCode> {
         ApiCode::Internal,
     ];
     if route.contains("{iccid}") {
+        codes.extend([ApiCode::InvalidIccid, ApiCode::NotFound]);
+    }
+    // These ask 1NCE.
+    if route.ends_with("/sims/{iccid}") {
         codes.extend([
-            ApiCode::InvalidIccid,
-            ApiCode::NotFound,
+            ApiCode::Conflict,
             ApiCode::Upstream,
             ApiCode::UpstreamRateLimited,
+            ApiCode::CapabilityUnavailable,
         ]);
     }
     if !route.starts_with("get") {
-        codes.extend([
-            ApiCode::Conflict,
-            ApiCode::PayloadTooLarge,
-            ApiCode::UnsupportedMediaType,
-            ApiCode::CapabilityUnavailable,
-        ]);
+        codes.extend([ApiCode::PayloadTooLarge, ApiCode::UnsupportedMediaType]);
     }
     codes
 }
@@ -128,15 +153,37 @@ fn request(route: &str) -> Option<Value> {
     }
 }
 
+/// What the route answers with this status.
+fn examples(route: &str, status: &str) -> Vec<(&'static str, Value)> {
+    match (route, status) {
+        ("get /api/v1/sims/{iccid}/status", _) => vec![
+            ("active", state("Enabled", "is_active")),
+            ("suspended", state("Disabled", "is_suspended")),
+            ("expired", state("Expired", "is_expired")),
+            ("terminated", state("Enabled", "is_terminated")),
+        ],
+        (_, "503") => vec![("unready", health(false))],
+        _ => vec![("success", success(route))],
+    }
+}
+
+fn state(status: &str, holds: &str) -> Value {
+    let terminated = holds == "is_terminated";
+    let mut details = json!({
+        "is_active": false, "is_expired": false, "is_suspended": false, "is_terminated": false,
+    });
+    details[holds] = json!(true);
+    let data = json!({
+        "iccid": "8988999000000000017", "status": status, "status_details": details,
+        "missing_since": terminated.then_some(TIME), "activation_date": TIME, "last_checked": TIME,
+    });
+    json!({ "success": true, "data": data, "meta": meta() })
+}
+
 fn success(route: &str) -> Value {
     let data = match route {
         "get /api/v1/sims" => return page(),
         "get /api/v1/sims/{iccid}" | "put /api/v1/sims/{iccid}" => sim(),
-        "get /api/v1/sims/{iccid}/status" => json!({
-            "iccid": "8988999000000000017", "status": "Enabled",
-            "status_details": { "is_active": true, "is_expired": false, "is_suspended": false },
-            "activation_date": TIME, "last_checked": TIME,
-        }),
         "get /api/v1/sync/status" => json!({ "accounts": [{
             "account": "main", "sims_known": 12000, "sims_missing": 0, "running": run("running"),
             "last_finished": run("completed"), "last_complete_at": TIME, "next_due_at": TIME,
@@ -149,7 +196,7 @@ fn success(route: &str) -> Value {
                 "simward_http_requests_total{route=\"/api/v1/sims\",method=\"GET\",status=\"200\"} 1\n"
             );
         }
-        _ => return health(),
+        _ => return health(true),
     };
     json!({ "success": true, "data": data, "meta": meta() })
 }
@@ -169,11 +216,14 @@ fn page() -> Value {
     })
 }
 
-fn health() -> Value {
-    let check = |name: &str| json!({ "name": name, "ok": true, "required": true, "detail": null });
-    json!({ "status": "ready", "services": [
-        { "service": "gateway", "ready": true, "checks": [check("database"), check("nats")] },
-        { "service": "sim", "ready": true, "checks": [check("database"), check("nats")] },
+fn health(ready: bool) -> Value {
+    let check = |name: &str, ok: bool| {
+        let detail = (!ok).then_some("no answer");
+        json!({ "name": name, "ok": ok, "required": true, "detail": detail })
+    };
+    json!({ "status": if ready { "ready" } else { "unready" }, "services": [
+        { "service": "gateway", "ready": ready, "checks": [check("database", ready), check("nats", true)] },
+        { "service": "sim", "ready": true, "checks": [check("database", true), check("nats", true)] },
     ] })
 }
 

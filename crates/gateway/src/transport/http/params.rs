@@ -67,6 +67,13 @@ impl Params {
         params
     }
 
+    /// The faults in the query string of a path that has no parameters.
+    pub fn none(query: &str) -> Faults {
+        let mut faults = Faults::default();
+        Self::read(query, &[], &mut faults);
+        faults
+    }
+
     /// The value of a parameter.
     pub fn get(&self, name: &str) -> Option<&str> {
         let mut found = self.0.iter().filter(|(known, _)| known == name);

@@ -4,7 +4,7 @@ use actix_web::http::StatusCode;
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use domain::Iccid;
-use tracing::Instrument;
+use tracing::{Instrument, Span};
 
 use super::auth::{Authenticated, ReadSims, WriteSims};
 use super::envelope::{self, Answer, Page};
@@ -48,7 +48,7 @@ pub async fn list_sims(
 #[utoipa::path(
     get, path = "/api/v1/sims/{iccid}", tag = "SIMs", security(("api_key" = ["read:sims"])),
     params(
-        ("iccid" = String, Path, description = "19 digits, or 20 with the check digit"),
+        ("iccid" = String, Path, pattern = "^[0-9]{19,20}$", description = "19 digits, or 20 with the check digit"),
         ("refresh" = Option<bool>, Query, description = "Read 1NCE first; `last_synced_at` says how old the answer is")
     ),
     responses((status = 200, description = "The SIM", body = Answer<SimView>))
@@ -65,14 +65,15 @@ pub async fn get_sim(
     let refresh = params.flag("refresh", &mut faults);
     faults.or(())?;
     let request_id = Arc::clone(&asker.request_id);
-    let data = read(&gateway, asker, &request, iccid, refresh).await?;
+    let span = || span(&request, "GET /api/v1/sims/{iccid}", &request_id);
+    let data = read(&gateway, asker, span, iccid, refresh).await?;
     Ok(envelope::serialized(&data, &request_id))
 }
 
 /// The state of one SIM
 #[utoipa::path(
     get, path = "/api/v1/sims/{iccid}/status", tag = "SIMs", security(("api_key" = ["read:sims"])),
-    params(("iccid" = String, Path, description = "19 digits, or 20 with the check digit")),
+    params(("iccid" = String, Path, pattern = "^[0-9]{19,20}$", description = "19 digits, or 20 with the check digit")),
     responses((status = 200, description = "The state", body = Answer<SimStatusView>))
 )]
 pub async fn get_sim_status(
@@ -82,33 +83,31 @@ pub async fn get_sim_status(
 ) -> Result<HttpResponse, ApiError> {
     let asker = caller.0;
     let iccid = path_iccid(&request)?;
-    let mut faults = Faults::default();
-    Params::read(request.query_string(), &[], &mut faults);
-    faults.or(())?;
+    Params::none(request.query_string()).or(())?;
     let request_id = Arc::clone(&asker.request_id);
-    let data = read(&gateway, asker, &request, iccid, false).await?;
+    let span = || span(&request, "GET /api/v1/sims/{iccid}/status", &request_id);
+    let data = read(&gateway, asker, span, iccid, false).await?;
     envelope::answer(StatusCode::OK, &SimStatusView::of(&data)?, &request_id)
 }
 
 async fn read(
     gateway: &Data<Gateway>,
     asker: Asker,
-    request: &HttpRequest,
+    span: impl FnOnce() -> Span,
     iccid: Iccid,
     refresh: bool,
 ) -> Result<crate::cache::Data, ApiError> {
     if !refresh && let Some(found) = get::from_memory(gateway, &asker, iccid) {
         return found;
     }
-    let span = span(request, "GET /api/v1/sims/{iccid}", &asker.request_id);
     let work = get::get_sim(Arc::clone(gateway), asker, iccid, refresh);
-    gateway.on_main(work).instrument(span).await
+    gateway.on_main(work).instrument(span()).await
 }
 
 /// Change one SIM
 #[utoipa::path(
     put, path = "/api/v1/sims/{iccid}", tag = "SIMs", security(("api_key" = ["write:sims"])),
-    params(("iccid" = String, Path, description = "19 digits, or 20 with the check digit")),
+    params(("iccid" = String, Path, pattern = "^[0-9]{19,20}$", description = "19 digits, or 20 with the check digit")),
     request_body = UpdateSimBody,
     responses((status = 200, description = "The SIM as it is now", body = Answer<SimView>))
 )]
@@ -120,7 +119,9 @@ pub async fn update_sim(
 ) -> Result<HttpResponse, ApiError> {
     let asker = caller.0;
     let iccid = path_iccid(&request)?;
-    let change = update_body::update_sim(body::object(&gateway, &request, payload).await?)?;
+    let faults = Params::none(request.query_string());
+    let body = body::object(&gateway, &request, payload).await?;
+    let change = update_body::update_sim(body, faults)?;
     let request_id = Arc::clone(&asker.request_id);
     let span = span(&request, "PUT /api/v1/sims/{iccid}", &request_id);
     let work = update::update_sim(Arc::clone(&gateway), asker, iccid, change);

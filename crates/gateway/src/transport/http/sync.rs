@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 
 use super::auth::{Authenticated, ReadSims, WriteSims};
 use super::envelope::{self, Answer};
-use super::params::{Faults, Params};
+use super::params::Params;
 use super::request::span;
 use super::update_body::StartSyncBody;
 use super::{body, update_body};
@@ -127,6 +127,9 @@ impl From<pb::AccountSync> for AccountSyncView {
 }
 
 /// How the readings of the fleet stand
+///
+/// Only for keys of the whole platform: these are its numbers. An organization's key sees in each SIM's
+/// `last_synced_at` how fresh it is.
 #[utoipa::path(
     get, path = "/api/v1/sync/status", tag = "Sync", security(("api_key" = ["read:sims"])),
     responses((status = 200, description = "Each account", body = Answer<SyncStatusView>))
@@ -137,9 +140,7 @@ pub async fn sync_status(
     request: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {
     let asker = caller.0;
-    let mut faults = Faults::default();
-    Params::read(request.query_string(), &[], &mut faults);
-    faults.or(())?;
+    Params::none(request.query_string()).or(())?;
     let span = span(&request, "GET /api/v1/sync/status", &asker.request_id);
     let status = sync::sync_status(&gateway, &asker).instrument(span).await?;
     let accounts = status.accounts.into_iter().map(AccountSyncView::from);
@@ -150,6 +151,8 @@ pub async fn sync_status(
 }
 
 /// Read the whole fleet from 1NCE
+///
+/// Only for keys of the whole platform.
 #[utoipa::path(
     post, path = "/api/v1/sync/sims", tag = "Sync", security(("api_key" = ["write:sims"])),
     request_body = StartSyncBody,
@@ -162,7 +165,9 @@ pub async fn start_sync(
     payload: Payload,
 ) -> Result<HttpResponse, ApiError> {
     let asker = caller.0;
-    let start = update_body::start_sync(body::object_or_nothing(&gateway, &request, payload).await?)?;
+    let faults = Params::none(request.query_string());
+    let body = body::object_or_nothing(&gateway, &request, payload).await?;
+    let start = update_body::start_sync(body, faults)?;
     let request_id = Arc::clone(&asker.request_id);
     let span = span(&request, "POST /api/v1/sync/sims", &request_id);
     let work = sync::start_sync(Arc::clone(&gateway), asker, start);

@@ -1,32 +1,35 @@
 use domain::{AccountSlug, SimStatus};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
+use utoipa::openapi::schema::{Array, ArrayBuilder, Object, ObjectBuilder, Type};
 
+use super::docs_examples::words;
 use super::params::Faults;
 use crate::app::sync::StartSync;
 use crate::app::update_sim::UpdateSim;
 use crate::error::ApiError;
 
+const STATUSES: [&str; 2] = ["Enabled", "Disabled"];
 const LABEL_CHARS: usize = 255;
 const TAGS: usize = 50;
 const TAG_CHARS: usize = 64;
 const METADATA_BYTES: usize = 16 * 1024;
 
-/// For the documentation; `update_sim` is what counts.
+/// For the documentation; `update_sim` is what counts. At least one field.
 #[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(min_properties = 1)]
 #[allow(dead_code, reason = "its fields are the documented body")]
 pub struct UpdateSimBody {
-    /// Empty removes it.
+    /// Without control characters; empty removes it.
     #[schema(max_length = 255, nullable = false)]
     label: Option<String>,
     /// Whether the SIM works in its present device only.
     #[schema(nullable = false)]
     imei_lock: Option<bool>,
-    /// `Enabled` or `Disabled`.
-    #[schema(nullable = false)]
+    #[schema(schema_with = statuses)]
     status: Option<String>,
-    /// Replace the stored ones; each at most 64 characters.
-    #[schema(max_items = 50, nullable = false)]
+    #[schema(schema_with = tag_list)]
     tags: Option<Vec<String>>,
     /// Replaces the stored object; at most 16 KiB.
     #[schema(value_type = Option<Object>, nullable = false)]
@@ -35,19 +38,37 @@ pub struct UpdateSimBody {
 
 /// For the documentation; `start_sync` is what counts.
 #[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
 #[allow(dead_code, reason = "its fields are the documented body")]
 pub struct StartSyncBody {
     /// One account; absent means all.
-    #[schema(nullable = false)]
+    #[schema(nullable = false, pattern = "^[a-z0-9-]{1,32}$")]
     account: Option<String>,
     /// Store that SIMs are gone even when they are suspiciously many.
     #[schema(nullable = false)]
     accept_mass_missing: Option<bool>,
 }
 
-/// Reads what is to change; names every field that is not accepted.
-pub fn update_sim(body: Map<String, Value>) -> Result<UpdateSim, ApiError> {
-    let mut faults = Faults::default();
+fn statuses() -> Object {
+    words(&STATUSES, None)
+}
+
+fn tag_list() -> Array {
+    let tag = ObjectBuilder::new()
+        .schema_type(Type::String)
+        .min_length(Some(1))
+        .max_length(Some(TAG_CHARS));
+    ArrayBuilder::new()
+        .items(tag)
+        .max_items(Some(TAGS))
+        .description(Some(
+            "Replace the stored ones; none blank, none with control characters.",
+        ))
+        .build()
+}
+
+/// Reads what is to change; names every field that is not accepted, with the faults of the rest of the request.
+pub fn update_sim(body: Map<String, Value>, mut faults: Faults) -> Result<UpdateSim, ApiError> {
     let mut update = UpdateSim::default();
     if body.is_empty() {
         faults.add("body", "names no field to change");
@@ -68,9 +89,8 @@ pub fn update_sim(body: Map<String, Value>) -> Result<UpdateSim, ApiError> {
     faults.or(update)
 }
 
-/// Reads which accounts to read; names every field that is not accepted.
-pub fn start_sync(body: Map<String, Value>) -> Result<StartSync, ApiError> {
-    let mut faults = Faults::default();
+/// Reads which accounts to read; names every field that is not accepted, with the faults of the rest of the request.
+pub fn start_sync(body: Map<String, Value>, mut faults: Faults) -> Result<StartSync, ApiError> {
     let mut start = StartSync::default();
     for (name, value) in body {
         match name.as_str() {
@@ -187,7 +207,7 @@ mod tests {
     use serde_json::json;
 
     fn read(value: Value) -> Result<UpdateSim, ApiError> {
-        update_sim(value.as_object().unwrap().clone())
+        update_sim(value.as_object().unwrap().clone(), Faults::default())
     }
 
     fn bad_fields(value: Value) -> Vec<String> {
@@ -254,7 +274,7 @@ mod tests {
 
     #[test]
     fn a_sync_names_an_account_or_none() {
-        let read = |value: Value| start_sync(value.as_object().unwrap().clone());
+        let read = |value: Value| start_sync(value.as_object().unwrap().clone(), Faults::default());
         assert_eq!(read(json!({})).unwrap(), StartSync::default());
         let start = read(json!({ "account": "main", "accept_mass_missing": true })).unwrap();
         assert_eq!(start.account.unwrap().as_str(), "main");
