@@ -10,6 +10,7 @@ mod cache;
 mod config;
 mod error;
 mod migrations;
+mod seldom;
 mod store;
 mod transport;
 

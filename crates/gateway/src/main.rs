@@ -9,6 +9,9 @@ use service_runtime::config::Settings;
 use service_runtime::shutdown::Shutdown;
 use service_runtime::telemetry;
 
+/// Longer than the HTTP server gives running requests: a change at a slow 1NCE takes half a minute.
+const GRACE: Duration = Duration::from_secs(35);
+
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let settings = Settings::from_env(&[gateway::DEFAULTS], &gateway::SHORT_NAMES)?;
@@ -27,9 +30,6 @@ async fn main() -> anyhow::Result<()> {
     let shared = Shared::start(config, "simward-gateway").await?;
     gateway::run(own, shared.clone()).await.context("gateway")?;
     Shutdown::on_signal().await?;
-    anyhow::ensure!(
-        shared.shutdown.finish(Duration::from_secs(30)).await,
-        "some tasks did not end"
-    );
+    anyhow::ensure!(shared.shutdown.finish(GRACE).await, "some tasks did not end");
     Ok(())
 }

@@ -18,15 +18,26 @@ pub fn from_memory(gateway: &Gateway, asker: &Asker, iccid: Iccid) -> Option<Res
     gateway.sims.local(iccid).map(|found| visible(found, asker))
 }
 
-/// The `data` of one SIM: from Redis, or from sim-service, which reads 1NCE first when `refresh` is set.
+/// The `data` of one SIM, as [`find`] has it. Another organization's SIM does not exist.
 pub async fn get_sim(
     gateway: Arc<Gateway>,
     asker: Asker,
     iccid: Iccid,
     refresh: bool,
 ) -> Result<Data, ApiError> {
+    let found = find(&gateway, &asker, iccid, refresh).await?;
+    visible(found, &asker)
+}
+
+/// One SIM, whoever's it is: from Redis, or from sim-service, which reads 1NCE first when `refresh` is set.
+pub async fn find(
+    gateway: &Gateway,
+    asker: &Asker,
+    iccid: Iccid,
+    refresh: bool,
+) -> Result<CachedSim, ApiError> {
     if !refresh && let Some(found) = gateway.sims.remote(iccid).await {
-        return visible(found, &asker);
+        return Ok(found);
     }
     let since = ReadStart::now();
     let request = GetSimRequest {
@@ -42,7 +53,7 @@ pub async fn get_sim(
     let sim = answer.sim.ok_or_else(ApiError::no_such_sim)?;
     let cached = sim_view::cached(sim)?;
     gateway.sims.put(iccid, cached.clone(), since).await;
-    visible(cached, &asker)
+    Ok(cached)
 }
 
 fn visible(sim: CachedSim, asker: &Asker) -> Result<Data, ApiError> {

@@ -140,10 +140,11 @@ pub async fn list(db: &Db, organization: Option<OrganizationId>) -> Result<Vec<K
 /// When the database fails.
 pub async fn revoke(db: &Db, id_or_prefix: &str, revoked_by: &str) -> Result<bool, KeysError> {
     let transaction = db.orm().begin().await?;
-    let Some(id) = api_keys::revoke(&transaction, id_or_prefix).await? else {
+    let Some(key) = api_keys::revoke(&transaction, id_or_prefix).await? else {
         return Ok(false);
     };
-    let entry = audit_entry("api_key.revoke", id, None, revoked_by.to_owned(), json!({}));
+    let by = revoked_by.to_owned();
+    let entry = audit_entry("api_key.revoke", key.id, key.organization, by, json!({}));
     audit::append(&transaction, entry).await?;
     transaction.commit().await?;
     Ok(true)
@@ -162,7 +163,7 @@ fn audit_entry(
             id: by,
         },
         organization,
-        action,
+        action: action.to_owned(),
         subject: id.to_string(),
         request_id: String::new(),
         remote_addr: None,

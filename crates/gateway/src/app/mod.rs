@@ -11,11 +11,16 @@ pub(crate) mod write_usage;
 use std::future::Future;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
+use domain::OrganizationId;
+use messages::ErrorCode;
+use serde_json::json;
 use service_runtime::Runtime;
 use service_runtime::bus::Bus;
 use service_runtime::db::Db;
 use service_runtime::health::Health;
+use service_runtime::ignored::Ignored;
 use service_runtime::metrics::Metrics;
 use service_runtime::shutdown::Shutdown;
 use tokio::runtime::Handle;
@@ -41,8 +46,13 @@ pub(crate) struct Gateway {
     pub health: Health,
     pub metrics: Metrics,
     pub shutdown: Shutdown,
+    /// The longest wait for a row of the audit log.
+    audit_limit: Duration,
     main: Handle,
 }
+
+/// The longest wait for a change, which may have to wait for 1NCE.
+pub(crate) const CHANGE_LIMIT: Duration = Duration::from_secs(30);
 
 /// Who asked, from where, under which request id.
 #[derive(Debug, Clone)]
@@ -74,6 +84,7 @@ impl Gateway {
             bus: shared.bus,
             metrics: shared.metrics,
             shutdown: shared.shutdown,
+            audit_limit: Duration::from_millis(shared.config.database.acquire_timeout_ms),
             main: Handle::current(),
             config,
             db,
@@ -105,24 +116,64 @@ impl Gateway {
     }
 
     /// Writes down what is about to be done; without that it is not done.
-    async fn audit(
+    async fn audit(&self, asker: &Asker, act: &Act, details: serde_json::Value) -> Result<(), ApiError> {
+        self.append(asker, act, act.action.to_owned(), details).await
+    }
+
+    /// Writes down that what was about to be done was refused, or that nobody here knows whether it was done.
+    async fn audit_failure(&self, asker: &Asker, act: &Act, code: ErrorCode) {
+        let outcome = if is_refusal(code) { "failed" } else { "uncertain" };
+        let action = format!("{}_{outcome}", act.action);
+        let written = self
+            .append(asker, act, action, json!({ "code": code.word() }))
+            .await;
+        written.ignored("writing down that a change failed");
+    }
+
+    async fn append(
         &self,
         asker: &Asker,
-        action: &'static str,
-        subject: &str,
+        act: &Act,
+        action: String,
         details: serde_json::Value,
     ) -> Result<(), ApiError> {
         let entry = AuditEntry {
             actor: asker.principal.actor(),
-            organization: asker.principal.organization,
+            organization: act.organization,
             action,
-            subject: subject.to_owned(),
+            subject: act.subject.clone(),
             request_id: asker.request_id.to_string(),
             remote_addr: asker.remote_addr.map(|addr| addr.to_string()),
             details,
         };
-        audit::append(self.db.orm(), entry)
+        tokio::time::timeout(self.audit_limit, audit::append(self.db.orm(), entry))
             .await
+            .map_err(|silence| ApiError::database(&silence))?
             .map_err(|error| ApiError::database(&error))
+    }
+}
+
+/// Something that is written down before it is done.
+struct Act {
+    /// Such as `sim.update`.
+    action: &'static str,
+    /// The ICCID, id or name of the thing.
+    subject: String,
+    /// Whose thing it is; `None`: the whole platform's, or not known.
+    organization: Option<OrganizationId>,
+}
+
+/// Whether the error says that nothing was done. Otherwise the answer, here or at 1NCE, may have got lost on its way.
+const fn is_refusal(code: ErrorCode) -> bool {
+    match code {
+        ErrorCode::NotFound
+        | ErrorCode::InvalidIccid
+        | ErrorCode::Validation
+        | ErrorCode::Conflict
+        | ErrorCode::UpstreamRateLimited
+        | ErrorCode::CapabilityUnavailable => true,
+        ErrorCode::Upstream | ErrorCode::Unavailable | ErrorCode::DeadlineExceeded | ErrorCode::Internal => {
+            false
+        }
     }
 }

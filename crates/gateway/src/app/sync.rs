@@ -5,13 +5,11 @@ use domain::AccountSlug;
 use messages::pb::sim::{StartSyncRequest, StartSyncResponse, SyncStatusRequest, SyncStatusResponse};
 use messages::sim_rpc;
 use serde_json::json;
-use service_runtime::ignored::Ignored;
 
-use super::{Asker, Gateway};
+use super::{Act, Asker, CHANGE_LIMIT, Gateway};
 use crate::error::{ApiCode, ApiError};
 
 const READ: Duration = Duration::from_secs(5);
-const WRITE: Duration = Duration::from_secs(30);
 
 /// Which accounts to read.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -22,8 +20,9 @@ pub struct StartSync {
     pub accept_mass_missing: bool,
 }
 
-/// How the readings of the fleet stand.
+/// How the readings of the fleet stand: numbers of the whole platform. How fresh a SIM is says its `last_synced_at`.
 pub async fn sync_status(gateway: &Gateway, asker: &Asker) -> Result<SyncStatusResponse, ApiError> {
+    platform_only(asker)?;
     let answer = gateway
         .bus
         .call::<sim_rpc::SyncStatus>(&SyncStatusRequest {}, READ, &asker.request_id)
@@ -38,19 +37,15 @@ pub async fn start_sync(
     asker: Asker,
     start: StartSync,
 ) -> Result<StartSyncResponse, ApiError> {
-    if asker.principal.organization.is_some() {
-        return Err(ApiError::new(
-            ApiCode::Forbidden,
-            "only a key of the whole platform starts a sync",
-        ));
-    }
-    let subject = start
-        .account
-        .as_ref()
-        .map_or("all", |account| account.as_str())
-        .to_owned();
+    platform_only(&asker)?;
+    let account = start.account.as_ref();
+    let act = Act {
+        action: "sync.start",
+        subject: account.map_or("all", |account| account.as_str()).to_owned(),
+        organization: None,
+    };
     let details = json!({ "accept_mass_missing": start.accept_mass_missing });
-    gateway.audit(&asker, "sync.start", &subject, details).await?;
+    gateway.audit(&asker, &act, details).await?;
     let request = StartSyncRequest {
         actor: Some(asker.principal.actor()),
         account: start.account.map(String::from).unwrap_or_default(),
@@ -58,17 +53,20 @@ pub async fn start_sync(
     };
     let answer = gateway
         .bus
-        .call::<sim_rpc::StartSync>(&request, WRITE, &asker.request_id)
+        .call::<sim_rpc::StartSync>(&request, CHANGE_LIMIT, &asker.request_id)
         .await;
-    match answer {
-        Ok(answer) => Ok(answer),
-        Err(error) => {
-            let details = json!({ "code": error.code.word() });
-            let written = gateway
-                .audit(&asker, "sync.start_failed", &subject, details)
-                .await;
-            written.ignored("writing down that a reading did not start");
-            Err(error.into())
-        }
+    if let Err(error) = &answer {
+        gateway.audit_failure(&asker, &act, error.code).await;
+    }
+    Ok(answer?)
+}
+
+fn platform_only(asker: &Asker) -> Result<(), ApiError> {
+    match asker.principal.organization {
+        None => Ok(()),
+        Some(_) => Err(ApiError::new(
+            ApiCode::Forbidden,
+            "syncs concern the whole platform, and the API key belongs to one organization",
+        )),
     }
 }

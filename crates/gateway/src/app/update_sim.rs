@@ -1,19 +1,15 @@
 use std::sync::Arc;
-use std::time::Duration;
 
-use domain::{Iccid, SimStatus};
+use domain::{Iccid, OrganizationId, SimStatus};
 use messages::pb::sim::{TagList, UpdateSimRequest};
 use messages::sim_rpc;
 use serde::Serialize;
 use serde_json::json;
-use service_runtime::ignored::Ignored;
 
-use super::sim_view;
-use super::{Asker, Gateway};
+use super::{Act, Asker, CHANGE_LIMIT, Gateway};
+use super::{get_sim, sim_view};
 use crate::cache::{Data, ReadStart};
 use crate::error::ApiError;
-
-const WRITE: Duration = Duration::from_secs(30);
 
 /// What is to change; what is `None` stays as it is.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
@@ -41,29 +37,38 @@ pub async fn update_sim(
     iccid: Iccid,
     update: UpdateSim,
 ) -> Result<Data, ApiError> {
-    let subject = iccid.to_string();
-    let details = json!({ "changes": update });
-    gateway.audit(&asker, "sim.update", &subject, details).await?;
+    let act = Act {
+        action: "sim.update",
+        subject: iccid.to_string(),
+        organization: organization_of(&gateway, &asker, iccid).await,
+    };
+    gateway.audit(&asker, &act, json!({ "changes": update })).await?;
     let since = ReadStart::now();
     let answer = gateway
         .bus
-        .call::<sim_rpc::UpdateSim>(&request(&asker, iccid, update), WRITE, &asker.request_id)
+        .call::<sim_rpc::UpdateSim>(&request(&asker, iccid, update), CHANGE_LIMIT, &asker.request_id)
         .await;
-    let answer = match answer {
-        Ok(answer) => answer,
-        Err(error) => {
-            let details = json!({ "code": error.code.word() });
-            let written = gateway
-                .audit(&asker, "sim.update_failed", &subject, details)
-                .await;
-            written.ignored("writing down that an update failed");
-            return Err(error.into());
-        }
-    };
-    let sim = answer.sim.ok_or_else(ApiError::no_such_sim)?;
+    if let Err(error) = &answer {
+        gateway.audit_failure(&asker, &act, error.code).await;
+    }
+    let sim = answer?.sim.ok_or_else(ApiError::no_such_sim)?;
     let cached = sim_view::cached(sim)?;
     gateway.sims.put(iccid, cached.clone(), since).await;
     Ok(cached.data)
+}
+
+/// Whose SIM it is, for the audit log, which nobody can correct later. To a key of an organization only its own SIMs
+/// exist; for one of the platform sim-service is asked, unless a cache knows.
+async fn organization_of(gateway: &Gateway, asker: &Asker, iccid: Iccid) -> Option<OrganizationId> {
+    if let Some(own) = asker.principal.organization {
+        return Some(own);
+    }
+    if let Some(known) = gateway.sims.local(iccid) {
+        return Some(known.organization);
+    }
+    // The change itself tells what is wrong with the SIM or the service.
+    let found = get_sim::find(gateway, asker, iccid, false).await;
+    found.ok().map(|sim| sim.organization)
 }
 
 fn request(asker: &Asker, iccid: Iccid, update: UpdateSim) -> UpdateSimRequest {

@@ -13,6 +13,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use uuid::Uuid;
 
 use super::{KeyHasher, KeyText, KeyUsage, Permission, Permissions, UsageBook};
+use crate::seldom::Seldom;
 use crate::store::api_keys::{ApiKeys, StoredKey};
 
 /// A caller whose key was verified.
@@ -66,11 +67,22 @@ pub struct KeyVerifier {
     book: Arc<UsageBook>,
     /// By keyed hash, so that no key is held and the place in memory tells nothing; `None` is a refused key.
     verified: Cache<[u8; 32], Option<Arc<Principal>>>,
-    /// As many looks at once as leave half the pool to requests whose key is good: anybody can send unknown keys.
-    looks: Arc<Semaphore>,
+    /// Hashes whose key was good the last time. They decide which queue a key waits in, never whether it is good.
+    good_before: Cache<[u8; 32], ()>,
+    /// Looks at once for keys that were good before, and for all others, each with a queue of its own: anybody can
+    /// send unknown keys. Together they leave half the pool to the work.
+    known_looks: Arc<Semaphore>,
+    unknown_looks: Arc<Semaphore>,
+    /// How long a caller waits for its turn, and then for the answer.
     patience: Duration,
+    /// The server ends every statement before this; a connection that is silent for longer is dead.
+    look_limit: Duration,
+    complaints: Seldom,
     main: Handle,
 }
+
+/// How long it is remembered that a key was good.
+const GOOD_BEFORE_TTL: Duration = Duration::from_secs(3600);
 
 impl KeyVerifier {
     /// `pool` describes the pool behind `keys`.
@@ -81,14 +93,25 @@ impl KeyVerifier {
         keys: ApiKeys,
         book: Arc<UsageBook>,
     ) -> Self {
-        let looks = usize::try_from(pool.max_connections / 2).unwrap_or(1).max(1);
+        let looks = || {
+            let quarter = usize::try_from(pool.max_connections / 4).unwrap_or(1);
+            Arc::new(Semaphore::new(quarter.max(1)))
+        };
+        let patience = Duration::from_millis(pool.acquire_timeout_ms);
+        let good_before = Cache::builder()
+            .max_capacity(50_000)
+            .time_to_live(GOOD_BEFORE_TTL);
         Self {
             hasher: KeyHasher::new(secret),
             keys,
             book,
             verified: Cache::builder().max_capacity(50_000).time_to_live(ttl).build(),
-            looks: Arc::new(Semaphore::new(looks)),
-            patience: Duration::from_millis(pool.acquire_timeout_ms),
+            good_before: good_before.build(),
+            known_looks: looks(),
+            unknown_looks: looks(),
+            patience,
+            look_limit: patience + Duration::from_millis(pool.statement_timeout_ms),
+            complaints: Seldom::default(),
             main: Handle::current(),
         }
     }
@@ -108,43 +131,59 @@ impl KeyVerifier {
 
     async fn look_up(&self, key: KeyText<'_>, hash: [u8; 32]) -> Result<Option<Arc<Principal>>, KeyRefusal> {
         let prefix = key.prefix().to_owned();
-        let keys = self.keys.clone();
         let find = async move {
-            let turn = self.turn().await?;
-            // On the main runtime, whose reactor the pool's connections belong to. The turn ends with the look,
-            // which goes on when the client hangs up.
-            let look = async move {
-                let _turn = turn;
-                keys.find(&prefix).await
-            };
-            let stored = self.main.spawn(look).await;
-            match stored {
-                Ok(Ok(stored)) => Ok(stored.and_then(|stored| self.accept(stored, &hash, Utc::now()))),
-                Ok(Err(error)) => {
-                    tracing::error!(%error, "an API key could not be looked up");
-                    Err(KeyRefusal::Unknown)
-                }
-                Err(error) => {
-                    tracing::error!(%error, "an API key could not be looked up");
-                    Err(KeyRefusal::Unknown)
-                }
+            let turn = self.turn(&hash).await?;
+            let stored = self.stored(prefix, turn).await?;
+            let accepted = stored.and_then(|stored| self.accept(stored, &hash, Utc::now()));
+            match &accepted {
+                Some(_) => self.good_before.insert(hash, ()).await,
+                None => self.good_before.invalidate(&hash).await,
             }
+            Ok(accepted)
         };
         self.verified
             .try_get_with(hash, find)
             .await
-            .map_err(|refusal| *refusal)
+            .map_err(|refusal: Arc<KeyRefusal>| *refusal)
     }
 
-    async fn turn(&self) -> Result<OwnedSemaphorePermit, KeyRefusal> {
-        let turn = Arc::clone(&self.looks).acquire_owned();
+    async fn turn(&self, hash: &[u8; 32]) -> Result<OwnedSemaphorePermit, KeyRefusal> {
+        let looks = match self.good_before.get(hash).await {
+            Some(()) => &self.known_looks,
+            None => &self.unknown_looks,
+        };
+        let turn = Arc::clone(looks).acquire_owned();
         match tokio::time::timeout(self.patience, turn).await {
             Ok(Ok(turn)) => Ok(turn),
-            Ok(Err(_)) | Err(_) => {
-                tracing::warn!("an API key could not be looked up: too many unknown keys at once");
-                Err(KeyRefusal::Unknown)
-            }
+            Ok(Err(_)) | Err(_) => Err(self.unknown(&"too many keys at once")),
         }
+    }
+
+    /// On the main runtime, whose reactor the pool's connections belong to. The turn ends with the look, which goes
+    /// on when the caller hangs up or loses patience.
+    async fn stored(
+        &self,
+        prefix: String,
+        turn: OwnedSemaphorePermit,
+    ) -> Result<Option<StoredKey>, KeyRefusal> {
+        let (keys, limit) = (self.keys.clone(), self.look_limit);
+        let look = self.main.spawn(async move {
+            let _turn = turn;
+            tokio::time::timeout(limit, keys.find(&prefix)).await
+        });
+        match tokio::time::timeout(self.patience, look).await {
+            Ok(Ok(Ok(Ok(stored)))) => Ok(stored),
+            Ok(Ok(Ok(Err(error)))) => Err(self.unknown(&error)),
+            Ok(Err(error)) => Err(self.unknown(&error)),
+            Ok(Ok(Err(_))) | Err(_) => Err(self.unknown(&"the database does not answer")),
+        }
+    }
+
+    fn unknown(&self, error: &dyn std::fmt::Display) -> KeyRefusal {
+        if let Some(held_back) = self.complaints.pass() {
+            tracing::error!(%error, held_back, "an API key could not be looked up");
+        }
+        KeyRefusal::Unknown
     }
 
     fn accept(&self, stored: StoredKey, hash: &[u8; 32], now: DateTime<Utc>) -> Option<Arc<Principal>> {

@@ -1,5 +1,6 @@
 use chrono::{DateTime, Utc};
 use domain::OrganizationId;
+use sea_orm::sea_query::Expr;
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter,
     QueryOrder,
@@ -162,19 +163,29 @@ pub async fn insert<C: ConnectionTrait>(connection: &C, key: KeyRow) -> Result<(
     row.insert(connection).await.map(|_| ())
 }
 
-/// Revokes the key with this id or visible part; its id, or `None` when there is no such key or it was revoked before.
-pub async fn revoke<C: ConnectionTrait>(connection: &C, reference: &str) -> Result<Option<Uuid>, DbErr> {
+/// A key that was just revoked.
+pub struct RevokedKey {
+    pub id: Uuid,
+    pub organization: Option<OrganizationId>,
+}
+
+/// Revokes the key with this id or visible part; `None` when there is no such key or it was revoked before.
+pub async fn revoke<C: ConnectionTrait>(
+    connection: &C,
+    reference: &str,
+) -> Result<Option<RevokedKey>, DbErr> {
     let by = match Uuid::parse_str(reference) {
         Ok(id) => Column::Id.eq(id),
         Err(_) => Column::Prefix.eq(reference),
     };
-    let query = Entity::find().filter(by).filter(Column::RevokedAt.is_null());
-    let Some(row) = query.one(connection).await? else {
-        return Ok(None);
-    };
-    let id = row.id;
-    let mut row: ActiveModel = row.into();
-    row.revoked_at = Set(Some(Utc::now()));
-    row.update(connection).await?;
-    Ok(Some(id))
+    let revoked = Entity::update_many()
+        .col_expr(Column::RevokedAt, Expr::value(Utc::now()))
+        .filter(by)
+        .filter(Column::RevokedAt.is_null())
+        .exec_with_returning(connection)
+        .await?;
+    Ok(revoked.into_iter().next().map(|row| RevokedKey {
+        id: row.id,
+        organization: row.organization_id.map(OrganizationId),
+    }))
 }

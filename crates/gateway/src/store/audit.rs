@@ -12,7 +12,7 @@ pub struct AuditEntry {
     pub actor: Actor,
     pub organization: Option<OrganizationId>,
     /// Such as `sim.update`.
-    pub action: &'static str,
+    pub action: String,
     /// The ICCID, id or name of the thing.
     pub subject: String,
     pub request_id: String,
@@ -28,7 +28,7 @@ pub async fn append<C: ConnectionTrait>(connection: &C, entry: AuditEntry) -> Re
         actor_kind: Set(entry.actor.kind),
         actor_id: Set(entry.actor.id),
         organization_id: Set(entry.organization.map(|id| id.0)),
-        action: Set(entry.action.to_owned()),
+        action: Set(entry.action),
         subject: Set(entry.subject),
         request_id: Set(entry.request_id),
         remote_addr: Set(entry.remote_addr),

@@ -8,7 +8,7 @@ use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use sqlx::Connection;
 
-use crate::harness::{App, ICCID, path, send, sim, until};
+use crate::harness::{App, ICCID, World, path, send, sim, until};
 
 /// Method, path and scope of every protected route, as documented.
 fn protected_routes() -> Vec<(String, String, String)> {
@@ -86,14 +86,25 @@ async fn one_changed_character_makes_a_key_invalid() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_revoked_key_is_refused_by_a_running_gateway() {
     let app = App::start().await;
-    let created = app.world.key(NewKey::new("test", vec![Permission::Admin])).await;
+    let new = NewKey {
+        organization: Some(OrganizationId::DEFAULT),
+        ..NewKey::new("test", vec![Permission::Admin])
+    };
+    let created = app.world.key(new).await;
     let key = created.key.expose_secret().to_owned();
     app.gateway.get("/api/v1/sims", &key).await.expect(200);
-    assert!(
-        keys::revoke(&app.world.db, &created.id.to_string(), "test")
-            .await
-            .unwrap()
+    let id = created.id.to_string();
+    let (one, two) = tokio::join!(
+        keys::revoke(&app.world.db, &id, "test"),
+        keys::revoke(&app.world.db, &created.prefix, "test")
     );
+    assert_ne!(one.unwrap(), two.unwrap(), "one of two revokes it");
+    let organizations: Vec<Option<uuid::Uuid>> =
+        sqlx::query_scalar("SELECT organization_id FROM audit_log WHERE action = 'api_key.revoke'")
+            .fetch_all(app.world.db.pool())
+            .await
+            .unwrap();
+    assert_eq!(organizations, [Some(OrganizationId::DEFAULT.0)]);
     until("the key is refused", async || {
         match app.gateway.get("/api/v1/sims", &key).await {
             answer if answer.status == 401 => Ok(()),
@@ -196,6 +207,8 @@ async fn another_organizations_sim_does_not_exist() {
 
     let sync = "/api/v1/sync/sims";
     app.gateway.post(sync, &own, json!({})).await.expect(403);
+    let numbers = app.gateway.get("/api/v1/sync/status", &own).await.expect(403);
+    assert_eq!(numbers.code(), "FORBIDDEN");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -212,33 +225,48 @@ async fn a_key_that_cannot_be_looked_up_is_neither_good_nor_bad() {
     app.gateway.get("/api/v1/sims", &key).await.expect(200);
 }
 
+/// From here on a look for the key `abcdefgh` waits for the advisory lock 7, and no other look does.
+const HOLD_UNKNOWN_KEYS: &str = "
+    INSERT INTO gateway.api_keys (id, name, prefix, key_hash, scopes, created_by)
+    VALUES (gen_random_uuid(), 'held', 'abcdefgh', decode(repeat('00', 32), 'hex'), '{}', 'test');
+    ALTER TABLE gateway.api_keys RENAME TO stored_keys;
+    CREATE FUNCTION gateway.hold() RETURNS boolean VOLATILE LANGUAGE sql
+        AS 'SELECT true FROM pg_advisory_xact_lock_shared(7)';
+    CREATE VIEW gateway.api_keys AS
+        SELECT * FROM gateway.stored_keys WHERE prefix <> 'abcdefgh' OR gateway.hold();
+    GRANT SELECT, UPDATE ON gateway.api_keys TO PUBLIC;
+    SELECT pg_advisory_lock(7)";
+
 #[tokio::test(flavor = "multi_thread")]
-async fn a_flood_of_unknown_keys_leaves_connections_to_the_good_one() {
-    let app = App::start_with(|config| config.key_ttl_ms = 600_000).await;
-    let key = app.world.key_for(&[Permission::Admin], None).await;
-    app.gateway.get("/api/v1/sims", &key).await.expect(200);
-    // Nobody can read the keys, so every look holds its connection.
-    let owner = app.world.config.database.url.expose_secret();
+async fn a_flood_of_unknown_keys_leaves_connections_and_turns_to_the_good_one() {
+    let mut world = World::new().await;
+    world.config.database.acquire_timeout_ms = 60_000;
+    let mut config = world.gateway_config();
+    // Every request looks its key up again.
+    config.key_ttl_ms = 1;
+    let gateway = world.start(config).await;
+    let key = world.key_for(&[Permission::Admin], None).await;
+    gateway.get("/api/v1/sims", &key).await.expect(200);
+    let owner = world.config.database.url.expose_secret();
     let mut owner = sqlx::PgConnection::connect(owner).await.unwrap();
-    let mut lock = owner.begin().await.unwrap();
-    sqlx::query("LOCK TABLE gateway.api_keys IN ACCESS EXCLUSIVE MODE")
-        .execute(&mut *lock)
+    sqlx::raw_sql(HOLD_UNKNOWN_KEYS)
+        .execute(&mut owner)
         .await
         .unwrap();
     let flood: Vec<_> = (0..60)
         .map(|n| format!("sw_abcdefgh_{n:0>43}"))
         .map(|unknown| {
-            app.gateway
+            gateway
                 .request("GET", "/api/v1/sims")
                 .header("X-API-Key", unknown)
         })
         .map(|request| tokio::spawn(send(request)))
         .collect();
-    let allowed = i64::from(app.world.config.database.max_connections) / 2;
+    let allowed = i64::from(world.config.database.max_connections) / 4;
     let waiting = async || -> i64 {
         let waiting = "SELECT count(*) FROM pg_stat_activity
             WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE '%api_keys%'";
-        let found = sqlx::query_scalar(waiting).fetch_one(app.world.db.pool()).await;
+        let found = sqlx::query_scalar(waiting).fetch_one(world.db.pool()).await;
         found.unwrap()
     };
     until("the looks wait", async || match waiting().await {
@@ -247,16 +275,50 @@ async fn a_flood_of_unknown_keys_leaves_connections_to_the_good_one() {
     })
     .await;
     for _ in 0..10 {
-        app.gateway
+        gateway
             .post("/api/v1/sync/sims", &key, json!({}))
             .await
             .expect(202);
     }
     assert_eq!(waiting().await, allowed);
-    lock.rollback().await.unwrap();
+    owner.close().await.unwrap();
     for answer in flood {
         assert_eq!(answer.await.unwrap().expect(401).code(), "INVALID_API_KEY");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_does_not_answer_costs_an_answer_and_no_hanging_request() {
+    let mut world = World::new().await;
+    world.config.database.acquire_timeout_ms = 1000;
+    world.config.database.statement_timeout_ms = 600_000;
+    let gateway = world.start(world.gateway_config()).await;
+    let key = world.key_for(&[Permission::Admin], None).await;
+    world.sims.put(sim(ICCID, 1, "pump"));
+    let owner = world.config.database.url.expose_secret();
+    let mut owner = sqlx::PgConnection::connect(owner).await.unwrap();
+    for table in ["api_keys", "audit_log"] {
+        let mut lock = owner.begin().await.unwrap();
+        let statement = format!("LOCK TABLE gateway.{table} IN ACCESS EXCLUSIVE MODE");
+        sqlx::raw_sql(sqlx::AssertSqlSafe(statement))
+            .execute(&mut *lock)
+            .await
+            .unwrap();
+        let address = path(ICCID);
+        let ask = gateway.put(&address, &key, json!({ "label": "x" }));
+        let answer = tokio::time::timeout(Duration::from_secs(60), ask).await;
+        let answer = answer.expect("the request hangs").expect(503);
+        assert_eq!(answer.code(), "SERVICE_UNAVAILABLE", "{table}");
+        lock.rollback().await.unwrap();
+        until("the key is good again", async || {
+            match gateway.get("/api/v1/sims", &key).await {
+                answer if answer.status == 200 => Ok(()),
+                answer => Err(answer.text),
+            }
+        })
+        .await;
+    }
+    assert!(world.sims.state().updates.is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]

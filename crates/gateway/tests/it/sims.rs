@@ -195,13 +195,14 @@ async fn a_refresh_asks_1nce_and_replaces_what_was_cached() {
 async fn errors_of_the_bus_become_statuses() {
     let (app, key) = app().await;
     let cases = [
-        (ErrorCode::Upstream, 502),
-        (ErrorCode::UpstreamRateLimited, 503),
-        (ErrorCode::CapabilityUnavailable, 501),
-        (ErrorCode::Conflict, 409),
-        (ErrorCode::Internal, 500),
+        (ErrorCode::Upstream, 502, "sim.update_uncertain"),
+        (ErrorCode::UpstreamRateLimited, 503, "sim.update_failed"),
+        (ErrorCode::CapabilityUnavailable, 501, "sim.update_failed"),
+        (ErrorCode::Conflict, 409, "sim.update_failed"),
+        (ErrorCode::Internal, 500, "sim.update_uncertain"),
+        (ErrorCode::Unavailable, 503, "sim.update_uncertain"),
     ];
-    for (code, status) in cases {
+    for (code, status, action) in cases {
         let mut error = RpcError::new(code, "as it is");
         error.retry_after = Some(std::time::Duration::from_secs(7));
         app.world.sims.state().error = Some(error);
@@ -213,12 +214,58 @@ async fn errors_of_the_bus_become_statuses() {
         assert_eq!(answer.code(), code.word());
         assert_eq!(answer.headers["retry-after"], "7");
         assert_eq!(answer.body["error"]["message"], "as it is");
+        assert_eq!(last_action(&app).await, action, "{code:?}");
     }
-    let failed: i64 = sqlx::query_scalar("SELECT count(*) FROM audit_log WHERE action = 'sim.update_failed'")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_may_have_happened_is_not_written_down_as_failed() {
+    let (app, key) = app().await;
+    let lost = RpcError::new(ErrorCode::DeadlineExceeded, "no answer in time");
+    app.world.sims.state().error = Some(lost);
+    let change = json!({ "label": "x" });
+    let answer = app.gateway.put(&path(ICCID), &key, change).await.expect(503);
+    assert_eq!(answer.code(), "SERVICE_UNAVAILABLE");
+    assert_eq!(last_action(&app).await, "sim.update_uncertain");
+    app.gateway
+        .post("/api/v1/sync/sims", &key, json!({}))
+        .await
+        .expect(503);
+    assert_eq!(last_action(&app).await, "sync.start_uncertain");
+    let refused = RpcError::new(ErrorCode::Validation, "no such account");
+    app.world.sims.state().error = Some(refused);
+    app.gateway
+        .post("/api/v1/sync/sims", &key, json!({}))
+        .await
+        .expect(422);
+    assert_eq!(last_action(&app).await, "sync.start_failed");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_audit_row_names_the_organization_of_the_sim() {
+    let (app, platform) = app().await;
+    let owner = app.world.organization().await;
+    let mut foreign = sim(ICCID, 1, "pump");
+    foreign.organization_id = owner.to_string();
+    app.world.sims.put(foreign);
+    let own = app.world.key_for(&[Permission::WriteSims], Some(owner)).await;
+    for key in [platform, own] {
+        let change = json!({ "label": "x" });
+        app.gateway.put(&path(ICCID), &key, change).await.expect(200);
+    }
+    let organizations: Vec<Option<uuid::Uuid>> =
+        sqlx::query_scalar("SELECT organization_id FROM audit_log WHERE action = 'sim.update'")
+            .fetch_all(app.world.db.pool())
+            .await
+            .unwrap();
+    assert_eq!(organizations, [Some(owner.0); 2]);
+}
+
+async fn last_action(app: &App) -> String {
+    sqlx::query_scalar("SELECT action FROM audit_log ORDER BY id DESC LIMIT 1")
         .fetch_one(app.world.db.pool())
         .await
-        .unwrap();
-    assert_eq!(failed, cases.len() as i64);
+        .unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,3 +1,4 @@
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::http::StatusCode;
@@ -10,6 +11,7 @@ use utoipa::ToSchema;
 
 use super::request::RequestId;
 use crate::app::Gateway;
+use crate::error::ApiError;
 
 const LIMIT: Duration = Duration::from_millis(1500);
 
@@ -34,7 +36,7 @@ pub struct ServiceView {
 /// How everything stands.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct HealthView {
-    /// `ready`, `degraded` (works with limits) or `unready`.
+    /// `ready`, `degraded` (works with limits) or `unready`, which it also is while it ends.
     status: &'static str,
     services: Vec<ServiceView>,
 }
@@ -70,13 +72,18 @@ impl HealthView {
     }
 }
 
-async fn ask(gateway: &Gateway, request: &HttpRequest) -> HealthView {
+/// On the main runtime, to whose reactor the connections belong that are asked.
+async fn ask(gateway: Data<Gateway>, request: &HttpRequest) -> Result<HealthView, ApiError> {
     let request_id = RequestId::of_request(request);
-    let own = gateway.health.report();
-    let sims = gateway
-        .bus
-        .call::<sim_rpc::Health>(&HealthRequest {}, LIMIT, &request_id);
-    let (own, sims) = tokio::join!(own, sims);
+    let asked = Arc::clone(&gateway);
+    let work = async move {
+        let own = asked.health.report();
+        let sims = asked
+            .bus
+            .call::<sim_rpc::Health>(&HealthRequest {}, LIMIT, &request_id);
+        Ok(tokio::join!(own, sims))
+    };
+    let (own, sims) = gateway.on_main(work).await?;
     let sims = sims.unwrap_or_else(|error| HealthResponse {
         service: "sim".to_owned(),
         ready: false,
@@ -87,7 +94,11 @@ async fn ask(gateway: &Gateway, request: &HttpRequest) -> HealthView {
             detail: error.message,
         }],
     });
-    HealthView::of(vec![own.into(), sims.into()])
+    let mut view = HealthView::of(vec![own.into(), sims.into()]);
+    if gateway.shutdown.has_started() {
+        view.status = "unready";
+    }
+    Ok(view)
 }
 
 /// How everything stands
@@ -95,8 +106,8 @@ async fn ask(gateway: &Gateway, request: &HttpRequest) -> HealthView {
     get, path = "/health", tag = "Operations",
     responses((status = 200, description = "The report, whatever it says", body = HealthView))
 )]
-pub async fn report(gateway: Data<Gateway>, request: HttpRequest) -> HttpResponse {
-    HttpResponse::Ok().json(ask(&gateway, &request).await)
+pub async fn report(gateway: Data<Gateway>, request: HttpRequest) -> Result<HttpResponse, ApiError> {
+    Ok(HttpResponse::Ok().json(ask(gateway, &request).await?))
 }
 
 /// Whether requests can be served
@@ -104,17 +115,14 @@ pub async fn report(gateway: Data<Gateway>, request: HttpRequest) -> HttpRespons
     get, path = "/health/ready", tag = "Operations",
     responses((status = 200, description = "Ready", body = HealthView), (status = 503, description = "Not ready", body = HealthView))
 )]
-pub async fn ready(gateway: Data<Gateway>, request: HttpRequest) -> HttpResponse {
-    let mut view = ask(&gateway, &request).await;
-    if gateway.shutdown.has_started() {
-        view.status = "unready";
-    }
+pub async fn ready(gateway: Data<Gateway>, request: HttpRequest) -> Result<HttpResponse, ApiError> {
+    let view = ask(gateway, &request).await?;
     let status = if view.status == "unready" {
         StatusCode::SERVICE_UNAVAILABLE
     } else {
         StatusCode::OK
     };
-    HttpResponse::build(status).json(view)
+    Ok(HttpResponse::build(status).json(view))
 }
 
 /// Whether the process lives

@@ -20,6 +20,7 @@ use super::envelope;
 use super::request::{RequestId, X_REQUEST_ID};
 use super::route_metrics::{RouteMetrics, method_label};
 use crate::error::{ApiCode, ApiError};
+use crate::seldom::Seldom;
 
 /// Makes one [`FrontService`] per HTTP thread.
 pub struct Front {
@@ -47,6 +48,7 @@ where
         ready(Ok(FrontService {
             service,
             metrics: Rc::new(RouteMetrics::new(self.metrics.clone())),
+            complaints: Rc::default(),
             shutdown: self.shutdown.clone(),
         }))
     }
@@ -55,6 +57,7 @@ where
 pub struct FrontService<S> {
     service: S,
     metrics: Rc<RouteMetrics>,
+    complaints: Rc<Seldom>,
     shutdown: Shutdown,
 }
 
@@ -74,7 +77,7 @@ where
         let method = method_label(request.method());
         request.extensions_mut().insert(id.clone());
         let work = self.service.call(request);
-        let metrics = Rc::clone(&self.metrics);
+        let (metrics, complaints) = (Rc::clone(&self.metrics), Rc::clone(&self.complaints));
         let closing = self.shutdown.has_started();
         Box::pin(async move {
             let mut response = work.await?;
@@ -84,13 +87,21 @@ where
             }
             add_headers(response.headers_mut(), &id.0, closing);
             let route = response.request().match_pattern();
-            if status.is_server_error() {
+            if let Some(held_back) = complaint(&complaints, status) {
                 let route = route.as_deref().unwrap_or("unmatched");
-                tracing::warn!(route, method, status = status.as_u16(), request_id = %id.0, "request failed");
+                tracing::warn!(route, method, status = status.as_u16(), request_id = %id.0, held_back, "request failed");
             }
             metrics.note(route, method, status, started.elapsed());
             Ok(response)
         })
+    }
+}
+
+/// Whether a failed request is worth a line. While a dependency is down every request fails, with and without a key.
+fn complaint(complaints: &Seldom, status: StatusCode) -> Option<u64> {
+    match status {
+        StatusCode::SERVICE_UNAVAILABLE => complaints.pass(),
+        status => status.is_server_error().then_some(0),
     }
 }
 

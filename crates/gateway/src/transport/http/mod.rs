@@ -26,16 +26,19 @@ use service_runtime::ignored::Ignored;
 
 pub use docs::openapi;
 
-use crate::app::Gateway;
 use crate::app::write_usage::write_usage;
+use crate::app::{CHANGE_LIMIT, Gateway};
 use crate::error::{ApiCode, ApiError, GatewayError};
 
 /// A client sends its headers within this time.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
 /// Longer than usual load balancers keep a connection.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
-/// What running requests get at the end, seconds.
-const STOP_SECONDS: u64 = 5;
+/// What running requests get at the end, seconds: a change to its limit, and its answer. Connections without a request
+/// close at once.
+const STOP_SECONDS: u64 = CHANGE_LIMIT.as_secs() + 2;
+/// Connections of one HTTP thread; more wait. Each costs a file descriptor.
+const MAX_CONNECTIONS: usize = 4096;
 
 /// Binds and serves; the end of the process waits for it.
 pub(crate) fn serve(gateway: Arc<Gateway>) -> Result<SocketAddr, GatewayError> {
@@ -52,6 +55,7 @@ pub(crate) fn serve(gateway: Arc<Gateway>) -> Result<SocketAddr, GatewayError> {
     })
     .client_request_timeout(HEAD_TIMEOUT)
     .keep_alive(KEEP_ALIVE)
+    .max_connections(MAX_CONNECTIONS)
     .shutdown_timeout(STOP_SECONDS)
     .disable_signals();
     if gateway.config.workers > 0 {
