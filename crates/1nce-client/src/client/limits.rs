@@ -7,7 +7,7 @@ use super::call::{Call, Endpoint};
 use crate::Lane;
 use crate::capability::Capability;
 use crate::error::ClientError;
-use crate::model::{AccountLimits, LimitStep, LimitUpdate, Service};
+use crate::model::{AccountLimits, LimitSteps, LimitUpdate, Service};
 use crate::wire::{read_limit_steps, read_limits};
 
 static GET: Endpoint = Endpoint::sims_get("GET /sims/limits");
@@ -45,14 +45,10 @@ impl OnceClient {
         Ok(())
     }
 
-    /// The steps that a limit can be set to.
-    pub async fn selectable_limits(
-        &self,
-        lane: Lane,
-        service: Service,
-    ) -> Result<Vec<LimitStep>, ClientError> {
+    /// The steps that a service's limit can be set to.
+    pub async fn selectable_limits(&self, lane: Lane, service: Service) -> Result<LimitSteps, ClientError> {
         let make = |_| Call::new(&STEPS, lane, format!("/sims/{}/limits", service.word()));
         let (_, answer) = self.sims_call(Capability::Limits, make).await?;
-        read_limit_steps(&answer.body).map_err(|reason| answer.unreadable(&STEPS, reason))
+        read_limit_steps(&answer.body, service).map_err(|reason| answer.unreadable(&STEPS, reason))
     }
 }

@@ -9,7 +9,7 @@ use super::call::{Call, Endpoint, Group};
 use super::sims::known;
 use crate::Lane;
 use crate::error::ClientError;
-use crate::model::{NewOrder, Order, OrderPage, OrderReceipt, Product};
+use crate::model::{NewOrder, Order, OrderPage, OrderReceipt, ProductList};
 use crate::retry::RetryClass;
 use crate::wire::{array, read_list, read_order, read_product};
 
@@ -95,16 +95,13 @@ impl OnceClient {
         Ok(order_receipt(&answer))
     }
 
-    /// What can be ordered.
-    pub async fn list_products(&self, lane: Lane) -> Result<Vec<Product>, ClientError> {
+    /// What can be ordered. A record that is no product is returned as a reject.
+    pub async fn list_products(&self, lane: Lane) -> Result<ProductList, ClientError> {
         let call = Call::new(&PRODUCTS, lane, "/products");
         let answer = self.call(&self.inner.config.orders_version, &call).await?;
         let records = array(&answer.body).map_err(|reason| answer.unreadable(&PRODUCTS, reason))?;
         let (products, rejects) = read_list(records, read_product);
-        for reject in rejects {
-            tracing::warn!(reason = reject.reason, "1NCE lists a product that cannot be read");
-        }
-        Ok(products)
+        Ok(ProductList { products, rejects })
     }
 }
 

@@ -7,7 +7,7 @@ use super::OnceClient;
 use super::call::{Call, Endpoint, Group};
 use crate::Lane;
 use crate::error::ClientError;
-use crate::model::{NewSupportCase, SupportCase};
+use crate::model::{NewSupportCase, SupportPage};
 use crate::retry::RetryClass;
 use crate::wire::{array, read_list, read_support_case};
 
@@ -20,13 +20,14 @@ static LIST: Endpoint = Endpoint::new(
 static CREATE: Endpoint = Endpoint::new("POST /support", Method::POST, Group::Support, RetryClass::Never);
 
 impl OnceClient {
-    /// A page of support cases, from page 1, at most 100; 1NCE's own default of 1 is never used.
+    /// A page of support cases, from page 1, at most 100; 1NCE's own default of 1 is never used. A record that is no
+    /// case is returned as a reject.
     pub async fn list_support(
         &self,
         lane: Lane,
         page: u32,
         page_size: u32,
-    ) -> Result<Vec<SupportCase>, ClientError> {
+    ) -> Result<SupportPage, ClientError> {
         if page == 0 || !(1..=100).contains(&page_size) {
             return Err(ClientError::Invalid(
                 "pages count from 1 and hold 1 to 100 cases".into(),
@@ -37,14 +38,13 @@ impl OnceClient {
             .query("pageSize", page_size);
         let answer = self.call(&self.inner.config.orders_version, &call).await?;
         let records = array(&answer.body).map_err(|reason| answer.unreadable(&LIST, reason))?;
+        let is_last = records.len() < page_size as usize;
         let (cases, rejects) = read_list(records, read_support_case);
-        for reject in rejects {
-            tracing::warn!(
-                reason = reject.reason,
-                "1NCE lists a support case that cannot be read"
-            );
-        }
-        Ok(cases)
+        Ok(SupportPage {
+            cases,
+            rejects,
+            is_last,
+        })
     }
 
     /// Opens a support case. 1NCE tells no number: find the case in the list.

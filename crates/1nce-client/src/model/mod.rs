@@ -16,8 +16,9 @@ pub use connectivity::{
 };
 pub use events::{EventKind, EventPage, SimEvent};
 pub use orders::{
-    AccountLimits, Charge, Communication, DeliveryAddress, Limit, LimitStep, LimitUpdate, NewOrder,
-    NewSupportCase, Order, OrderLine, OrderPage, OrderReceipt, PaymentMethod, Product, Service, SupportCase,
+    AccountLimits, Charge, Communication, DeliveryAddress, Limit, LimitStep, LimitSteps, LimitUpdate,
+    NewOrder, NewSupportCase, Order, OrderLine, OrderPage, OrderReceipt, PaymentMethod, Product, ProductList,
+    Service, SupportCase, SupportPage,
 };
 pub use quota::{DataQuota, Quota, QuotaState, SmsQuota};
 pub use sims::{BulkOutcome, SimPage, SimUpdate, Transfer};

@@ -182,6 +182,15 @@ pub struct Product {
     pub extra: Extra,
 }
 
+/// What can be ordered.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ProductList {
+    /// The products in 1NCE's order.
+    pub products: Vec<Product>,
+    /// Records that are no product.
+    pub rejects: Vec<RejectedRecord>,
+}
+
 /// A support case to open.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewSupportCase {
@@ -235,6 +244,17 @@ pub struct SupportCase {
     pub extra: Extra,
 }
 
+/// A page of support cases.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SupportPage {
+    /// The cases in 1NCE's order.
+    pub cases: Vec<SupportCase>,
+    /// Records that are no case.
+    pub rejects: Vec<RejectedRecord>,
+    /// Whether this page is shorter than the size asked for.
+    pub is_last: bool,
+}
+
 /// What a monthly limit counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Service {
@@ -255,6 +275,15 @@ impl Service {
             Self::SmsMt => "smsMT",
         }
     }
+
+    /// 1NCE's word in answers.
+    pub(crate) fn field(self) -> &'static str {
+        match self {
+            Self::Data => "data",
+            Self::SmsMo => "smsMo",
+            Self::SmsMt => "smsMt",
+        }
+    }
 }
 
 /// A monthly limit, or one of the steps it can be set to.
@@ -266,10 +295,21 @@ pub struct Limit {
     pub limit: Option<Decimal>,
     /// `MB` or `SMS`.
     pub unit: Option<String>,
+    /// The rest.
+    pub extra: Extra,
 }
 
 /// A step that a limit can be set to.
 pub type LimitStep = Limit;
+
+/// The steps that the limit of one service can be set to.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LimitSteps {
+    /// The steps in 1NCE's order.
+    pub steps: Vec<LimitStep>,
+    /// Records that are no step.
+    pub rejects: Vec<RejectedRecord>,
+}
 
 /// The monthly limits of all SIMs of the account.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -280,6 +320,8 @@ pub struct AccountLimits {
     pub sms_mt: Option<Limit>,
     /// SMS from devices.
     pub sms_mo: Option<Limit>,
+    /// The rest.
+    pub extra: Extra,
 }
 
 /// Steps to set; `None` leaves one alone. How to clear a limit is unconfirmed (FACTS §10).

@@ -1,7 +1,7 @@
 use chrono::NaiveDate;
 use domain::DataVolume;
 
-use super::RejectedRecord;
+use super::{Extra, RejectedRecord};
 
 /// Data of one day.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -26,7 +26,7 @@ pub struct SmsUsage {
 }
 
 /// What a SIM used on one day (UTC; the boundary is unconfirmed).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UsageDay {
     /// The day.
     pub date: NaiveDate,
@@ -34,6 +34,8 @@ pub struct UsageDay {
     pub data: DataUsage,
     /// SMS.
     pub sms: SmsUsage,
+    /// The rest, without `cost`, `currency` and `traffic_type`, which say nothing (FACTS §7).
+    pub extra: Extra,
 }
 
 /// Usage of a SIM, oldest day first, without 1NCE's `TOTAL` row.

@@ -18,9 +18,13 @@ pub(crate) fn read_connectivity(mut fields: Fields) -> Result<SimConnectivity, U
     let services = fields.words("services");
     Ok(SimConnectivity {
         status: Connectivity::from_word(&status),
-        data_limit_reached: fields
-            .described("data_traffic_limit_state")
-            .map(|word| word.eq_ignore_ascii_case("REACHED")),
+        data_limit_reached: fields.described_as("data_traffic_limit_state", |word| {
+            match word.to_ascii_uppercase().as_str() {
+                "REACHED" => Some(true),
+                "NOT_REACHED" => Some(false),
+                _ => None,
+            }
+        }),
         location: fields.object("location").map(read_location),
         pdp_contexts,
         services,
@@ -143,7 +147,14 @@ mod tests {
 
     #[test]
     fn an_unknown_word_is_kept() {
-        let status = read(r#"{"status":{"description":"Asleep"}}"#).status;
-        assert_eq!(status, Connectivity::Unknown("Asleep".into()));
+        let read = read(
+            r#"{"status":{"description":"Asleep"},"data_traffic_limit_state":{"description":"THROTTLED"}}"#,
+        );
+        assert_eq!(read.status, Connectivity::Unknown("Asleep".into()));
+        assert_eq!(read.data_limit_reached, None);
+        assert_eq!(
+            read.extra["data_traffic_limit_state"],
+            serde_json::json!({"description": "THROTTLED"})
+        );
     }
 }

@@ -213,18 +213,25 @@ impl Fields {
     /// A word that is a string in one generation and `{"description": …}` in the other (FACTS §6); a number beside the
     /// word says the same.
     pub(crate) fn described(&mut self, name: &str) -> Option<String> {
-        self.word(name).or_else(|| {
+        self.described_as(name, |word| Some(word.to_owned()))
+    }
+
+    /// The same as a value; a word that `read` does not know stays.
+    pub(crate) fn described_as<T>(&mut self, name: &str, read: impl Fn(&str) -> Option<T>) -> Option<T> {
+        let parse = |word: &str| read(word).ok_or(());
+        self.parsed(name, parse).or_else(|| {
             self.inside(name, |object| {
-                let word = object.word("description")?;
+                let value = object.parsed("description", parse)?;
                 object.skip("id");
-                Some(word)
+                Some(value)
             })
             .flatten()
         })
     }
 
+    /// Whether a field is there and not null.
     pub(crate) fn contains(&self, name: &str) -> bool {
-        self.0.contains_key(name)
+        self.0.get(name).is_some_and(|raw| raw.get() != "null")
     }
 
     /// What nobody took; a value that is JSON but no text (half a surrogate pair) as it was written.

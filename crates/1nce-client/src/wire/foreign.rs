@@ -5,6 +5,7 @@ use super::{
     read_limit_steps, read_limits, read_list, read_order, read_product, read_sim, read_sms, read_sms_quota,
     read_support_case, read_usage,
 };
+use crate::model::Service;
 
 /// How many decoders could read the bytes.
 ///
@@ -30,7 +31,7 @@ pub fn decode_everything(body: &[u8]) -> usize {
         single(|fields| read_limits(fields) != Default::default()),
         read_event_page(body).is_ok(),
         read_usage(body).is_ok(),
-        read_limit_steps(body).is_ok(),
+        read_limit_steps(body, Service::SmsMt).is_ok(),
         error_body(body) == error_body(body),
     ];
     outcomes.into_iter().filter(|readable| *readable).count()

@@ -1,18 +1,11 @@
 //! Orders, products, support cases and account limits (FACTS §10, §13).
 
 use domain::Iccid;
-use serde_json::value::RawValue;
 
-use super::{Fields, Unreadable, array};
+use super::{Fields, Unreadable, array, read_list};
 use crate::model::{
-    AccountLimits, Charge, Communication, Limit, LimitStep, Order, OrderLine, Product, SupportCase,
+    AccountLimits, Charge, Communication, Limit, LimitSteps, Order, OrderLine, Product, Service, SupportCase,
 };
-
-fn objects(raw: Option<Vec<Box<RawValue>>>) -> impl Iterator<Item = Fields> {
-    raw.unwrap_or_default()
-        .into_iter()
-        .filter_map(|raw| Fields::parse(raw.get().as_bytes()).ok())
-}
 
 pub(crate) fn read_order(mut fields: Fields) -> Result<Order, Unreadable> {
     let order_number = fields
@@ -96,42 +89,54 @@ pub(crate) fn read_support_case(mut fields: Fields) -> Result<SupportCase, Unrea
     })
 }
 
-fn read_limit(mut fields: Fields) -> Limit {
+fn read_limit(fields: &mut Fields) -> Limit {
     Limit {
         id: fields.integer("id"),
         limit: fields.decimal("limit"),
         unit: fields.word("unit"),
+        extra: std::mem::take(fields).extra(),
     }
 }
 
 pub(crate) fn read_limits(mut fields: Fields) -> AccountLimits {
     AccountLimits {
-        data: fields.object("data").map(read_limit),
-        sms_mt: fields.object("smsMt").map(read_limit),
-        sms_mo: fields.object("smsMo").map(read_limit),
+        data: fields.inside(Service::Data.field(), read_limit),
+        sms_mt: fields.inside(Service::SmsMt.field(), read_limit),
+        sms_mo: fields.inside(Service::SmsMo.field(), read_limit),
+        extra: fields.extra(),
     }
 }
 
-/// The steps that a limit can take: an array, an object of one step, or the object that the spec shows for the
-/// current limits (the real shape is unconfirmed, FACTS §10).
-pub(crate) fn read_limit_steps(body: &[u8]) -> Result<Vec<LimitStep>, Unreadable> {
-    if let Ok(list) = array(body) {
-        return Ok(objects(Some(list)).map(read_limit).collect());
-    }
-    let mut fields = Fields::parse(body)?;
+/// The steps that a service's limit can take: an array, an object of one step, or the object that the spec shows, which
+/// has the current limits of all services (the real shape is unconfirmed, FACTS §10).
+pub(crate) fn read_limit_steps(body: &[u8], service: Service) -> Result<LimitSteps, Unreadable> {
+    let read = |mut step: Fields| Ok(read_limit(&mut step));
+    let list = |records| {
+        let (steps, rejects) = read_list(records, read);
+        LimitSteps { steps, rejects }
+    };
+    let single = |step| LimitSteps {
+        steps: vec![step],
+        rejects: Vec::new(),
+    };
+    let Ok(mut fields) = Fields::parse(body) else {
+        return array(body).map(list);
+    };
     if fields.contains("id") || fields.contains("limit") {
-        return Ok(vec![read_limit(fields)]);
+        return Ok(single(read_limit(&mut fields)));
     }
-    let steps = ["data", "smsMt", "smsMo", "limits"]
-        .into_iter()
-        .flat_map(|name| {
-            let single = fields.object(name);
-            let list = objects(fields.list(name)).collect::<Vec<_>>();
-            single.into_iter().chain(list)
-        })
-        .map(read_limit)
-        .collect();
-    Ok(steps)
+    let name = service.field();
+    if let Some(step) = fields.inside(name, read_limit) {
+        return Ok(single(step));
+    }
+    let of_services = [Service::Data, Service::SmsMt, Service::SmsMo];
+    match [name, "limits"].into_iter().find_map(|name| fields.list(name)) {
+        Some(records) => Ok(list(records)),
+        None if of_services.iter().any(|other| fields.contains(other.field())) => {
+            Err(Unreadable::new(format!("no readable {name}")))
+        }
+        None => array(body).map(list),
+    }
 }
 
 #[cfg(test)]
@@ -176,8 +181,9 @@ mod tests {
             r#"{"id":1,"limit":"16","unit":"MB"}"#,
             r#"{"data":{"id":1,"limit":"16","unit":"MB"}}"#,
             r#"{"data":[{"id":1,"limit":16,"unit":"MB"}]}"#,
+            r#"{"items":[{"id":1,"limit":16,"unit":"MB"}]}"#,
         ] {
-            let steps = read_limit_steps(json.as_bytes()).unwrap();
+            let steps = read_limit_steps(json.as_bytes(), Service::Data).unwrap().steps;
             assert_eq!(steps.len(), 1, "{json}");
             assert_eq!(
                 (steps[0].id, steps[0].limit),
@@ -185,5 +191,44 @@ mod tests {
                 "{json}"
             );
         }
+    }
+
+    #[test]
+    fn steps_of_other_services_are_not_mixed_in() {
+        let all = br#"{"data":{"id":1,"limit":"16","unit":"MB"},"smsMt":{"id":2,"limit":"10","unit":"SMS"},
+            "smsMo":[{"id":3,"limit":"25","unit":"SMS"},{"id":4}]}"#;
+        for (service, ids) in [
+            (Service::Data, &[1][..]),
+            (Service::SmsMt, &[2]),
+            (Service::SmsMo, &[3, 4]),
+        ] {
+            let read = read_limit_steps(all, service).unwrap();
+            let read: Vec<i64> = read.steps.iter().filter_map(|step| step.id).collect();
+            assert_eq!(read, ids, "{service:?}");
+        }
+        let foreign = br#"{"data":[{"id":1}]}"#;
+        assert!(read_limit_steps(foreign, Service::SmsMt).is_err());
+    }
+
+    #[test]
+    fn limits_and_steps_that_cannot_be_read_are_kept() {
+        let steps = read_limit_steps(
+            br#"[{"id":1,"limit":"none","per":"month"},"16 MB"]"#,
+            Service::Data,
+        );
+        let steps = steps.unwrap();
+        assert_eq!(steps.steps[0].limit, None);
+        assert_eq!(
+            serde_json::json!(steps.steps[0].extra),
+            serde_json::json!({"limit": "none", "per": "month"})
+        );
+        assert_eq!(steps.rejects[0].raw, r#""16 MB""#);
+        let limits = br#"{"data":{"id":1,"limit":"none"},"smsMt":"10 SMS","voice":{"id":1}}"#;
+        let limits = read_limits(Fields::parse(limits).unwrap());
+        assert_eq!(limits.data.unwrap().extra["limit"], "none");
+        assert_eq!(
+            serde_json::json!(limits.extra),
+            serde_json::json!({"smsMt": "10 SMS", "voice": {"id": 1}})
+        );
     }
 }

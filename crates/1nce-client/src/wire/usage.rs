@@ -22,16 +22,34 @@ fn read_row(mut row: Fields) -> Result<Option<UsageDay>, Unreadable> {
     let day = date.get(..10).unwrap_or(&date);
     let date = NaiveDate::parse_from_str(day, "%Y-%m-%d")
         .map_err(|_| Unreadable::new(format!("date {date:.40}")))?;
-    let data = row.object("data").unwrap_or_default();
-    let sms = row.object("sms").unwrap_or_default();
     Ok(Some(UsageDay {
         date,
-        data: read_data(data)?,
-        sms: read_sms(sms)?,
+        data: part(&mut row, "data", read_data)?,
+        sms: part(&mut row, "sms", read_sms)?,
+        extra: row.extra(),
     }))
 }
 
-/// A number that is there must be readable: a day must not look empty because its volume is strange.
+/// One of the two objects of a day; what it holds beside volumes stays in the row.
+fn part<T: Default>(
+    row: &mut Fields,
+    name: &str,
+    read: impl FnOnce(&mut Fields) -> Result<T, Unreadable>,
+) -> Result<T, Unreadable> {
+    let read = |part: &mut Fields| {
+        // The cost mirrors the volume, and the place says what kind of traffic it is (FACTS §7).
+        for known in ["cost", "currency", "traffic_type"] {
+            part.skip(known);
+        }
+        read(part)
+    };
+    match row.inside(name, read) {
+        Some(part) => part,
+        None => required(row, name, None).map(Option::unwrap_or_default),
+    }
+}
+
+/// A value that is there must be readable: a day must not look empty because its volume is strange.
 fn required<T>(fields: &mut Fields, name: &str, value: Option<T>) -> Result<Option<T>, Unreadable> {
     match value {
         None if fields.contains(name) => Err(Unreadable::new(format!("unreadable {name}"))),
@@ -39,10 +57,10 @@ fn required<T>(fields: &mut Fields, name: &str, value: Option<T>) -> Result<Opti
     }
 }
 
-fn read_data(mut fields: Fields) -> Result<DataUsage, Unreadable> {
+fn read_data(fields: &mut Fields) -> Result<DataUsage, Unreadable> {
     let mut volume = |name| {
         let value = fields.megabytes(name);
-        required(&mut fields, name, value)
+        required(fields, name, value)
     };
     let (total, tx, rx) = (volume("volume")?, volume("volume_tx")?, volume("volume_rx")?);
     let (tx, rx) = (tx.unwrap_or_default(), rx.unwrap_or_default());
@@ -53,10 +71,10 @@ fn read_data(mut fields: Fields) -> Result<DataUsage, Unreadable> {
     })
 }
 
-fn read_sms(mut fields: Fields) -> Result<SmsUsage, Unreadable> {
+fn read_sms(fields: &mut Fields) -> Result<SmsUsage, Unreadable> {
     let mut count = |name| {
         let value = fields.integer(name);
-        required(&mut fields, name, value)
+        required(fields, name, value)
     };
     let (total, mt, mo) = (count("volume")?, count("volume_tx")?, count("volume_rx")?);
     let (mt, mo) = (mt.unwrap_or_default(), mo.unwrap_or_default());
@@ -89,17 +107,31 @@ mod tests {
             (1, 2),
             "API: tx is MT, rx is MO"
         );
+        assert!(usage.days[0].extra.is_empty(), "{:?}", usage.days[0].extra);
         assert!(usage.rejects.is_empty());
     }
 
     #[test]
     fn a_bare_array_is_read_and_a_strange_row_costs_only_itself() {
         let usage = read_usage(
-            br#"[{"date":"2025-10-02","data":{"volume":"many"}},{"date":"2025-10-01"},{"date":"soon"}]"#,
+            br#"[{"date":"2025-10-02","data":{"volume":"many"}},{"date":"2025-10-01","data":null},{"date":"soon"},
+                {"date":"2025-10-03","sms":7}]"#,
         )
         .unwrap();
         assert_eq!(usage.days.len(), 1);
-        assert_eq!(usage.rejects.len(), 2);
+        assert_eq!(usage.rejects.len(), 3);
+    }
+
+    #[test]
+    fn what_a_row_tells_beside_its_volumes_is_kept() {
+        let usage = read_usage(
+            br#"[{"date":"2025-10-02","data":{"volume":"1","roaming":true},"sms":{"volume":"0"},"voice":{"volume":"3"}}]"#,
+        )
+        .unwrap();
+        assert_eq!(
+            serde_json::json!(usage.days[0].extra),
+            serde_json::json!({"data": {"roaming": true}, "voice": {"volume": "3"}})
+        );
     }
 
     #[test]

@@ -82,7 +82,7 @@ async fn an_order_that_fails_on_the_way_is_uncertain_too() {
     let (world, client, _) = world_with(Fault::new(FaultKind::CutAfterEffect, "/v1/orders")).await;
     let order = NewOrder {
         lines: vec![OrderLine {
-            product_id: client.list_products(LANE).await.unwrap()[0].id,
+            product_id: client.list_products(LANE).await.unwrap().products[0].id,
             quantity: 1,
         }],
         delivery_address: None,

@@ -60,7 +60,7 @@ async fn the_calls_that_only_v1_has_work_there() {
     let iccids = world.iccids(&client, 3).await;
     let limits = client.get_limits(LANE).await.unwrap();
     let steps = client.selectable_limits(LANE, Service::Data).await.unwrap();
-    let step = steps.last().unwrap().clone();
+    let step = steps.steps.last().unwrap().clone();
     assert!(step.id.is_some() && step.limit.is_some(), "{steps:?} {limits:?}");
     let update = LimitUpdate {
         data: step.id,
@@ -115,7 +115,7 @@ async fn the_calls_that_only_v1_has_work_there() {
 async fn products_and_support_cases_are_read_and_a_case_is_opened() {
     let world = World::unlimited().await;
     let client = world.client();
-    let products = client.list_products(LANE).await.unwrap();
+    let products = client.list_products(LANE).await.unwrap().products;
     assert!(products.iter().all(|product| product.name.is_some()) && !products.is_empty());
     let case = NewSupportCase {
         reply_to: "a@example.com".into(),
@@ -124,7 +124,7 @@ async fn products_and_support_cases_are_read_and_a_case_is_opened() {
         text: "Nothing works".into(),
     };
     client.create_support(LANE, &case).await.unwrap();
-    let cases = client.list_support(LANE, 1, 100).await.unwrap();
+    let cases = client.list_support(LANE, 1, 100).await.unwrap().cases;
     assert!(
         cases
             .iter()
