@@ -15,6 +15,8 @@ pub(crate) enum RetryClass {
     Repeatable,
     /// Reset: harmless but disruptive, repeated once at most.
     OnceMore,
+    /// A question to the visited network: asked once, whatever happens (FACTS §6).
+    Single,
     /// Costs money, reaches a device or is not in the table: repeated only when nothing was sent.
     Never,
 }
@@ -67,11 +69,12 @@ impl RetryClass {
     }
 }
 
-/// Delays with jitter; the number of repeats is the lane's, or one for a reset.
+/// Delays with jitter; the number of repeats is the lane's, one for a reset, none for a single attempt.
 pub(crate) fn schedule(config: &ClientConfig, class: RetryClass, lane: Lane) -> ExponentialBuilder {
     let lane_times = config.max_retries[lane.index()];
     let times = match class {
         RetryClass::OnceMore => lane_times.min(1),
+        RetryClass::Single => 0,
         RetryClass::Repeatable | RetryClass::Never => lane_times,
     };
     ExponentialBuilder::default()

@@ -1,7 +1,7 @@
 //! Actions that cost money: top-up and extension (FACTS §5, §9). Never blindly repeated.
 
 use domain::Iccid;
-use serde_json::{Map, json};
+use serde_json::{Map, Value, json};
 
 use super::OnceClient;
 use super::call::{Call, Endpoint};
@@ -25,6 +25,15 @@ pub(super) fn order_receipt(answer: &Answer) -> OrderReceipt {
         .and_then(|location| location.trim_end_matches('/').rsplit('/').next())
         .and_then(|number| number.parse().ok());
     OrderReceipt { order_number: number }
+}
+
+fn extension_body(iccids: &[Iccid], product_id: Option<i64>) -> Value {
+    let mut body = Map::new();
+    body.insert("iccids".into(), json!(iccids));
+    if let Some(product) = product_id {
+        body.insert("productId".into(), json!(product));
+    }
+    Value::Object(body)
 }
 
 impl OnceClient {
@@ -79,17 +88,31 @@ impl OnceClient {
         payment: PaymentMethod,
     ) -> Result<OrderReceipt, ClientError> {
         checked_bulk(iccids.len())?;
-        let mut body = Map::new();
-        body.insert("iccids".into(), json!(iccids));
-        if let Some(product) = product_id {
-            body.insert("productId".into(), json!(product));
-        }
+        let body = extension_body(iccids, product_id);
         let make = |_| {
             Call::new(&EXTENSION, lane, "/sims/extension")
                 .query("payment_method", payment.word())
-                .body(json!(body))
+                .body(body.clone())
         };
         let (_, answer) = self.sims_call(Capability::Extension, make).await?;
         Ok(order_receipt(&answer))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_extension_names_its_cards_and_its_product_only_when_one_is_chosen() {
+        let card = [Iccid::parse("8988999000000000017").unwrap()];
+        assert_eq!(
+            extension_body(&card, Some(1001)),
+            json!({ "iccids": ["8988999000000000017"], "productId": 1001 })
+        );
+        assert_eq!(
+            extension_body(&card, None),
+            json!({ "iccids": ["8988999000000000017"] })
+        );
     }
 }

@@ -9,9 +9,9 @@ use serde_json::{Map, Value, json};
 use super::OnceClient;
 use super::call::{Call, Endpoint, Group};
 use crate::Lane;
-use crate::capability::Capability;
+use crate::capability::{Capability, Generation};
 use crate::error::ClientError;
-use crate::model::{BulkOutcome, ConnectivityInfo, SimConnectivity, SimPage, SimUpdate, Transfer};
+use crate::model::{BulkOutcome, ConnectivityInfo, SimConnectivity, SimPage, SimQuery, SimUpdate, Transfer};
 use crate::retry::RetryClass;
 use crate::wire::{array, read_connectivity, read_connectivity_info, read_list, read_sim};
 
@@ -37,7 +37,7 @@ static INFO: Endpoint = Endpoint::new(
     "GET /sims/{iccid}/connectivity_info",
     Method::GET,
     Group::Sims,
-    RetryClass::OnceMore,
+    RetryClass::Single,
 );
 
 /// The longest label that is sent; 1NCE's own limit is unconfirmed (FACTS §19).
@@ -92,21 +92,62 @@ fn update_body(update: &SimUpdate) -> Result<Value, ClientError> {
     Ok(Value::Object(body))
 }
 
+/// The status that an update sends back unchanged.
+fn kept_status(sim: &ProviderSim) -> Result<SimStatus, ClientError> {
+    match sim.status {
+        status @ (SimStatus::Enabled | SimStatus::Disabled) => Ok(status),
+        SimStatus::Expired => Err(ClientError::Expired { request_id: None }),
+        SimStatus::Unknown => Err(ClientError::Invalid(format!(
+            "the SIM has status {:?}, which cannot be sent back: give one",
+            sim.provider_status
+        ))),
+    }
+}
+
+fn transfer_body(transfer: &Transfer) -> Result<Value, ClientError> {
+    if transfer.iccids.is_empty() && transfer.ranges.is_empty() {
+        return Err(ClientError::Invalid("a transfer names at least one SIM".into()));
+    }
+    let mut body = Map::new();
+    if let Some(target) = transfer.target_organisation {
+        body.insert("target_organisation".into(), json!(target));
+    }
+    let ranges = transfer.ranges.iter();
+    let ranges: Vec<Value> = ranges
+        .map(|(from, to)| json!({ "from": from, "to": to }))
+        .collect();
+    body.insert("iccids".into(), json!(transfer.iccids));
+    body.insert("iccid_ranges".into(), Value::Array(ranges));
+    Ok(Value::Object(body))
+}
+
 impl OnceClient {
     /// One page of the SIM list, from page 1, at most 100 SIMs. A record that is no SIM is returned as a reject.
     pub async fn list_sims(&self, lane: Lane, page: u32, page_size: u32) -> Result<SimPage, ClientError> {
+        self.find_sims(lane, &SimQuery::default(), page, page_size).await
+    }
+
+    /// The same of some SIMs, or in another order.
+    pub async fn find_sims(
+        &self,
+        lane: Lane,
+        query: &SimQuery,
+        page: u32,
+        page_size: u32,
+    ) -> Result<SimPage, ClientError> {
         if page == 0 || !(1..=100).contains(&page_size) {
             return Err(ClientError::Invalid(
                 "pages count from 1 and hold 1 to 100 SIMs".into(),
             ));
         }
-        let (_, answer) = self
-            .sims_call(Capability::Sims, |_| {
-                Call::new(&LIST, lane, "/sims")
-                    .query("page", page)
-                    .query("pageSize", page_size)
-            })
-            .await?;
+        let make = |_| {
+            let mut call = Call::new(&LIST, lane, "/sims")
+                .query("page", page)
+                .query("pageSize", page_size);
+            call.query.extend(query.parameters());
+            call
+        };
+        let (_, answer) = self.sims_call(Capability::Sims, make).await?;
         // An empty body is no empty fleet: a sweep would take every SIM for missing.
         let records = array(&answer.body).map_err(|reason| answer.unreadable(&LIST, reason))?;
         let (sims, rejects) = read_list(records, read_sim);
@@ -136,37 +177,74 @@ impl OnceClient {
         }
     }
 
-    /// Changes a SIM. Reads it first when the lock is not given (see [`SimUpdate`]). Safe to repeat.
+    /// Changes a SIM. Reads it first when a value must go along that is not given (see [`SimUpdate`]). Safe to repeat.
     pub async fn update_sim(&self, lane: Lane, update: &SimUpdate) -> Result<(), ClientError> {
         update_body(update)?;
-        let mut update = update.clone();
-        if update.imei_lock.is_none() {
-            let current = self.get_sim(lane, update.iccid).await?;
-            let current = current.ok_or(ClientError::NotFound {
-                endpoint: GET.name,
-                request_id: None,
-            })?;
-            update.imei_lock = current.imei_lock;
+        let generation = self.generation(Capability::Sims, lane).await?;
+        match self.update_in(generation, lane, update).await {
+            Err(error) if self.is_retired(generation, &error).await => {
+                let other = self.generation(Capability::Sims, lane).await?;
+                self.update_in(other, lane, update).await
+            }
+            result => result,
         }
-        let body = update_body(&update)?;
-        let path = format!("/sims/{}", update.iccid);
-        self.sims_call(Capability::Sims, |_| {
-            Call::new(&UPDATE, lane, path.clone()).body(body.clone())
-        })
-        .await?;
+    }
+
+    /// Each generation gets a body of its own, so another one cannot simply be sent the same call.
+    async fn update_in(
+        &self,
+        generation: Generation,
+        lane: Lane,
+        update: &SimUpdate,
+    ) -> Result<(), ClientError> {
+        let body = update_body(&self.completed(generation, lane, update).await?)?;
+        let call = Call::new(&UPDATE, lane, format!("/sims/{}", update.iccid)).body(body);
+        self.call(generation.word(), &call).await?;
+        self.inner.generations.seen_alive(generation);
         Ok(())
     }
 
-    /// Changes up to 100 SIMs: with v1's bulk call while it lives, otherwise one by one inside the budget.
+    /// The update with the present lock and, for v1, the present status: what is left out may be reset to `false` and
+    /// `Enabled`, the defaults of v1's file (FACTS §5, §19).
+    async fn completed(
+        &self,
+        generation: Generation,
+        lane: Lane,
+        update: &SimUpdate,
+    ) -> Result<SimUpdate, ClientError> {
+        let mut whole = update.clone();
+        let lacks_status = generation == Generation::V1 && update.status.is_none();
+        if update.imei_lock.is_some() && !lacks_status {
+            return Ok(whole);
+        }
+        let current = self.get_sim(lane, update.iccid).await?;
+        let current = current.ok_or(ClientError::NotFound {
+            endpoint: GET.name,
+            request_id: None,
+        })?;
+        whole.imei_lock = update.imei_lock.or(current.imei_lock);
+        if lacks_status {
+            whole.status = Some(kept_status(&current)?);
+        }
+        Ok(whole)
+    }
+
+    /// Changes up to 100 SIMs: with v1's bulk call if every update gives lock and status, which that call may reset
+    /// otherwise, and while v1 lives; else one by one inside the budget.
     pub async fn bulk_update(&self, lane: Lane, updates: &[SimUpdate]) -> Result<BulkOutcome, ClientError> {
         checked_bulk(updates.len())?;
         let bodies: Vec<Value> = updates.iter().map(update_body).collect::<Result<_, _>>()?;
-        let body = Value::Array(bodies);
-        let make = |_| Call::new(&BULK, lane, "/sims").body(body.clone());
-        match self.sims_call(Capability::BulkUpdate, make).await {
-            Ok(_) => return Ok(BulkOutcome::Queued),
-            Err(ClientError::CapabilityUnavailable { .. }) => {}
-            Err(error) => return Err(error),
+        if updates
+            .iter()
+            .all(|update| update.imei_lock.is_some() && update.status.is_some())
+        {
+            let body = Value::Array(bodies);
+            let make = |_| Call::new(&BULK, lane, "/sims").body(body.clone());
+            match self.sims_call(Capability::BulkUpdate, make).await {
+                Ok(_) => return Ok(BulkOutcome::Queued),
+                Err(ClientError::CapabilityUnavailable { .. }) => {}
+                Err(error) => return Err(error),
+            }
         }
         let mut outcomes = Vec::with_capacity(updates.len());
         for update in updates {
@@ -218,19 +296,7 @@ impl OnceClient {
 
     /// Moves SIMs to another organisation of the same customer; their static addresses change (v1).
     pub async fn transfer(&self, lane: Lane, transfer: &Transfer) -> Result<(), ClientError> {
-        if transfer.iccids.is_empty() && transfer.ranges.is_empty() {
-            return Err(ClientError::Invalid("a transfer names at least one SIM".into()));
-        }
-        let ranges: Vec<Value> = transfer
-            .ranges
-            .iter()
-            .map(|(from, to)| json!({ "from": from, "to": to }))
-            .collect();
-        let body = json!({
-            "target_organisation": transfer.target_organisation,
-            "iccids": transfer.iccids,
-            "iccid_ranges": ranges,
-        });
+        let body = transfer_body(transfer)?;
         self.sims_call(Capability::Transfer, |_| {
             Call::new(&TRANSFER, lane, "/sims/simTransfer").body(body.clone())
         })
@@ -255,6 +321,34 @@ mod tests {
             update_body(&update).unwrap(),
             json!({ "iccid": "8988999000000000017", "label": "pump" })
         );
+    }
+
+    #[test]
+    fn a_transfer_names_its_target_only_when_there_is_one() {
+        let card = update().iccid;
+        let mut transfer = Transfer {
+            target_organisation: Some(2_000_000_001),
+            iccids: vec![card],
+            ranges: vec![(card, card)],
+        };
+        let mut body = json!({ "target_organisation": 2_000_000_001, "iccids": ["8988999000000000017"],
+            "iccid_ranges": [{ "from": "8988999000000000017", "to": "8988999000000000017" }] });
+        assert_eq!(transfer_body(&transfer).unwrap(), body);
+        transfer.target_organisation = None;
+        body.as_object_mut().unwrap().remove("target_organisation");
+        assert_eq!(transfer_body(&transfer).unwrap(), body, "towards the parent");
+        transfer.iccids.clear();
+        transfer.ranges.clear();
+        assert!(transfer_body(&transfer).is_err());
+    }
+
+    #[test]
+    fn only_a_status_that_can_be_set_is_sent_back() {
+        let kept = |word| kept_status(&ProviderSim::bare(update().iccid, word));
+        assert_eq!(kept("Activated").unwrap(), SimStatus::Enabled);
+        assert_eq!(kept("Disabled").unwrap(), SimStatus::Disabled);
+        assert!(matches!(kept("Expired"), Err(ClientError::Expired { .. })));
+        assert!(matches!(kept("Asleep"), Err(ClientError::Invalid(_))));
     }
 
     #[test]

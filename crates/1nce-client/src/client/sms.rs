@@ -12,7 +12,7 @@ use crate::Lane;
 use crate::capability::{Capability, Generation};
 use crate::error::ClientError;
 use crate::http::Answer;
-use crate::model::{Sms, SmsId, SmsPage, SmsReceipt, SmsSubmit};
+use crate::model::{Sms, SmsId, SmsPage, SmsReceipt, SmsSubmit, Sort};
 use crate::retry::RetryClass;
 use crate::wire::{Fields, Unreadable, array, read_list, read_sms};
 
@@ -106,20 +106,31 @@ impl OnceClient {
         page: u32,
         page_size: u32,
     ) -> Result<SmsPage, ClientError> {
+        self.list_sms_in_order(lane, iccid, page, page_size, None).await
+    }
+
+    /// The same, in another order on v1; v2 has no such parameter and keeps its own order (FACTS §4).
+    pub async fn list_sms_in_order(
+        &self,
+        lane: Lane,
+        iccid: Iccid,
+        page: u32,
+        page_size: u32,
+        sort: Option<&Sort>,
+    ) -> Result<SmsPage, ClientError> {
         if page == 0 || !(1..=100).contains(&page_size) {
             return Err(ClientError::Invalid(
                 "pages count from 1 and hold 1 to 100 SMS".into(),
             ));
         }
         let make = |generation| {
+            let call = Call::new(&LIST, lane, format!("/sims/{iccid}/sms")).query("page", page);
             // The two generations name the page size differently (FACTS §4).
-            let size_name = match generation {
-                Generation::V1 => "pageSize",
-                Generation::V2 => "per_page",
-            };
-            Call::new(&LIST, lane, format!("/sims/{iccid}/sms"))
-                .query("page", page)
-                .query(size_name, page_size)
+            match (generation, sort) {
+                (Generation::V2, _) => call.query("per_page", page_size),
+                (Generation::V1, None) => call.query("pageSize", page_size),
+                (Generation::V1, Some(sort)) => call.query("pageSize", page_size).query("sort", sort),
+            }
         };
         let (_, answer) = self.sims_call(Capability::Sms, make).await?;
         if answer.is_empty() {

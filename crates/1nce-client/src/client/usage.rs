@@ -8,7 +8,7 @@ use super::call::{Call, Endpoint};
 use crate::Lane;
 use crate::capability::{Capability, Generation, Offer};
 use crate::error::ClientError;
-use crate::model::{EventPage, Usage};
+use crate::model::{EventPage, Sort, Usage};
 use crate::wire::{read_event_page, read_usage};
 
 static USAGE: Endpoint = Endpoint::sims_get("GET /sims/{iccid}/usage");
@@ -82,18 +82,33 @@ impl OnceClient {
         page: u32,
         page_size: u32,
     ) -> Result<EventPage, ClientError> {
+        self.events_in_order(lane, iccid, page, page_size, None).await
+    }
+
+    /// The same, in another order on v1; v2 has no such parameter and keeps its own order (FACTS §4).
+    pub async fn events_in_order(
+        &self,
+        lane: Lane,
+        iccid: Iccid,
+        page: u32,
+        page_size: u32,
+        sort: Option<&Sort>,
+    ) -> Result<EventPage, ClientError> {
         if page == 0 || !(1..=1000).contains(&page_size) {
             return Err(ClientError::Invalid(
                 "pages count from 1 and hold 1 to 1000 events".into(),
             ));
         }
-        let (_, answer) = self
-            .sims_call(Capability::Events, |_| {
-                Call::new(&EVENTS, lane, format!("/sims/{iccid}/events"))
-                    .query("page", page)
-                    .query("pageSize", page_size)
-            })
-            .await?;
+        let make = |generation| {
+            let call = Call::new(&EVENTS, lane, format!("/sims/{iccid}/events"))
+                .query("page", page)
+                .query("pageSize", page_size);
+            match sort {
+                Some(sort) if generation == Generation::V1 => call.query("sort", sort),
+                _ => call,
+            }
+        };
+        let (_, answer) = self.sims_call(Capability::Events, make).await?;
         if answer.is_empty() {
             return Err(ClientError::NotFound {
                 endpoint: EVENTS.name,

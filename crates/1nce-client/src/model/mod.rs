@@ -11,6 +11,10 @@ mod sims;
 mod sms;
 mod usage;
 
+use std::fmt;
+
+use crate::error::ClientError;
+
 pub use connectivity::{
     Cell, Connectivity, ConnectivityInfo, Country, Location, Operator, PdpContext, RatType, SimConnectivity,
 };
@@ -21,7 +25,7 @@ pub use orders::{
     Service, SupportCase, SupportPage,
 };
 pub use quota::{DataQuota, Quota, QuotaState, SmsQuota};
-pub use sims::{BulkOutcome, SimPage, SimUpdate, Transfer};
+pub use sims::{BulkOutcome, SimPage, SimQuery, SimUpdate, Transfer};
 pub use sms::{AddressType, DataCoding, Sms, SmsDirection, SmsId, SmsPage, SmsReceipt, SmsState, SmsSubmit};
 pub use usage::{DataUsage, SmsUsage, Usage, UsageDay};
 
@@ -34,5 +38,45 @@ pub struct RejectedRecord {
     pub reason: String,
 }
 
+/// Keys to sort by in 1NCE's own spelling, `-` before one that descends: `-timestamp,id`. FACTS §4 names the keys.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sort(String);
+
+impl Sort {
+    /// Takes lower-case names with `_`, separated by commas; [`ClientError::Invalid`] for anything else.
+    pub fn parse(text: &str) -> Result<Self, ClientError> {
+        let is_key = |key: &str| {
+            let name = key.strip_prefix('-').unwrap_or(key);
+            !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
+        };
+        if text.split(',').all(is_key) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(ClientError::Invalid(
+                "sort keys are names, separated by commas".into(),
+            ))
+        }
+    }
+}
+
+impl fmt::Display for Sort {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
 /// Fields that this version does not know, or whose value it could not read.
 pub type Extra = serde_json::Map<String, serde_json::Value>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sort_keys_are_names_and_nothing_else() {
+        assert_eq!(Sort::parse("-timestamp,id").unwrap().to_string(), "-timestamp,id");
+        for bad in ["", ",", "id,", "--id", "-", "id&q=1", "ID", "id desc"] {
+            assert!(Sort::parse(bad).is_err(), "{bad}");
+        }
+    }
+}

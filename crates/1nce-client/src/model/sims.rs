@@ -1,7 +1,32 @@
-use domain::{Iccid, ProviderSim, SimStatus};
+use std::net::IpAddr;
 
-use super::RejectedRecord;
+use domain::{Iccid, Imei, ProviderSim, SimStatus};
+
+use super::{RejectedRecord, Sort};
 use crate::error::ClientError;
+
+/// Which SIMs to list and in which order; 1NCE filters by nothing else (FACTS §4). The default lists all.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SimQuery {
+    /// Only the SIM in this device, by the number that 1NCE shows (an IMEISV).
+    pub imei: Option<Imei>,
+    /// Only the SIM with this static address.
+    pub ip_address: Option<IpAddr>,
+    /// By `imei` and `ip_address`; 1NCE's own order when left out.
+    pub sort: Option<Sort>,
+}
+
+impl SimQuery {
+    /// The parameters `q` and `sort`, those that are needed.
+    pub(crate) fn parameters(&self) -> Vec<(&'static str, String)> {
+        let imei = self.imei.as_ref().map(|imei| format!("imei:{imei}"));
+        let address = self.ip_address.map(|address| format!("ip_address:{address}"));
+        let filters: Vec<String> = [imei, address].into_iter().flatten().collect();
+        let q = (!filters.is_empty()).then(|| ("q", filters.join(",")));
+        let sort = self.sort.as_ref().map(|sort| ("sort", sort.to_string()));
+        [q, sort].into_iter().flatten().collect()
+    }
+}
 
 /// One page of the SIM list.
 #[derive(Debug, Clone, PartialEq)]
@@ -29,8 +54,8 @@ impl SimPage {
 
 /// What to change on a SIM; `None` leaves a value alone.
 ///
-/// 1NCE may reset a lock that is left out (FACTS §19), so when `imei_lock` is `None` the client reads the current
-/// value first: one more call. Give the known value to save it.
+/// 1NCE may reset a lock that is left out, and v1 also a status (FACTS §5, §19), so the client reads the current values
+/// first when `imei_lock` is `None`, on v1 also when `status` is: one more call. Give the known values to save it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SimUpdate {
     /// The card.
@@ -60,17 +85,39 @@ impl SimUpdate {
 pub enum BulkOutcome {
     /// 1NCE queued all of them and will not tell how each went: read them again (FACTS §5).
     Queued,
-    /// This account has no bulk call: they were changed one by one, each with its own outcome.
+    /// There is no bulk call, or it might reset what an update left out: one by one, each with its own outcome.
     OneByOne(Vec<(Iccid, Result<(), ClientError>)>),
 }
 
 /// SIMs that move to another organisation of the same customer (FACTS §5).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Transfer {
-    /// 1NCE's number of the target organisation.
-    pub target_organisation: u64,
+    /// 1NCE's number of the target organisation; needed towards a sub-organisation.
+    pub target_organisation: Option<u64>,
     /// Single cards.
     pub iccids: Vec<Iccid>,
     /// Ranges, both ends included.
     pub ranges: Vec<(Iccid, Iccid)>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_query_joins_its_filters_and_sends_nothing_that_is_not_asked_for() {
+        assert!(SimQuery::default().parameters().is_empty());
+        let query = SimQuery {
+            imei: Imei::parse("3500000000000101").ok(),
+            ip_address: "100.64.0.17".parse().ok(),
+            sort: Sort::parse("ip_address,-imei").ok(),
+        };
+        assert_eq!(
+            query.parameters(),
+            [
+                ("q", "imei:3500000000000101,ip_address:100.64.0.17".to_owned()),
+                ("sort", "ip_address,-imei".to_owned())
+            ]
+        );
+    }
 }

@@ -13,3 +13,4 @@ mod strange_answers;
 mod support;
 mod token;
 mod traps;
+mod updates;

@@ -1,8 +1,7 @@
 //! What costs money or belongs to the whole account: top-ups, orders, limits, products, support.
 
-use domain::Iccid;
-use once_client::model::{BulkOutcome, LimitUpdate, NewSupportCase, PaymentMethod, Service};
-use once_client::{ClientError, Generations, Lane, SimUpdate};
+use once_client::model::{LimitUpdate, NewSupportCase, PaymentMethod, Service};
+use once_client::{ClientError, Generations, Lane};
 use once_emulator::SimPatch;
 
 use crate::support::{World, eventually};
@@ -96,19 +95,6 @@ async fn the_calls_that_only_v1_has_work_there() {
         info.requested_at.is_some() && info.subscriber_found.is_some(),
         "{info:?}"
     );
-    let update = |iccid: &Iccid| SimUpdate {
-        label: Some("bulk".into()),
-        ..SimUpdate::new(*iccid)
-    };
-    let updates: Vec<_> = iccids.iter().map(update).collect();
-    let outcome = client.bulk_update(LANE, &updates).await.unwrap();
-    assert!(matches!(outcome, BulkOutcome::Queued));
-    world.control.advance_time(60).await.unwrap();
-    eventually("the queued labels appear", async || {
-        let sim = client.get_sim(LANE, iccids[2]).await.unwrap().unwrap();
-        sim.label.as_deref() == Some("bulk")
-    })
-    .await;
 }
 
 #[tokio::test]
