@@ -66,6 +66,15 @@ pub enum ClientError {
         /// The id of the call.
         request_id: Option<RequestId>,
     },
+    /// Any 4xx that says so: the account's monthly limit of this SIM is used up, until the month ends or the limit is
+    /// raised (FACTS §10). Nothing happened.
+    #[error("the monthly limit of the SIM is reached: {message}")]
+    LimitReached {
+        /// 1NCE's text.
+        message: String,
+        /// The id of the call.
+        request_id: Option<RequestId>,
+    },
     /// Another 4xx: 1NCE understood and refused; nothing happened.
     #[error("1NCE refused the call with {status}: {message}")]
     Rejected {
@@ -179,6 +188,7 @@ impl ClientError {
             Self::Unauthorized { request_id }
             | Self::NotFound { request_id, .. }
             | Self::Expired { request_id }
+            | Self::LimitReached { request_id, .. }
             | Self::Rejected { request_id, .. }
             | Self::Throttled { request_id, .. }
             | Self::Server { request_id, .. }

@@ -136,18 +136,34 @@ impl Answer {
     }
 }
 
+/// Whether 1NCE says "Traffic limit of X SMS per month exceeded"; under which 4xx is unconfirmed (FACTS §10, §19).
+fn limit_reached(endpoint: &Endpoint, answer: &Answer) -> bool {
+    if endpoint.group != Group::Sims || !(400..=499).contains(&answer.status) {
+        return false;
+    }
+    let text = String::from_utf8_lossy(&answer.body).to_ascii_lowercase();
+    text.contains("traffic limit of") && text.contains("exceeded")
+}
+
 /// What an answer means, whatever the endpoint (FACTS §14).
 fn verdict(endpoint: &'static Endpoint, answer: Answer) -> Result<Answer, ClientError> {
     let request_id = answer.request_id.clone();
     let told = || error_body(&answer.body);
     match answer.status {
         200..=299 => Ok(answer),
+        _ if limit_reached(endpoint, &answer) => {
+            let message = Some(told().message).filter(|text| !text.is_empty());
+            Err(ClientError::LimitReached {
+                message: message.unwrap_or_else(|| excerpt(&answer.body)),
+                request_id,
+            })
+        }
         401 => Err(ClientError::Unauthorized { request_id }),
         404 => Err(ClientError::NotFound {
             endpoint: endpoint.name,
             request_id,
         }),
-        422 => Err(ClientError::Expired { request_id }),
+        422 if endpoint.group == Group::Sims => Err(ClientError::Expired { request_id }),
         429 => Err(ClientError::Throttled {
             retry_after: answer.retry_after,
             request_id,
@@ -245,7 +261,7 @@ impl OnceClient {
         }
         self.record(version, call, &result, took);
         let answer = result?;
-        if answer.status == 429 {
+        if answer.status == 429 && !limit_reached(call.endpoint, &answer) {
             inner.metrics.throttled(call.endpoint.group.word());
             budget.throttled(answer.retry_after).await;
         }

@@ -14,3 +14,4 @@ mod support;
 mod token;
 mod traps;
 mod updates;
+mod verdicts;

@@ -12,7 +12,7 @@ fn client(server: &Canned) -> OnceClient {
     client_with(server, |_| {})
 }
 
-fn client_with(server: &Canned, change: impl FnOnce(&mut ClientConfig)) -> OnceClient {
+pub fn client_with(server: &Canned, change: impl FnOnce(&mut ClientConfig)) -> OnceClient {
     let account = AccountSlug::parse("main").unwrap();
     let mut config = ClientConfig::new(account, server.base_url.clone(), "id", "secret".into());
     config.generations = Generations::V2Only;
