@@ -4,49 +4,34 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use chrono::{NaiveDate, TimeZone, Utc};
-use domain::{AccountSlug, Iccid, SimStatus};
+use domain::{AccountSlug, Iccid, Imei, SimStatus};
 use once_client::model::{
-    AddressType, DataCoding, DeliveryAddress, Extra, LimitUpdate, NewOrder, NewSupportCase, OrderLine,
-    PaymentMethod, Service, SmsId, SmsSubmit, Transfer,
+    AddressType, BulkOutcome, DataCoding, DeliveryAddress, Extra, Limit, LimitUpdate, NewOrder,
+    NewSupportCase, OrderLine, PaymentMethod, Service, SimConnectivity, SimQuery, SmsId, SmsSubmit, Sort,
+    Transfer,
 };
 use once_client::{ClientConfig, ClientError, Generations, Lane, OnceClient, SimUpdate};
+
+use crate::unmodelled::UNMODELLED;
 
 const LANE: Lane = Lane::Interactive;
 /// The ICCID of the official example of a SIM: the mock answers it whatever card is asked for.
 const EXAMPLE: &str = "8988303000123456789";
 
-/// What stays in `extra`, where nothing is lost, although an official example has it: call, fields, why.
-const UNMODELLED: [(&str, &[&str], &str); 7] = [
-    (
-        "list_sims",
-        &["iccid_with_luhn"],
-        "the example's check digit is wrong",
-    ),
-    (
-        "get_sim",
-        &["iccid_with_luhn"],
-        "the example's check digit is wrong",
-    ),
-    ("data_quota", &["service"], "the path says it"),
-    ("sms_quota", &["service"], "the path says it"),
-    ("list_orders", &["shipping_address"], "nobody needs it"),
-    ("get_order", &["shipping_address"], "nobody needs it"),
-    (
-        "get_sms",
-        &[
-            "endpoint",
-            "imsi",
-            "last_delivery_attempt",
-            "msc",
-            "msisdn",
-            "pid",
-            "retry_date",
-            "sim_id",
-            "source_address_type",
-        ],
-        "the example's msisdn is no number; nobody needs the rest",
-    ),
-];
+/// What stayed unread of a connectivity, and of the objects inside.
+fn of_connectivity(status: &SimConnectivity) -> Vec<&Extra> {
+    let mut all = vec![&status.extra];
+    all.extend(status.pdp_contexts.iter().map(|context| &context.extra));
+    if let Some(location) = &status.location {
+        let operator = location.operator.as_ref();
+        all.push(&location.extra);
+        all.extend(operator.map(|operator| &operator.extra));
+        let its_country = operator.and_then(|operator| operator.country.as_ref());
+        let countries = [location.country.as_ref(), its_country].into_iter().flatten();
+        all.extend(countries.map(|country| &country.extra));
+    }
+    all
+}
 
 /// Calls of one generation and what went wrong with them.
 pub struct Calls {
@@ -103,7 +88,7 @@ impl Calls {
         &mut self,
         name: &str,
         result: Result<Option<T>, ClientError>,
-        rest: impl Fn(&T) -> &Extra,
+        rest: impl Fn(&T) -> Vec<&Extra>,
     ) {
         match self.read(name, result) {
             None => {}
@@ -112,13 +97,15 @@ impl Calls {
         }
     }
 
-    fn nothing_left(&mut self, name: &str, rest: &Extra) {
+    /// `rest` is what stayed unread, of a record and of the objects inside.
+    fn nothing_left(&mut self, name: &str, rest: Vec<&Extra>) {
         let known = UNMODELLED
             .iter()
             .find(|(call, ..)| *call == name)
             .map_or(&[][..], |(_, fields, _)| *fields);
         let left: Vec<&String> = rest
-            .keys()
+            .iter()
+            .flat_map(|extra| extra.keys())
             .filter(|field| !known.contains(&field.as_str()))
             .collect();
         if self.examples && !left.is_empty() {
@@ -129,20 +116,20 @@ impl Calls {
         }
     }
 
-    /// A list must be read without rejects and, when it holds examples, not be empty.
+    /// A list must be read without rejects and not be empty.
     fn list<'a, T: 'a>(
         &mut self,
         name: &str,
         items: impl IntoIterator<Item = &'a T>,
         rejects: usize,
-        rest: impl Fn(&T) -> &Extra,
+        rest: impl Fn(&T) -> Vec<&Extra>,
     ) {
         let items: Vec<&T> = items.into_iter().collect();
         if rejects > 0 {
             self.problem(name, format!("{rejects} records of the mock could not be read"));
         }
-        if self.examples && items.is_empty() {
-            self.problem(name, "no record of the official example was read".into());
+        if items.is_empty() {
+            self.problem(name, "no record of the mock was read".into());
         }
         for item in items {
             self.nothing_left(name, rest(item));
@@ -180,10 +167,22 @@ impl Calls {
         let login = client.login().await;
         self.read("login", login);
         if let Some(page) = self.read("list_sims", client.list_sims(LANE, 1, 100).await) {
-            self.list("list_sims", &page.sims, page.rejects.len(), |sim| &sim.extra);
+            self.list("list_sims", &page.sims, page.rejects.len(), |sim| {
+                vec![&sim.extra]
+            });
+        }
+        let query = SimQuery {
+            imei: Imei::parse("3500000000000101").ok(),
+            ip_address: "100.64.0.17".parse().ok(),
+            sort: Sort::parse("ip_address,-imei").ok(),
+        };
+        if let Some(page) = self.read("find_sims", client.find_sims(LANE, &query, 1, 100).await) {
+            self.list("list_sims", &page.sims, page.rejects.len(), |sim| {
+                vec![&sim.extra]
+            });
         }
         let sim = client.get_sim(LANE, iccid).await;
-        self.read_all("get_sim", sim, |sim| &sim.extra);
+        self.read_all("get_sim", sim, |sim| vec![&sim.extra]);
         let mut whole = SimUpdate::new(iccid);
         whole.label = Some("pump-17".into());
         whole.imei_lock = Some(true);
@@ -191,48 +190,55 @@ impl Calls {
         self.read("update_sim", client.update_sim(LANE, &whole).await);
         self.read("bulk_update", client.bulk_update(LANE, &[whole]).await);
         let status = client.sim_status(LANE, iccid).await;
-        self.read_all("sim_status", status, |status| &status.extra);
+        self.read_all("sim_status", status, of_connectivity);
         let data = client.data_quota(LANE, iccid).await;
-        self.read_all("data_quota", data, |quota| &quota.extra);
+        self.read_all("data_quota", data, |quota| vec![&quota.extra]);
         let sms = client.sms_quota(LANE, iccid).await;
-        self.read_all("sms_quota", sms, |quota| &quota.extra);
+        self.read_all("sms_quota", sms, |quota| vec![&quota.extra]);
         self.read("reset_sim", client.reset_sim(LANE, iccid).await);
         let info = client.connectivity_info(LANE, iccid, true).await;
         if let Some(info) = self.v1_only("connectivity_info", info) {
-            self.read_all("connectivity_info", Ok(info), |info| &info.extra);
+            self.read_all("connectivity_info", Ok(info), |info| vec![&info.extra]);
         }
     }
 
-    /// An update of one value: what a person does most.
+    /// An update of one value: what a person does most. v1 demands more than the value.
     async fn small_updates(&mut self) {
         let client = self.client.clone();
         let mut label = SimUpdate::new(self.iccid);
         label.label = Some("pump-18".into());
-        label.imei_lock = Some(false);
-        let results = [
-            client.update_sim(LANE, &label).await.err(),
-            client.bulk_update(LANE, &[label]).await.err(),
-        ];
-        for error in results.into_iter().flatten() {
-            // The mock answers a request without `status` with v1's 422; `Seen::excuse` has the reason.
-            if !(self.v1 && matches!(error, ClientError::Expired { .. })) {
-                self.problem("update of a label", format!("{error:?}"));
+        self.read("update of a label", client.update_sim(LANE, &label).await);
+        let bulk = client.bulk_update(LANE, std::slice::from_ref(&label)).await;
+        match self.read("bulk update of a label", bulk) {
+            Some(BulkOutcome::OneByOne(outcomes)) => {
+                for (_, outcome) in outcomes {
+                    self.read("bulk update of a label", outcome);
+                }
             }
+            Some(BulkOutcome::Queued) => self.problem("bulk update of a label", "may reset the rest".into()),
+            None => {}
         }
+        label.imei_lock = Some(false);
+        self.read("update of a label", client.update_sim(LANE, &label).await);
     }
 
     async fn usage_and_events(&mut self) {
         let (client, iccid) = (self.client.clone(), self.iccid);
         let day = |day| NaiveDate::from_ymd_opt(2026, 6, day).unwrap();
-        if let Some(usage) = self.v1_only("usage", client.usage(LANE, iccid, day(1), day(30)).await)
-            && (usage.days.is_empty() || !usage.rejects.is_empty())
-        {
-            self.problem("usage", format!("{usage:?}"));
+        // Twice: what v2 does not have is asked for once only, as `judge` demands.
+        for _ in 0..2 {
+            if let Some(usage) = self.v1_only("usage", client.usage(LANE, iccid, day(1), day(30)).await) {
+                self.list("usage", &usage.days, usage.rejects.len(), |day| vec![&day.extra]);
+            }
         }
-        if let Some(page) = self.read("events", client.events(LANE, iccid, 1, 1_000).await)
-            && (!page.rejects.is_empty() || (self.examples && page.events.is_empty()))
-        {
-            self.problem("events", format!("{page:?}"));
+        let sort = Sort::parse("-timestamp,id").unwrap();
+        for sort in [None, Some(&sort)] {
+            let events = client.events_in_order(LANE, iccid, 1, 1_000, sort).await;
+            if let Some(page) = self.read("events", events) {
+                self.list("events", &page.events, page.rejects.len(), |event| {
+                    vec![&event.extra]
+                });
+            }
         }
     }
 
@@ -252,12 +258,18 @@ impl Calls {
         };
         self.read("send_sms", client.send_sms(LANE, iccid, &whole).await);
         self.read("send_sms", client.send_sms(LANE, iccid, &short).await);
-        if let Some(page) = self.read("list_sms", client.list_sms(LANE, iccid, 1, 100).await) {
-            self.list("get_sms", &page.messages, page.rejects.len(), |sms| &sms.extra);
+        let sort = Sort::parse("status,ip_address").unwrap();
+        for sort in [None, Some(&sort)] {
+            let messages = client.list_sms_in_order(LANE, iccid, 1, 100, sort).await;
+            if let Some(page) = self.read("list_sms", messages) {
+                self.list("get_sms", &page.messages, page.rejects.len(), |sms| {
+                    vec![&sms.extra]
+                });
+            }
         }
         let id = SmsId("123".into());
         let sms = client.get_sms(LANE, iccid, &id).await;
-        self.read_all("get_sms", sms, |sms| &sms.extra);
+        self.read_all("get_sms", sms, |sms| vec![&sms.extra]);
         self.read("cancel_sms", client.cancel_sms(LANE, iccid, &id).await);
     }
 
@@ -281,21 +293,28 @@ impl Calls {
         for enabled in [true, false] {
             self.v1_only("auto_top_up", client.auto_top_up(LANE, &iccids, enabled).await);
         }
-        let transfer = Transfer {
-            target_organisation: 2_000_000_001,
-            iccids: iccids.to_vec(),
-            ranges: vec![(self.iccid, self.iccid)],
-        };
-        self.v1_only("transfer", client.transfer(LANE, &transfer).await);
+        for target_organisation in [Some(2_000_000_001), None] {
+            let transfer = Transfer {
+                target_organisation,
+                iccids: iccids.to_vec(),
+                ranges: vec![(self.iccid, self.iccid)],
+            };
+            self.v1_only("transfer", client.transfer(LANE, &transfer).await);
+        }
     }
 
     async fn limits(&mut self) {
         let client = self.client.clone();
-        if let Some(limits) = self.v1_only("get_limits", client.get_limits(LANE).await)
-            && self.examples
-            && (limits.data.is_none() || limits.sms_mt.is_none() || limits.sms_mo.is_none())
-        {
-            self.problem("get_limits", format!("{limits:?}"));
+        if let Some(limits) = self.v1_only("get_limits", client.get_limits(LANE).await) {
+            let set: Vec<&Limit> = [&limits.data, &limits.sms_mt, &limits.sms_mo]
+                .into_iter()
+                .flatten()
+                .collect();
+            if self.examples && set.len() < 3 {
+                self.problem("get_limits", format!("{limits:?}"));
+            }
+            let inside = set.iter().map(|limit| &limit.extra);
+            self.nothing_left("get_limits", inside.chain([&limits.extra]).collect());
         }
         let update = LimitUpdate {
             data: Some(1),
@@ -304,12 +323,11 @@ impl Calls {
         };
         self.v1_only("set_limits", client.set_limits(LANE, update).await);
         for service in [Service::Data, Service::SmsMo, Service::SmsMt] {
-            if let Some(steps) =
-                self.v1_only("selectable_limits", client.selectable_limits(LANE, service).await)
-                && self.examples
-                && steps.is_empty()
-            {
-                self.problem("selectable_limits", "no step was read".into());
+            let steps = client.selectable_limits(LANE, service).await;
+            if let Some(list) = self.v1_only("selectable_limits", steps) {
+                self.list("selectable_limits", &list.steps, list.rejects.len(), |step| {
+                    vec![&step.extra]
+                });
             }
         }
     }
@@ -319,12 +337,12 @@ impl Calls {
         for newest_first in [true, false] {
             if let Some(page) = self.read("list_orders", client.list_orders(LANE, 1, newest_first).await) {
                 self.list("list_orders", &page.orders, page.rejects.len(), |order| {
-                    &order.extra
+                    vec![&order.extra]
                 });
             }
         }
         let order = client.get_order(LANE, 2_000_000_001).await;
-        self.read_all("get_order", order, |order| &order.extra);
+        self.read_all("get_order", order, |order| vec![&order.extra]);
         let address = DeliveryAddress {
             salutation: Some("2".into()),
             first_name: Some("A".into()),
@@ -340,11 +358,15 @@ impl Calls {
             customer_reference: Some("PO-7".into()),
         };
         self.read("create_order", client.create_order(LANE, &order).await);
-        if let Some(products) = self.read("list_products", client.list_products(LANE).await) {
-            self.list("list_products", &products, 0, |product| &product.extra);
+        if let Some(list) = self.read("list_products", client.list_products(LANE).await) {
+            self.list("list_products", &list.products, list.rejects.len(), |product| {
+                vec![&product.extra]
+            });
         }
-        if let Some(cases) = self.read("list_support", client.list_support(LANE, 1, 100).await) {
-            self.list("list_support", &cases, 0, |case| &case.extra);
+        if let Some(page) = self.read("list_support", client.list_support(LANE, 1, 100).await) {
+            self.list("list_support", &page.cases, page.rejects.len(), |case| {
+                vec![&case.extra]
+            });
         }
         let case = NewSupportCase {
             reply_to: "a@example.com".into(),

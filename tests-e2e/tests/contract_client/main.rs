@@ -8,6 +8,7 @@
 
 mod calls;
 mod judge;
+mod unmodelled;
 
 use calls::Calls;
 use judge::{Report, judge};
