@@ -152,10 +152,10 @@ fn overlay(whole: &mut serde_json::Value, partial: &serde_json::Value) -> Result
     Ok(())
 }
 
-/// One 1NCE customer: an API user and a fleet of its own.
+/// An API user of a 1NCE customer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Customer {
-    /// `<account>_<name>`; the number before `_` is the organisation.
+    /// `<account>_<name>`; users with the same account number share its fleet and rate window (FACTS §2, §3).
     pub client_id: String,
     /// The password of the API user.
     pub client_secret: String,
@@ -170,7 +170,7 @@ pub struct EmulatorConfig {
     pub fleet: u32,
     /// Same seed, same fleet.
     pub seed: u64,
-    /// The first one answers control calls that name no customer.
+    /// API users; the customer of the first one answers control calls that name none.
     pub customers: Vec<Customer>,
     /// Initial settings.
     pub settings: Settings,
@@ -232,7 +232,7 @@ impl EmulatorConfig {
         self
     }
 
-    /// Adds another customer with a fleet of its own.
+    /// Adds an API user; a new account number brings a fleet of its own.
     #[must_use]
     pub fn with_customer(mut self, client_id: &str, client_secret: &str) -> Self {
         self.customers.push(Customer {

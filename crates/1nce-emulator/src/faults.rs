@@ -1,5 +1,7 @@
 //! Faults to inject: which calls they hit, how often, and what goes wrong.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 /// What goes wrong.
@@ -22,6 +24,13 @@ pub enum FaultKind {
     TruncatedBody,
     /// Every connection is closed without an answer until the fault is removed.
     Down,
+}
+
+impl FaultKind {
+    /// Whether it happens in front of the rate limit; the others only hit calls the limit lets through.
+    fn precedes_limit(self) -> bool {
+        matches!(self, FaultKind::Delay | FaultKind::Throttle | FaultKind::Down)
+    }
 }
 
 /// Body of a [`FaultKind::Status`] answer.
@@ -55,7 +64,8 @@ pub struct Fault {
     /// Share of matching calls that are hit, 0 to 1.
     #[serde(default = "always")]
     pub probability: f64,
-    /// How many calls are hit before the rule is spent; none = no end.
+    /// How many calls are hit before the rule is spent; none = no end. A call over the rate limit spends only
+    /// delays and throttles.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub count: Option<u64>,
     /// For [`FaultKind::Delay`], in real milliseconds.
@@ -172,13 +182,21 @@ fn glob(pattern: &str, text: &str) -> bool {
     }
 }
 
+/// The course a call takes.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Fate {
+    Normal,
+    /// Refused by the rate limit; a place is free after this time.
+    OverLimit(Duration),
+    Fault(Fault),
+}
+
 /// What happens to one call.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Drawn {
     /// Milliseconds of all delays that hit.
     pub delay_ms: u64,
-    /// The fault that replaces the normal course.
-    pub fault: Option<Fault>,
+    pub fate: Fate,
 }
 
 /// A stored rule with its identity.
@@ -190,6 +208,20 @@ pub struct StoredFault {
     pub hits: u64,
     /// The rule.
     pub fault: Fault,
+}
+
+impl StoredFault {
+    fn hits(&self, method: &str, path: &str, customer: Option<&str>) -> bool {
+        let fault = &self.fault;
+        fault.count != Some(0)
+            && fault.matches(method, path, customer)
+            && (fault.probability >= 1.0 || rand::random::<f64>() < fault.probability)
+    }
+
+    fn spend(&mut self) {
+        self.hits += 1;
+        self.fault.count = self.fault.count.map(|left| left - 1);
+    }
 }
 
 /// All rules, in order of arrival.
@@ -229,26 +261,41 @@ impl FaultBook {
     }
 
     /// Decides the fate of one call: all matching delays, then the first other rule that hits.
-    pub fn draw(&mut self, method: &str, path: &str, customer: Option<&str>) -> Drawn {
-        let mut drawn = Drawn::default();
+    /// `admit` asks the rate limit, at most once; a call over it costs no rule that would have acted behind it.
+    pub fn draw(
+        &mut self,
+        method: &str,
+        path: &str,
+        customer: Option<&str>,
+        admit: impl FnOnce() -> Result<(), Duration>,
+    ) -> Drawn {
+        let mut delay_ms = 0;
+        let mut decisive = None;
         for rule in &mut self.rules {
-            let fault = &mut rule.fault;
-            if fault.count == Some(0) || !fault.matches(method, path, customer) {
+            let delay = rule.fault.kind == FaultKind::Delay;
+            if !delay && decisive.is_some() || !rule.hits(method, path, customer) {
                 continue;
             }
-            if fault.probability < 1.0 && rand::random::<f64>() >= fault.probability {
-                continue;
+            if delay {
+                rule.spend();
+                delay_ms += rule.fault.delay_ms;
+            } else {
+                decisive = Some(rule);
             }
-            rule.hits += 1;
-            fault.count = fault.count.map(|left| left - 1);
-            if fault.kind == FaultKind::Delay {
-                drawn.delay_ms += fault.delay_ms;
-                continue;
-            }
-            drawn.fault = Some(fault.clone());
-            break;
         }
-        drawn
+        let early = decisive
+            .as_ref()
+            .is_some_and(|rule| rule.fault.kind.precedes_limit());
+        let admitted = if early { Ok(()) } else { admit() };
+        let fate = match (admitted, decisive) {
+            (Err(wait), _) => Fate::OverLimit(wait),
+            (Ok(()), None) => Fate::Normal,
+            (Ok(()), Some(rule)) => {
+                rule.spend();
+                Fate::Fault(rule.fault.clone())
+            }
+        };
+        Drawn { delay_ms, fate }
     }
 }
 
@@ -280,27 +327,42 @@ mod tests {
         }
     }
 
+    fn draw(book: &mut FaultBook, path: &str) -> (u64, bool) {
+        let drawn = book.draw("GET", path, None, || Ok(()));
+        (drawn.delay_ms, matches!(drawn.fate, Fate::Fault(_)))
+    }
+
     #[test]
     fn a_spent_rule_lets_calls_pass_and_delays_add_up() {
         let mut book = FaultBook::default();
         book.add(Fault::new(FaultKind::Delay, "").delay_ms(5));
-        book.add(Fault::new(FaultKind::Delay, "").delay_ms(7).times(1));
         book.add(Fault::new(FaultKind::Status, "/v1").times(2));
-        let first = book.draw("GET", "/v1/sims", None);
-        assert_eq!((first.delay_ms, first.fault.is_some()), (12, true));
-        assert!(book.draw("GET", "/v1/sims", None).fault.is_some());
-        let third = book.draw("GET", "/v1/sims", None);
-        assert_eq!((third.delay_ms, third.fault.is_some()), (5, false));
-        assert_eq!(book.list()[2].hits, 2);
+        book.add(Fault::new(FaultKind::Delay, "").delay_ms(7).times(1));
+        assert_eq!(draw(&mut book, "/v1/sims"), (12, true));
+        assert_eq!(draw(&mut book, "/v1/sims"), (5, true));
+        assert_eq!(draw(&mut book, "/v1/sims"), (5, false));
+        assert_eq!(book.list()[1].hits, 2);
+    }
+
+    #[test]
+    fn a_call_over_the_limit_spends_only_what_lies_in_front_of_it() {
+        let wait = Duration::from_millis(300);
+        let over = |book: &mut FaultBook| book.draw("GET", "/", None, || Err(wait)).fate;
+        let mut book = FaultBook::default();
+        book.add(Fault::new(FaultKind::CutAfterEffect, "").times(1));
+        book.add(Fault::new(FaultKind::Throttle, "").times(1));
+        assert_eq!(over(&mut book), Fate::OverLimit(wait));
+        assert_eq!((book.list()[0].hits, book.list()[0].fault.count), (0, Some(1)));
+        assert_eq!(draw(&mut book, "/"), (0, true), "the cut still happens");
+        assert!(matches!(over(&mut book), Fate::Fault(fault) if fault.kind == FaultKind::Throttle));
+        assert_eq!(over(&mut book), Fate::OverLimit(wait));
     }
 
     #[test]
     fn probability_is_a_share() {
         let mut book = FaultBook::default();
         book.add(Fault::new(FaultKind::Throttle, "").probability(0.3));
-        let hits = (0..10_000)
-            .filter(|_| book.draw("GET", "/", None).fault.is_some())
-            .count();
+        let hits = (0..10_000).filter(|_| draw(&mut book, "/").1).count();
         assert!((2_600..3_400).contains(&hits), "{hits}");
     }
 }

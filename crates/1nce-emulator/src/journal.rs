@@ -6,7 +6,18 @@ use serde::{Deserialize, Serialize};
 
 /// How many calls are kept.
 pub const CAPACITY: usize = 100_000;
-const BODY_LIMIT: usize = 2048;
+/// Bytes kept of a path, a query and a body.
+const TEXT_LIMIT: usize = 2048;
+
+/// The beginning of a text, as it is kept; cut before it is copied, since a body may have many megabytes.
+pub fn excerpt(text: &[u8]) -> String {
+    let inside = |end: usize| text.get(end).is_some_and(|byte| byte & 0xC0 == 0x80);
+    let mut end = TEXT_LIMIT.min(text.len());
+    while end > 0 && inside(end) {
+        end -= 1;
+    }
+    String::from_utf8_lossy(&text[..end]).into_owned()
+}
 
 /// One received call.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -19,7 +30,7 @@ pub struct CallRecord {
     pub at_ms: u64,
     /// HTTP method.
     pub method: String,
-    /// Path, with `/management-api`.
+    /// Path, with `/management-api`; its beginning, like query and body.
     pub path: String,
     /// Query string without `?`.
     pub query: String,
@@ -81,12 +92,6 @@ impl Journal {
     pub fn record(&mut self, mut call: CallRecord) {
         self.last_id += 1;
         call.id = self.last_id;
-        if let Some(body) = &mut call.body {
-            let end = (0..=BODY_LIMIT.min(body.len()))
-                .rev()
-                .find(|i| body.is_char_boundary(*i));
-            body.truncate(end.unwrap_or_default());
-        }
         *self.by_endpoint.entry(call.endpoint.clone()).or_default() += 1;
         let status = call.status.map_or_else(|| "cut".to_owned(), |s| s.to_string());
         *self.by_status.entry(status).or_default() += 1;
@@ -120,5 +125,19 @@ impl Journal {
         self.calls.clear();
         self.by_endpoint.clear();
         self.by_status.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_texts_are_kept_in_part_and_whole_characters() {
+        assert_eq!(excerpt(b"short"), "short");
+        let long = format!("x{}", "é".repeat(5_000));
+        let kept = excerpt(long.as_bytes());
+        assert_eq!((kept.len(), kept.capacity() < 4_096), (2_047, true));
+        assert!(long.starts_with(&kept));
     }
 }

@@ -10,19 +10,23 @@ pub struct SlidingWindow {
     offered: VecDeque<Instant>,
     /// Calls refused so far.
     pub violations: u64,
-    /// The most calls, refused ones included, that ever arrived within one window.
+    /// The most calls, refused and spoiled ones included, that ever arrived within one window.
     pub max_offered: usize,
     /// The most admitted calls within one window.
     pub max_admitted: usize,
 }
 
 impl SlidingWindow {
-    /// Admits a call arriving at `now`, or says how long until a place is free. A limit of 0 means no limit.
-    pub fn admit(&mut self, now: Instant, limit: u32, window: Duration) -> Result<(), Duration> {
+    /// Counts an arrival at `now`, whatever becomes of it.
+    pub fn offer(&mut self, now: Instant, window: Duration) {
         forget_before(&mut self.offered, now, window);
-        forget_before(&mut self.admitted, now, window);
         self.offered.push_back(now);
         self.max_offered = self.max_offered.max(self.offered.len());
+    }
+
+    /// Admits a call arriving at `now`, or says how long until a place is free. A limit of 0 means no limit.
+    pub fn admit(&mut self, now: Instant, limit: u32, window: Duration) -> Result<(), Duration> {
+        forget_before(&mut self.admitted, now, window);
         let limit = limit as usize;
         if limit > 0 && self.admitted.len() >= limit {
             self.violations += 1;
@@ -68,9 +72,14 @@ impl Windows {
         self.by_key.entry(key.to_owned()).or_default()
     }
 
-    /// All windows with their keys.
-    pub fn all(&self) -> impl Iterator<Item = (&String, &SlidingWindow)> {
-        self.by_key.iter()
+    /// The window of `key`, if any call fell into it.
+    pub fn get(&self, key: &str) -> Option<&SlidingWindow> {
+        self.by_key.get(key)
+    }
+
+    /// Calls refused so far, over all keys.
+    pub fn violations(&self) -> u64 {
+        self.by_key.values().map(|window| window.violations).sum()
     }
 
     /// Forgets every counter.
@@ -118,17 +127,14 @@ mod tests {
     fn refused_calls_are_counted_but_take_no_place() {
         let start = Instant::now();
         let mut window = SlidingWindow::default();
-        for _ in 0..2 {
-            assert!(window.admit(start, 2, SECOND).is_ok());
-        }
-        for ms in [1, 500, 999] {
-            assert!(
-                window
-                    .admit(start + Duration::from_millis(ms), 2, SECOND)
-                    .is_err()
-            );
-        }
-        assert!(window.admit(start + SECOND, 2, SECOND).is_ok());
+        let mut call = |ms| {
+            let at = start + Duration::from_millis(ms);
+            window.offer(at, SECOND);
+            window.admit(at, 2, SECOND).is_ok()
+        };
+        assert!(call(0) && call(0));
+        assert!(!call(1) && !call(500) && !call(999));
+        assert!(call(1000));
         assert_eq!((window.violations, window.max_offered), (3, 5));
     }
 

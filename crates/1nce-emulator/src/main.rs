@@ -22,7 +22,7 @@ struct Args {
     /// `recorded` or `spec`.
     #[arg(long, env = "EMULATOR_MODE", default_value = "recorded")]
     mode: Mode,
-    /// Customers as `client_id:secret`, separated by commas; each has a fleet and a rate window of its own.
+    /// Customers as `client_id:secret`, separated by commas; each account number has a fleet and a rate window.
     #[arg(
         long = "customer",
         env = "EMULATOR_CUSTOMERS",

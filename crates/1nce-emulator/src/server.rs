@@ -126,7 +126,7 @@ fn serve(
                 .app_data(world.clone())
                 .app_data(PayloadConfig::new(BODY_LIMIT))
                 .configure(control::routes)
-                .service(web::scope(api::PREFIX).default_service(web::to(api::handle)))
+                .default_service(web::to(api::handle))
         })
         .workers(workers)
         .keep_alive(Duration::from_secs(75))

@@ -6,7 +6,7 @@ use crate::clock::Millis;
 
 #[derive(Debug, Clone)]
 struct Issued {
-    customer: usize,
+    user: usize,
     expires_at: Millis,
 }
 
@@ -20,15 +20,9 @@ pub struct Tokens {
 }
 
 impl Tokens {
-    /// The customer's token and its remaining whole seconds: the cached one while it lives, else a new one.
-    pub fn issue(
-        &mut self,
-        customer: usize,
-        now: Millis,
-        lifetime_seconds: i64,
-        length: usize,
-    ) -> (String, i64) {
-        if let Some(token) = self.current.get(&customer)
+    /// The user's token and its remaining whole seconds: the cached one while it lives, else a new one.
+    pub fn issue(&mut self, user: usize, now: Millis, lifetime_seconds: i64, length: usize) -> (String, i64) {
+        if let Some(token) = self.current.get(&user)
             && let Some(known) = self.issued.get(token)
             && known.expires_at - now >= 1000
         {
@@ -37,18 +31,18 @@ impl Tokens {
         self.issued.retain(|_, known| known.expires_at > now);
         let token = opaque(length);
         let expires_at = now + lifetime_seconds * 1000;
-        self.issued.insert(token.clone(), Issued { customer, expires_at });
-        self.current.insert(customer, token.clone());
+        self.issued.insert(token.clone(), Issued { user, expires_at });
+        self.current.insert(user, token.clone());
         self.issued_total += 1;
         (token, lifetime_seconds)
     }
 
-    /// The customer a live token belongs to.
+    /// The user a live token belongs to.
     pub fn owner(&self, token: &str, now: Millis) -> Option<usize> {
         self.issued
             .get(token)
             .filter(|known| known.expires_at > now)
-            .map(|known| known.customer)
+            .map(|known| known.user)
     }
 
     /// Makes every token worthless.

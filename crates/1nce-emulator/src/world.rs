@@ -3,9 +3,9 @@
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Instant;
 
-use crate::account::Account;
+use crate::account::{Account, account_number};
 use crate::clock::{Clock, Millis};
-use crate::config::{EmulatorConfig, Settings};
+use crate::config::{Customer, EmulatorConfig, Settings};
 use crate::faults::FaultBook;
 use crate::fleet::SimIndex;
 use crate::journal::Journal;
@@ -66,11 +66,54 @@ impl Domain {
     }
 }
 
+/// An API user and the customer it belongs to.
+#[derive(Debug)]
+pub struct User {
+    pub client_id: String,
+    pub client_secret: String,
+    /// Place of its customer in [`Domain::accounts`].
+    pub account: usize,
+    /// Key of the customer's rate window, which all its users share (FACTS §3).
+    pub window: String,
+}
+
+/// The users of a configuration and their customers: one per account number (FACTS §2).
+fn sign_up(config: &EmulatorConfig, now: Millis) -> (Vec<User>, Vec<Account>) {
+    /// Numbers of customers whose client id has none.
+    const UNNUMBERED: u64 = 999_000_000;
+    let mut accounts: Vec<Account> = Vec::new();
+    let mut join = |customer: &Customer| {
+        let id = &customer.client_id;
+        let slot = accounts.len();
+        let number = account_number(id).unwrap_or(UNNUMBERED + slot as u64);
+        let known = accounts.iter().position(|account| account.organisation == number);
+        if known.is_none() {
+            accounts.push(Account::new(
+                slot as u32,
+                number,
+                id,
+                config.fleet,
+                config.seed,
+                now,
+            ));
+        }
+        User {
+            client_id: id.clone(),
+            client_secret: customer.client_secret.clone(),
+            account: known.unwrap_or(slot),
+            window: number.to_string(),
+        }
+    };
+    let users = config.customers.iter().map(&mut join).collect();
+    (users, accounts)
+}
+
 /// State of an emulator.
 #[derive(Debug)]
 pub struct World {
     pub started: Instant,
     pub clock: Clock,
+    pub users: Vec<User>,
     pub domain: Mutex<Domain>,
     pub tokens: Mutex<Tokens>,
     pub faults: Mutex<FaultBook>,
@@ -87,14 +130,11 @@ impl World {
     pub fn new(config: &EmulatorConfig) -> Self {
         let clock = Clock::default();
         let now = clock.now();
-        let account = |(slot, customer): (usize, &crate::config::Customer)| {
-            let (id, secret) = (&customer.client_id, &customer.client_secret);
-            Account::new(slot as u32, id, secret, config.fleet, config.seed, now)
-        };
-        let accounts = config.customers.iter().enumerate().map(account).collect();
+        let (users, accounts) = sign_up(config, now);
         Self {
             started: Instant::now(),
             clock,
+            users,
             domain: Mutex::new(Domain {
                 accounts,
                 transfers: Vec::new(),

@@ -31,9 +31,9 @@ pub struct Limits {
 /// A customer.
 #[derive(Debug)]
 pub struct Account {
+    /// Its first API user.
     pub client_id: String,
-    pub client_secret: String,
-    /// The number in front of `_` in the client id.
+    /// The account number.
     pub organisation: u64,
     pub fleet: Fleet,
     pub orders: BTreeMap<u64, Order>,
@@ -56,12 +56,10 @@ pub struct Account {
 
 impl Account {
     /// Customer number `slot` with `size` seeded SIMs.
-    pub fn new(slot: u32, client_id: &str, client_secret: &str, size: u32, seed: u64, now: Millis) -> Self {
-        let number: String = client_id.chars().take_while(char::is_ascii_digit).collect();
+    pub fn new(slot: u32, organisation: u64, client_id: &str, size: u32, seed: u64, now: Millis) -> Self {
         let mut account = Self {
             client_id: client_id.to_owned(),
-            client_secret: client_secret.to_owned(),
-            organisation: number.parse().unwrap_or(990_000 + u64::from(slot)),
+            organisation,
             fleet: Fleet::new(slot, size),
             orders: BTreeMap::new(),
             cases: Vec::new(),
@@ -211,6 +209,12 @@ impl Account {
         self.run_auto_topups(now, settings);
         self.run_tasks(now, settings);
     }
+}
+
+/// The account number a client id starts with (FACTS §2).
+pub fn account_number(client_id: &str) -> Option<u64> {
+    let end = client_id.find(|c: char| !c.is_ascii_digit());
+    client_id[..end.unwrap_or(client_id.len())].parse().ok()
 }
 
 /// An address in a spelling that sorts by number.

@@ -1,6 +1,6 @@
 //! The management API: every call goes through the same steps, then to its operation.
 //!
-//! Arrival → route → caller → fault → rate limit → operation → journal → delay → answer.
+//! Arrival → route → caller → early fault → rate limit → other fault → operation → journal → delay → answer.
 
 mod answer;
 mod call;
@@ -21,15 +21,15 @@ mod wire;
 use std::time::{Duration, Instant};
 
 use actix_web::web::{Bytes, Data};
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::{Error, HttpRequest, HttpResponse};
 use chrono::Utc;
 use serde_json::{Value, json};
 
 use crate::config::Settings;
 use crate::dates::rfc3339;
-use crate::faults::{Drawn, Fault, FaultBody, FaultKind};
-use crate::journal::CallRecord;
-use crate::world::{World, lock};
+use crate::faults::{Drawn, Fate, Fault, FaultBody, FaultKind};
+use crate::journal::{CallRecord, excerpt};
+use crate::world::{User, World, lock};
 use answer::{Answer, Body};
 use oauth::Login;
 use route::{Group, Lookup, Op};
@@ -48,11 +48,13 @@ struct Arrival {
     base_url: String,
     address: String,
     body: Bytes,
+    /// Status of a body that could not be read, e.g. 413.
+    refused_body: Option<u16>,
     lookup: Lookup,
 }
 
 impl Arrival {
-    fn read(req: &HttpRequest, body: Bytes) -> Self {
+    fn read(req: &HttpRequest, body: Result<Bytes, Error>) -> Self {
         let header = |name: &str| {
             req.headers()
                 .get(name)
@@ -61,10 +63,17 @@ impl Arrival {
         };
         let connection = req.connection_info();
         let path = req.path().to_owned();
-        let inner = path.strip_prefix(PREFIX).unwrap_or(&path);
+        let inner = path
+            .strip_prefix(PREFIX)
+            .filter(|inner| inner.is_empty() || inner.starts_with('/'));
+        let method = req.method().as_str();
+        let refused_body = body.as_ref().err().map(|error| {
+            let status = error.as_response_error().status_code();
+            status.as_u16()
+        });
         Self {
             at: Instant::now(),
-            method: req.method().to_string(),
+            method: method.to_owned(),
             query: req.query_string().to_owned(),
             authorization: header("authorization"),
             content_type: header("content-type").unwrap_or_default(),
@@ -73,8 +82,9 @@ impl Arrival {
                 .peer_addr()
                 .map(|peer| peer.ip().to_string())
                 .unwrap_or_default(),
-            body,
-            lookup: route::lookup(req.method().as_str(), inner),
+            body: body.unwrap_or_default(),
+            refused_body,
+            lookup: inner.map_or(Lookup::Unknown(None), |inner| route::lookup(method, inner)),
             path,
         }
     }
@@ -131,108 +141,111 @@ impl Outcome {
     }
 }
 
-/// Answers one call to the management API.
-pub async fn handle(req: HttpRequest, body: Bytes, world: Data<World>) -> HttpResponse {
+/// Answers one call: of the management API, or to a path that leads nowhere.
+pub async fn handle(req: HttpRequest, body: Result<Bytes, Error>, world: Data<World>) -> HttpResponse {
     let arrival = Arrival::read(&req, body);
     let settings = world.settings();
-    let customer = caller(&world, &arrival);
-    let name = customer.map(|index| lock(&world.domain).accounts[index].client_id.clone());
-    let drawn = lock(&world.faults).draw(&arrival.method, &arrival.path, name.as_deref());
+    let user = caller(&world, &arrival);
+    let drawn = draw(&world, &arrival, user, &settings);
     let delay = drawn.delay_ms + settings.latency_ms;
-    let outcome = react(&world, &arrival, customer, name.as_deref(), drawn, &settings);
-    record(&world, &arrival, name, &outcome);
+    let outcome = react(&world, &arrival, user, drawn.fate, &settings);
+    record(&world, &arrival, user, &outcome);
     if delay > 0 {
         tokio::time::sleep(Duration::from_millis(delay)).await;
     }
     match outcome.reaction {
         Reaction::Answer(answer) => wire::respond(answer, &settings),
-        Reaction::Truncated(answer) => wire::respond_truncated(answer),
+        Reaction::Truncated(answer) => wire::respond_truncated(answer, &settings),
         Reaction::Cut => wire::cut(),
     }
 }
 
-/// The customer of a valid token, or of a valid login.
-fn caller(world: &World, arrival: &Arrival) -> Option<usize> {
-    if arrival.is_login() {
-        return oauth::customer_of(&arrival.login(), &lock(&world.domain).accounts);
-    }
-    let token = arrival.authorization.as_deref()?.strip_prefix("Bearer ")?;
-    lock(&world.tokens).owner(token.trim(), world.clock.now())
+/// The user of a valid token, or of a valid login.
+fn caller<'w>(world: &'w World, arrival: &Arrival) -> Option<&'w User> {
+    let place = if arrival.is_login() {
+        oauth::user_of(&arrival.login(), &world.users)
+    } else {
+        let token = arrival.authorization.as_deref()?.strip_prefix("Bearer ")?;
+        lock(&world.tokens).owner(token.trim(), world.clock.now())
+    };
+    world.users.get(place?)
 }
 
-fn react(
-    world: &World,
-    arrival: &Arrival,
-    customer: Option<usize>,
-    name: Option<&str>,
-    drawn: Drawn,
-    settings: &Settings,
-) -> Outcome {
-    let fault = drawn.fault;
-    if let Some(fault) = &fault {
-        match fault.kind {
-            FaultKind::Down => return Outcome::injected(Reaction::Cut, fault.kind),
-            FaultKind::Throttle => {
-                return Outcome::injected(Reaction::Answer(Answer::too_many(fault.retry_after)), fault.kind);
-            }
-            _ => {}
+/// Counts the call, then lets faults and rate limit decide about it.
+fn draw(world: &World, arrival: &Arrival, user: Option<&User>, settings: &Settings) -> Drawn {
+    if let (Some(Group::Sims), Some(user)) = (arrival.group(), user) {
+        let window = Duration::from_millis(settings.rate_window_ms);
+        lock(&world.customer_windows)
+            .of(&user.window)
+            .offer(arrival.at, window);
+    }
+    let name = user.map(|user| user.client_id.as_str());
+    let admit = || admit(world, arrival, user, settings);
+    lock(&world.faults).draw(&arrival.method, &arrival.path, name, admit)
+}
+
+fn react(world: &World, arrival: &Arrival, user: Option<&User>, fate: Fate, settings: &Settings) -> Outcome {
+    let perform = || perform::perform(world, arrival, user.map(|user| user.account), settings);
+    let fault = match fate {
+        Fate::Normal => {
+            return Outcome {
+                reaction: Reaction::Answer(perform()),
+                reason: None,
+            };
         }
-    }
-    if let Err(wait) = admit(world, arrival, name, settings) {
-        let seconds = settings
-            .retry_after
-            .then(|| wait.as_millis().div_ceil(1000).max(1) as u64);
-        let reason = Some("rate_limit".to_owned());
-        return Outcome {
-            reaction: Reaction::Answer(Answer::too_many(seconds)),
-            reason,
-        };
-    }
-    let perform = || perform::perform(world, arrival, customer, settings);
-    let Some(fault) = fault else {
-        return Outcome {
-            reaction: Reaction::Answer(perform()),
-            reason: None,
-        };
+        Fate::OverLimit(wait) => return over_limit(wait, settings),
+        Fate::Fault(fault) => fault,
     };
     let reaction = match fault.kind {
+        FaultKind::Down | FaultKind::CutBeforeEffect => Reaction::Cut,
+        FaultKind::Throttle => Reaction::Answer(Answer::too_many(fault.retry_after)),
         FaultKind::Status => Reaction::Answer(injected_status(&fault)),
-        FaultKind::CutBeforeEffect => Reaction::Cut,
         FaultKind::CutAfterEffect => {
             perform();
             Reaction::Cut
         }
         FaultKind::WrongJson => Reaction::Answer(misshapen(perform())),
-        FaultKind::TruncatedBody => Reaction::Truncated(perform()),
-        FaultKind::Delay | FaultKind::Throttle | FaultKind::Down => Reaction::Answer(perform()),
+        FaultKind::TruncatedBody => match perform() {
+            // Nothing of an empty body can arrive in part.
+            answer if answer.body == Body::Empty => Reaction::Cut,
+            answer => Reaction::Truncated(answer),
+        },
+        FaultKind::Delay => Reaction::Answer(perform()),
     };
     Outcome::injected(reaction, fault.kind)
 }
 
+fn over_limit(wait: Duration, settings: &Settings) -> Outcome {
+    let seconds = wait.as_millis().div_ceil(1000).max(1) as u64;
+    Outcome {
+        reaction: Reaction::Answer(Answer::too_many(settings.retry_after.then_some(seconds))),
+        reason: Some("rate_limit".to_owned()),
+    }
+}
+
 /// Looks at the window the call falls into, at the moment it arrived.
-fn admit(
-    world: &World,
-    arrival: &Arrival,
-    customer: Option<&str>,
-    settings: &Settings,
-) -> Result<(), Duration> {
-    let (Some(group), address) = (arrival.group(), &arrival.address) else {
+fn admit(world: &World, arrival: &Arrival, user: Option<&User>, settings: &Settings) -> Result<(), Duration> {
+    let Some(group) = arrival.group() else {
         return Ok(());
     };
     let by_address = |limit, seconds| {
-        let key = format!("{} {address}", group.name());
+        // Without a limit nothing reads the window, so nothing is kept for five minutes.
+        if limit == 0 {
+            return Ok(());
+        }
+        let key = format!("{} {}", group.name(), arrival.address);
         lock(&world.address_windows)
             .of(&key)
             .admit(arrival.at, limit, Duration::from_secs(seconds))
     };
-    match (group, customer) {
+    match (group, user) {
         (Group::Sims, None) => Ok(()),
-        (Group::Sims, Some(customer)) => {
+        (Group::Sims, Some(user)) => {
             let mut windows = lock(&world.customer_windows);
             // Arrivals of two workers may reach the lock in the other order.
             let window = Duration::from_millis(settings.rate_window_ms);
             windows
-                .of(customer)
+                .of(&user.window)
                 .admit(arrival.at, settings.rate_per_second, window)
         }
         (Group::OAuth, _) => by_address(settings.oauth_per_minute, 60),
@@ -255,6 +268,10 @@ fn injected_status(fault: &Fault) -> Answer {
 
 /// Valid JSON that has none of the expected shape: an object for an array, an array for anything else.
 fn misshapen(mut answer: Answer) -> Answer {
+    if answer.status == 204 {
+        // A body behind a 204 would be read as the next answer.
+        answer.status = 200;
+    }
     answer.body = match answer.body {
         Body::Json(Value::Array(_)) => Body::Json(json!({ "result": "ok", "items": null })),
         _ => Body::Json(json!([{ "unexpected": true }, 42, null])),
@@ -262,7 +279,7 @@ fn misshapen(mut answer: Answer) -> Answer {
     answer
 }
 
-fn record(world: &World, arrival: &Arrival, customer: Option<String>, outcome: &Outcome) {
+fn record(world: &World, arrival: &Arrival, user: Option<&User>, outcome: &Outcome) {
     let status = match &outcome.reaction {
         Reaction::Answer(answer) | Reaction::Truncated(answer) => Some(answer.status),
         Reaction::Cut => None,
@@ -273,12 +290,12 @@ fn record(world: &World, arrival: &Arrival, customer: Option<String>, outcome: &
         at: rfc3339(Utc::now().timestamp_millis()),
         at_ms: arrival.at.duration_since(world.started).as_millis() as u64,
         method: arrival.method.clone(),
-        path: arrival.path.clone(),
-        query: arrival.query.clone(),
+        path: excerpt(arrival.path.as_bytes()),
+        query: excerpt(arrival.query.as_bytes()),
         endpoint: arrival.endpoint(),
-        customer,
+        customer: user.map(|user| user.client_id.clone()),
         status,
         fault: outcome.reason.clone(),
-        body: (!secret).then(|| String::from_utf8_lossy(&arrival.body).into_owned()),
+        body: (!secret).then(|| excerpt(&arrival.body)),
     });
 }

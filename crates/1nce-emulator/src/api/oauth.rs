@@ -6,10 +6,10 @@ use base64::Engine;
 use serde_json::{Value, json};
 
 use super::answer::Answer;
-use crate::account::Account;
 use crate::clock::Millis;
 use crate::config::{Mode, Settings};
 use crate::tokens::Tokens;
+use crate::world::User;
 
 /// Length of a recorded token; short columns and logs suffer.
 const RECORDED_LENGTH: usize = 3000;
@@ -40,12 +40,12 @@ fn credentials(authorization: Option<&str>) -> Option<(String, String)> {
     Some((user.to_owned(), password.to_owned()))
 }
 
-/// The customer whose login this is.
-pub fn customer_of(login: &Login<'_>, accounts: &[Account]) -> Option<usize> {
-    let (user, password) = credentials(login.authorization)?;
-    accounts
+/// The place of the user whose login this is.
+pub fn user_of(login: &Login<'_>, users: &[User]) -> Option<usize> {
+    let (id, password) = credentials(login.authorization)?;
+    users
         .iter()
-        .position(|a| a.client_id == user && a.client_secret == password)
+        .position(|user| user.client_id == id && user.client_secret == password)
 }
 
 fn grant_type(login: &Login<'_>, mode: Mode) -> Result<Option<String>, Answer> {
@@ -71,7 +71,7 @@ fn grant_type(login: &Login<'_>, mode: Mode) -> Result<Option<String>, Answer> {
 /// Issues a token, or says what is wrong: always with 400, never 401.
 pub fn token(
     login: &Login<'_>,
-    accounts: &[Account],
+    users: &[User],
     tokens: &mut Tokens,
     settings: &Settings,
     now: Millis,
@@ -101,7 +101,7 @@ pub fn token(
             "Request body validation error: Missing attributes 'grant_type'",
         );
     }
-    let Some(customer) = customer_of(login, accounts) else {
+    let Some(known) = user_of(login, users) else {
         return match settings.mode {
             Mode::Spec => refuse("BadCredentials", "User does not exist."),
             Mode::Recorded => refuse("CognitoAuthenticationError", "Incorrect username or password."),
@@ -112,7 +112,7 @@ pub fn token(
     } else {
         SPEC_LENGTH
     };
-    let (token, left) = tokens.issue(customer, now, settings.token_lifetime_seconds, length);
+    let (token, left) = tokens.issue(known, now, settings.token_lifetime_seconds, length);
     Answer::json(
         200,
         json!({

@@ -16,6 +16,9 @@ use crate::world::{Domain, World, lock};
 
 /// The answer of the API to a call that passed faults and limits.
 pub fn perform(world: &World, arrival: &Arrival, customer: Option<usize>, settings: &Settings) -> Answer {
+    if let Some(status) = arrival.refused_body {
+        return Answer::gateway(status, "Request body refused");
+    }
     let route = match &arrival.lookup {
         Lookup::Found(route) => route,
         Lookup::WrongMethod(version, group, allowed) => {
@@ -29,14 +32,9 @@ pub fn perform(world: &World, arrival: &Arrival, customer: Option<usize>, settin
         Lookup::Unknown(_) => return Answer::gateway(404, "Not Found"),
     };
     if route.op == Op::Token {
-        let (domain, now) = world.settled();
-        return oauth::token(
-            &arrival.login(),
-            &domain.accounts,
-            &mut lock(&world.tokens),
-            settings,
-            now,
-        );
+        let now = world.clock.now();
+        let mut tokens = lock(&world.tokens);
+        return oauth::token(&arrival.login(), &world.users, &mut tokens, settings, now);
     }
     if let Some(gone) = retired(route, settings) {
         return gone;

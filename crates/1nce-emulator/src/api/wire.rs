@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use actix_web::HttpResponse;
 use actix_web::body::SizedStream;
 use actix_web::http::StatusCode;
 use actix_web::web::Bytes;
+use actix_web::{HttpResponse, HttpResponseBuilder};
 use futures_util::{StreamExt, stream};
 
 use super::answer::{Answer, Body};
@@ -19,11 +19,21 @@ fn content(body: Body) -> (&'static str, Bytes) {
     }
 }
 
-/// A complete answer with the headers of the edge (FACTS §2).
+/// A complete answer.
 pub fn respond(answer: Answer, settings: &Settings) -> HttpResponse {
-    let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let mut response = HttpResponse::build(status);
     let (kind, bytes) = content(answer.body);
+    head(answer.status, kind, answer.headers, settings).body(bytes)
+}
+
+/// Everything in front of the body, with the headers of the edge (FACTS §2).
+fn head(
+    status: u16,
+    kind: &str,
+    headers: Vec<(&'static str, String)>,
+    settings: &Settings,
+) -> HttpResponseBuilder {
+    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let mut response = HttpResponse::build(status);
     let recorded = settings.mode == Mode::Recorded;
     match kind {
         "" => {}
@@ -39,10 +49,10 @@ pub fn respond(answer: Answer, settings: &Settings) -> HttpResponse {
         ));
         response.insert_header(("Set-Cookie", format!("AWSALB={:032x}; Path=/", !id)));
     }
-    for (name, value) in answer.headers {
+    for (name, value) in headers {
         response.insert_header((name, value));
     }
-    response.body(bytes)
+    response
 }
 
 fn broken() -> std::io::Error {
@@ -55,12 +65,8 @@ pub fn cut() -> HttpResponse {
 }
 
 /// The head, half of the announced body, then the end of the connection.
-pub fn respond_truncated(answer: Answer) -> HttpResponse {
-    let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::OK);
+pub fn respond_truncated(answer: Answer, settings: &Settings) -> HttpResponse {
     let (kind, bytes) = content(answer.body);
-    if bytes.is_empty() {
-        return cut();
-    }
     let half = bytes.slice(..bytes.len() / 2);
     let end = stream::once(async {
         // The first half leaves only when the stream pauses.
@@ -68,7 +74,6 @@ pub fn respond_truncated(answer: Answer) -> HttpResponse {
         Err::<Bytes, _>(broken())
     });
     let body = stream::once(async move { Ok(half) }).chain(end);
-    HttpResponse::build(status)
-        .content_type(kind)
+    head(answer.status, kind, answer.headers, settings)
         .body(SizedStream::new(bytes.len() as u64, Box::pin(body)))
 }

@@ -5,9 +5,11 @@ use actix_web::{HttpResponse, Responder};
 use serde_json::{Value, json};
 
 use super::types::{Advance, CustomerStats, Id, Refusal, Stats, Time};
+use crate::account::Account;
 use crate::dates::rfc3339;
-use crate::faults::Fault;
+use crate::faults::{Fault, FaultBody};
 use crate::journal::CallFilter;
+use crate::limiter::SlidingWindow;
 use crate::world::{World, lock};
 
 /// A refusal with its reason.
@@ -28,6 +30,11 @@ pub async fn index() -> impl Responder {
             "POST sims/{iccid}/sms", "GET orders", "PATCH orders/{number}",
         ],
     }))
+}
+
+/// Nothing of that name.
+pub async fn nothing() -> HttpResponse {
+    refuse(404, "no such control call")
 }
 
 /// Ready to be used.
@@ -62,34 +69,29 @@ pub async fn stats(world: Data<World>) -> impl Responder {
         stats.calls_by_endpoint = journal.by_endpoint().clone();
         stats.calls_by_status = journal.by_status().clone();
     }
-    {
-        let (domain, _) = world.settled();
-        for account in &domain.accounts {
-            let entry = CustomerStats {
-                fleet: account.fleet.len(),
-                changed_sims: account.changed_sims(),
-                orders: account.orders.len(),
-                queued: account.queued(),
-                carried_out: account.carried_out,
-                ..CustomerStats::default()
-            };
-            stats.fleet += entry.fleet;
-            stats.customers.insert(account.client_id.clone(), entry);
-        }
+    let (domain, _) = world.settled();
+    let windows = lock(&world.customer_windows);
+    stats.fleet = domain.accounts.iter().map(|account| account.fleet.len()).sum();
+    for user in &world.users {
+        let entry = customer_stats(&domain.accounts[user.account], windows.get(&user.window));
+        stats.max_in_any_second = stats.max_in_any_second.max(entry.max_in_any_second);
+        stats.customers.insert(user.client_id.clone(), entry);
     }
-    for (customer, window) in lock(&world.customer_windows).all() {
-        let entry = stats.customers.entry(customer.clone()).or_default();
-        entry.violations = window.violations;
-        entry.max_in_any_second = window.max_offered;
-        entry.max_admitted_in_any_second = window.max_admitted;
-        stats.violations += window.violations;
-        stats.max_in_any_second = stats.max_in_any_second.max(window.max_offered);
-    }
-    stats.violations += lock(&world.address_windows)
-        .all()
-        .map(|(_, window)| window.violations)
-        .sum::<u64>();
+    stats.violations = windows.violations() + lock(&world.address_windows).violations();
     Json(stats)
+}
+
+fn customer_stats(account: &Account, window: Option<&SlidingWindow>) -> CustomerStats {
+    CustomerStats {
+        fleet: account.fleet.len(),
+        changed_sims: account.changed_sims(),
+        orders: account.orders.len(),
+        queued: account.queued(),
+        carried_out: account.carried_out,
+        violations: window.map_or(0, |w| w.violations),
+        max_in_any_second: window.map_or(0, |w| w.max_offered),
+        max_admitted_in_any_second: window.map_or(0, |w| w.max_admitted),
+    }
 }
 
 /// The settings now.
@@ -151,6 +153,13 @@ pub async fn add_fault(world: Data<World>, fault: Json<Fault>) -> HttpResponse {
     }
     if fault.status.is_some_and(|status| !(200..=599).contains(&status)) {
         return refuse(400, "status is between 200 and 599");
+    }
+    if fault
+        .status
+        .is_some_and(|status| [204, 205, 304].contains(&status))
+        && fault.body != FaultBody::Empty
+    {
+        return refuse(400, "204, 205 and 304 have no body: it must be empty");
     }
     let id = lock(&world.faults).add(fault);
     HttpResponse::Created().json(Id { id: id as i64 })

@@ -14,6 +14,7 @@ pub const PREFIX: &str = "/_emulator";
 pub fn routes(config: &mut ServiceConfig) {
     config.service(
         web::scope(PREFIX)
+            .default_service(web::to(handlers::nothing))
             .route("", web::get().to(handlers::index))
             .route("/", web::get().to(handlers::index))
             .route("/health", web::get().to(handlers::health))

@@ -20,17 +20,13 @@ use crate::world::{Domain, World};
 struct Refused(u16, &'static str);
 
 /// Place of the customer meant.
-fn chosen(domain: &Domain, who: &ForCustomer) -> Result<usize, Refused> {
-    match &who.customer {
-        None => Ok(0),
-        Some(id) => {
-            let place = domain
-                .accounts
-                .iter()
-                .position(|account| account.client_id == *id);
-            place.ok_or(Refused(404, "no such customer"))
-        }
-    }
+fn chosen(world: &World, who: &ForCustomer) -> Result<usize, Refused> {
+    let Some(id) = &who.customer else {
+        return Ok(0);
+    };
+    let user = world.users.iter().find(|user| user.client_id == *id);
+    user.map(|user| user.account)
+        .ok_or(Refused(404, "no such customer"))
 }
 
 /// The customer that has the SIM, and the SIM.
@@ -50,7 +46,7 @@ fn either(result: Result<HttpResponse, Refused>) -> HttpResponse {
 /// Adds SIMs to a fleet.
 pub async fn add(world: Data<World>, who: Query<ForCustomer>, wanted: Json<AddSims>) -> HttpResponse {
     let (mut domain, _) = world.settled();
-    either(chosen(&domain, &who).and_then(|place| {
+    either(chosen(&world, &who).and_then(|place| {
         if wanted.count > SLOT_SIZE {
             return Err(Refused(400, "too many SIMs"));
         }
@@ -68,17 +64,12 @@ pub async fn remove(world: Data<World>, iccid: Path<String>) -> HttpResponse {
     }))
 }
 
-fn truth_of(account: &Account, sim: SimIndex, now: Millis) -> SimTruth {
+fn truth_of(account: &Account, sim: SimIndex, position: usize, now: Millis) -> SimTruth {
     let view = account.view(sim, now);
     let (data, sms) = (view.quota(Service::Data), view.quota(Service::Sms));
     SimTruth {
         iccid: view.iccid(),
-        position: account
-            .fleet
-            .order()
-            .iter()
-            .position(|other| *other == sim)
-            .unwrap_or_default(),
+        position,
         customer: account.client_id.clone(),
         label: view.label(),
         enabled: view.enabled(),
@@ -98,22 +89,30 @@ fn truth_of(account: &Account, sim: SimIndex, now: Millis) -> SimTruth {
     }
 }
 
+fn place_of(account: &Account, sim: SimIndex) -> usize {
+    let mut order = account.fleet.order().iter();
+    order.position(|other| *other == sim).unwrap_or_default()
+}
+
+fn single(account: &Account, sim: SimIndex, now: Millis) -> HttpResponse {
+    HttpResponse::Ok().json(truth_of(account, sim, place_of(account, sim), now))
+}
+
 /// What is true about a SIM.
 pub async fn truth(world: Data<World>, iccid: Path<String>) -> HttpResponse {
     let (domain, now) = world.settled();
-    either(
-        owner(&domain, &iccid)
-            .map(|(place, sim)| HttpResponse::Ok().json(truth_of(&domain.accounts[place], sim, now))),
-    )
+    either(owner(&domain, &iccid).map(|(place, sim)| single(&domain.accounts[place], sim, now)))
 }
 
 /// What is true about every SIM of a customer, in list order.
 pub async fn truths(world: Data<World>, who: Query<ForCustomer>) -> HttpResponse {
     let (domain, now) = world.settled();
-    either(chosen(&domain, &who).map(|place| {
+    either(chosen(&world, &who).map(|place| {
         let account = &domain.accounts[place];
-        let sims = account.fleet.order().iter();
-        let truths: Vec<SimTruth> = sims.map(|sim| truth_of(account, *sim, now)).collect();
+        let sims = account.fleet.order().iter().enumerate();
+        let truths: Vec<SimTruth> = sims
+            .map(|(position, sim)| truth_of(account, *sim, position, now))
+            .collect();
         HttpResponse::Ok().json(truths)
     }))
 }
@@ -125,7 +124,7 @@ pub async fn patch(world: Data<World>, iccid: Path<String>, patch: Json<SimPatch
     either(owner(&domain, &iccid).map(|(place, sim)| {
         let account = &mut domain.accounts[place];
         apply(account, sim, &patch, now, &settings);
-        HttpResponse::Ok().json(truth_of(account, sim, now))
+        single(account, sim, now)
     }))
 }
 
@@ -173,7 +172,7 @@ pub async fn receive_sms(world: Data<World>, iccid: Path<String>, sms: Json<Rece
 /// All orders of a customer.
 pub async fn orders(world: Data<World>, who: Query<ForCustomer>) -> HttpResponse {
     let (domain, _) = world.settled();
-    either(chosen(&domain, &who).map(|place| {
+    either(chosen(&world, &who).map(|place| {
         let orders = domain.accounts[place].orders.values().map(|order| OrderTruth {
             number: order.number,
             kind: order.kind.name().to_owned(),
@@ -193,7 +192,7 @@ pub async fn patch_order(
 ) -> HttpResponse {
     let settings = world.settings();
     let (mut domain, now) = world.settled();
-    either(chosen(&domain, &who).and_then(|place| {
+    either(chosen(&world, &who).and_then(|place| {
         let account = &mut domain.accounts[place];
         if !account.orders.contains_key(&number) {
             return Err(Refused(404, "no such order"));

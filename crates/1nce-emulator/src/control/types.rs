@@ -89,7 +89,7 @@ pub struct SimTruth {
     pub iccid: String,
     /// Place in the list, 0 = front.
     pub position: usize,
-    /// Client id of the customer it belongs to.
+    /// Client id of the customer it belongs to; the first one if it has several.
     pub customer: String,
     /// Customer text.
     pub label: Option<String>,
@@ -162,7 +162,7 @@ pub struct OrderPatch {
     pub status: String,
 }
 
-/// Numbers of one customer.
+/// Numbers of one customer; the same for all its API users.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CustomerStats {
     /// Live SIMs.
@@ -177,7 +177,7 @@ pub struct CustomerStats {
     pub carried_out: u64,
     /// `/sims*` calls over the limit.
     pub violations: u64,
-    /// The most `/sims*` calls, refused ones included, that arrived within one second.
+    /// The most `/sims*` calls, refused and spoiled ones included, that arrived within one second.
     pub max_in_any_second: usize,
     /// The most admitted `/sims*` calls within one second.
     pub max_admitted_in_any_second: usize,

@@ -43,6 +43,50 @@ async fn every_call_is_reported_in_order_and_filters_work() {
 }
 
 #[tokio::test]
+async fn calls_that_lead_nowhere_are_reported_too() {
+    let lab = Lab::free(5).await;
+    let host = lab.emulator.base_url().replace("/management-api", "");
+    for path in ["/v1/sims", "/management-apiv1/sims", "/_emulator/nothing"] {
+        let request = lab.http.get(format!("{host}{path}")).bearer_auth(&lab.token);
+        assert_eq!(request.send().await.unwrap().status(), 404, "{path}");
+    }
+    let garbled = lab
+        .request(reqwest::Method::PUT, &format!("/v1/sims/{}", iccid(0)))
+        .header("content-encoding", "gzip")
+        .body("no gzip");
+    assert_eq!(garbled.send().await.unwrap().status(), 400);
+    let calls = lab.control.calls(&CallFilter::default()).await.unwrap();
+    let lines: Vec<_> = calls.iter().map(|c| (c.path.clone(), c.status)).collect();
+    assert_eq!(
+        lines,
+        [
+            ("/v1/sims".to_owned(), Some(404)),
+            ("/management-apiv1/sims".to_owned(), Some(404)),
+            (format!("/management-api/v1/sims/{}", iccid(0)), Some(400)),
+        ]
+    );
+}
+
+#[tokio::test]
+async fn long_calls_are_kept_in_part() {
+    let lab = Lab::free(5).await;
+    let text = "é".repeat(3_000);
+    lab.put(
+        &format!("/v1/sims/{}?note={}", iccid(0), "x".repeat(3_000)),
+        json!({ "label": text }),
+    )
+    .await;
+    let calls = lab.control.calls(&CallFilter::default()).await.unwrap();
+    let body = calls[0].body.as_deref().unwrap();
+    assert!(
+        (2_040..=2_048).contains(&body.len()) && body.ends_with('é'),
+        "{}",
+        body.len()
+    );
+    assert_eq!(calls[0].query.len(), 2_048);
+}
+
+#[tokio::test]
 async fn secrets_are_never_in_the_journal() {
     let lab = Lab::free(5).await;
     lab.ask_token(ID, "a-wrong-secret").await;

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use once_emulator::{Fault, FaultBody, FaultKind};
+use once_emulator::{Connectivity, Fault, FaultBody, FaultKind, SimPatch};
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -97,6 +97,7 @@ async fn a_truncated_body_announces_more_than_it_sends() {
             .contains(&format!("content-length: {}", whole.len())),
         "{head}"
     );
+    assert!(head.to_lowercase().contains("x-total-count: 20"), "{head}");
     assert_eq!(body, &whole[..whole.len() / 2]);
     let library = lab
         .request(reqwest::Method::GET, "/v1/sims")
@@ -104,6 +105,59 @@ async fn a_truncated_body_announces_more_than_it_sends() {
         .await
         .unwrap();
     assert!(library.text().await.is_err());
+}
+
+#[tokio::test]
+async fn an_empty_answer_cannot_be_truncated_only_cut() {
+    let lab = Lab::free(5).await;
+    lab.control
+        .faults_add(&Fault::new(FaultKind::TruncatedBody, "/v1/sims/").method("PUT"))
+        .await
+        .unwrap();
+    let path = format!("/v1/sims/{}", iccid(0));
+    assert_eq!(raw(&lab, "PUT", &path, &label("half")).await, b"");
+    let truth = lab.control.sim(&iccid(0)).await.unwrap();
+    assert_eq!(truth.label.as_deref(), Some("half"), "the effect happens");
+    let calls = lab.control.calls(&Default::default()).await.unwrap();
+    assert_eq!(
+        (calls[0].status, calls[0].fault.as_deref()),
+        (None, Some("truncated_body"))
+    );
+}
+
+#[tokio::test]
+async fn no_body_follows_a_204() {
+    let lab = Lab::free(5).await;
+    let bodiless = |status, body| Fault::new(FaultKind::Status, "").status(status, body);
+    for status in [204, 205, 304] {
+        for body in [FaultBody::Json, FaultBody::Html] {
+            let refused = lab.control.faults_add(&bodiless(status, body)).await;
+            assert!(refused.is_err(), "{status} {body:?}");
+        }
+    }
+    let id = lab
+        .control
+        .faults_add(&bodiless(204, FaultBody::Empty))
+        .await
+        .unwrap();
+    assert_eq!(lab.get("/v1/sims").await.status, 204);
+    lab.control.faults_remove(id).await.unwrap();
+
+    let offline = SimPatch {
+        connectivity: Some(Connectivity::Offline),
+        sms_left: Some(5),
+        ..SimPatch::default()
+    };
+    lab.control.patch_sim(&iccid(0), &offline).await.unwrap();
+    let sms = format!("/v1/sims/{}/sms", iccid(0));
+    let sent = lab.post(&sms, json!({"payload": "x"})).await;
+    let number = sent.header("location").unwrap().rsplit('/').next().unwrap();
+    lab.control
+        .faults_add(&Fault::new(FaultKind::WrongJson, "").method("DELETE"))
+        .await
+        .unwrap();
+    let cancelled = lab.delete(&format!("{sms}/{number}")).await;
+    assert_eq!((cancelled.status, cancelled.json().is_array()), (200, true));
 }
 
 #[tokio::test]

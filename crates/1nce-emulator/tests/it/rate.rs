@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use once_emulator::{CallFilter, EmulatorConfig};
+use once_emulator::{CallFilter, EmulatorConfig, Fault, FaultKind};
 use serde_json::json;
 
 use crate::lab::{ID, Lab, iccid};
@@ -89,6 +89,59 @@ async fn all_sim_paths_of_both_versions_share_one_window_and_customers_do_not() 
     assert_eq!(lab.get("/v1/products").await.status, 200, "another group");
     lab.token = lab.login("990002_other", "s2").await;
     assert_eq!(lab.get(&paths[0]).await.status, 200, "another customer");
+}
+
+#[tokio::test]
+async fn the_api_users_of_one_account_share_its_fleet_and_its_window() {
+    let config = one_call()
+        .with_fleet(20)
+        .with_rate(2)
+        .with_customer("990001_second", "s2");
+    let mut lab = Lab::start(config).await;
+    assert_eq!(lab.page(1, 100).await.len(), 20);
+    lab.token = lab.login("990001_second", "s2").await;
+    let page = lab.get("/v2/sims?pageSize=1").await;
+    assert_eq!(
+        (page.status, page.json()[0]["iccid"].as_str()),
+        (200, Some(iccid(0).as_str()))
+    );
+    assert_eq!(
+        lab.get("/v2/sims").await.status,
+        429,
+        "the third call of the account"
+    );
+    let stats = lab.control.stats().await.unwrap();
+    assert_eq!((stats.fleet, stats.violations), (20, 1));
+    assert_eq!(stats.customers[ID], stats.customers["990001_second"]);
+    let calls = lab.control.calls(&CallFilter::default()).await.unwrap();
+    assert_eq!(calls.last().unwrap().customer.as_deref(), Some("990001_second"));
+}
+
+#[tokio::test]
+async fn a_call_over_the_limit_does_not_spend_a_fault() {
+    let lab = Lab::start(one_call()).await;
+    assert_eq!(lab.get("/v1/sims").await.status, 200);
+    let fault = Fault::new(FaultKind::Status, "/v1/sims").times(1);
+    lab.control.faults_add(&fault).await.unwrap();
+    assert_eq!(lab.get("/v1/sims").await.status, 429);
+    let faults = lab.control.faults().await.unwrap();
+    assert_eq!((faults[0].hits, faults[0].fault.count), (0, Some(1)));
+    lab.control.config(&json!({"rate_per_second": 0})).await.unwrap();
+    assert_eq!(lab.get("/v1/sims").await.status, 500, "now it happens");
+    assert_eq!(lab.get("/v1/sims").await.status, 200);
+}
+
+#[tokio::test]
+async fn spoiled_calls_count_as_arrived() {
+    let lab = Lab::start(one_call()).await;
+    let throttle = Fault::new(FaultKind::Throttle, "/v1/sims").times(3);
+    lab.control.faults_add(&throttle).await.unwrap();
+    for expected in [429, 429, 429, 200] {
+        assert_eq!(lab.get("/v1/sims").await.status, expected);
+    }
+    let stats = lab.control.stats().await.unwrap();
+    assert_eq!((stats.max_in_any_second, stats.violations), (4, 0));
+    assert_eq!(stats.customers[ID].max_admitted_in_any_second, 1);
 }
 
 #[tokio::test]
