@@ -20,9 +20,12 @@ pub struct SimUpdate {
 }
 
 impl Account {
-    /// Writes both quotas down as they are at `at`, so that later seeded use counts from there.
+    /// Writes both quotas down as they are at `at`, so that later seeded use counts from there, and with them
+    /// the events of the use before.
     fn rebase(&mut self, sim: SimIndex, at: Millis) {
-        for service in [Service::Data, Service::Sms] {
+        let crossings = self.view(sim, at).crossings();
+        self.delta(sim).events.extend(crossings);
+        for service in Service::ALL {
             let quota = self.view(sim, at).quota(service);
             let base = QuotaBase {
                 left: quota.left,
@@ -63,21 +66,10 @@ impl Account {
             .exceeded_at
             .filter(|_| after == 2)
             .or((after == 2).then_some(at));
-        let (threshold, used_up, name) = match service {
-            Service::Data => (18, 19, "Data"),
-            Service::Sms => (20, 21, "SMS"),
-        };
-        if before < 1 && after >= 1 {
-            self.quota_event(
-                sim,
-                service,
-                threshold,
-                format!("{name} quota threshold of 20% reached."),
-                at,
-            );
-        }
-        if before < 2 && after == 2 {
-            self.quota_event(sim, service, used_up, format!("{name} quota used up."), at);
+        for (limit, (kind, text)) in (1..).zip(service.threshold_events()) {
+            if before < limit && after >= limit {
+                self.quota_event(sim, service, kind, text.to_owned(), at);
+            }
         }
     }
 

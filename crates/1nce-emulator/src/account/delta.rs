@@ -54,6 +54,25 @@ pub enum Service {
     Sms,
 }
 
+impl Service {
+    /// Both.
+    pub const ALL: [Service; 2] = [Service::Data, Service::Sms];
+
+    /// Event types and texts of "a fifth left" and "used up" (FACTS §15.3).
+    pub fn threshold_events(self) -> [(u32, &'static str); 2] {
+        match self {
+            Service::Data => [
+                (18, "Data quota threshold of 20% reached."),
+                (19, "Data quota used up."),
+            ],
+            Service::Sms => [
+                (20, "SMS quota threshold of 20% reached."),
+                (21, "SMS quota used up."),
+            ],
+        }
+    }
+}
+
 /// The fate of an SMS; the numbers are those of 1NCE (FACTS §11).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SmsState {

@@ -1,11 +1,10 @@
 //! Events of the last seven days: seeded traffic and what changes left behind (FACTS §12, §15.3).
 
-use super::delta::{EventQuota, Service};
+use super::delta::{EventQuota, Service, StoredEvent};
 use super::messages::KEPT;
 use super::view::{View, level};
 use crate::clock::Millis;
 use crate::dates::{DAY, day_of};
-use crate::fleet::seeded::DATA_GRANT;
 
 /// What an event tells besides its text.
 #[derive(Debug, Clone)]
@@ -25,6 +24,18 @@ pub struct Event {
     pub kind: u32,
     pub text: String,
     pub detail: Detail,
+}
+
+impl From<StoredEvent> for Event {
+    fn from(event: StoredEvent) -> Self {
+        Self {
+            id: event.id,
+            at: event.at,
+            kind: event.kind,
+            text: event.text,
+            detail: event.quota.map_or(Detail::None, Detail::Quota),
+        }
+    }
 }
 
 /// Name, severity id, source id and alert flag of an event type (FACTS §15.3).
@@ -53,29 +64,16 @@ pub fn traits(kind: u32) -> (&'static str, u32, u32, bool) {
 impl View<'_> {
     /// Events of the last seven days, newest first.
     pub fn events(&self) -> Vec<Event> {
-        let mut all = self.stored_events();
+        let stored = self.delta.map_or(&[][..], |d| d.events.as_slice());
+        let mut all: Vec<Event> = stored.iter().cloned().map(Event::from).collect();
+        all.extend(self.crossings().into_iter().map(Event::from));
         let today = day_of(self.now);
         for day in today - 7..=today {
             self.traffic_of(day, &mut all);
-            self.threshold_of(day, &mut all);
         }
         all.retain(|event| event.at > self.now - KEPT && event.at <= self.now);
         all.sort_by_key(|event| std::cmp::Reverse((event.at, event.id)));
         all
-    }
-
-    fn stored_events(&self) -> Vec<Event> {
-        let stored = self.delta.map_or(&[][..], |d| d.events.as_slice());
-        stored
-            .iter()
-            .map(|event| Event {
-                id: event.id,
-                at: event.at,
-                kind: event.kind,
-                text: event.text.clone(),
-                detail: event.quota.map_or(Detail::None, Detail::Quota),
-            })
-            .collect()
     }
 
     /// One attach and one session on every day with traffic.
@@ -125,36 +123,43 @@ impl View<'_> {
         }
     }
 
-    /// Seeded use that passed a fifth of the quota, or its end, on this day.
-    fn threshold_of(&self, day: i64, all: &mut Vec<Event>) {
-        let (base, seeded) = self.quota_base(Service::Data);
+    /// Events 18 to 21 of the last seven days that follow from seeded use; what was used before the current
+    /// bases is among the stored events.
+    pub fn crossings(&self) -> Vec<StoredEvent> {
+        let today = day_of(self.now);
+        let mut all = Vec::new();
+        for day in today - 7..=today {
+            self.crossings_of(Service::Data, day, 5, &mut all);
+            self.crossings_of(Service::Sms, day, 7, &mut all);
+        }
+        all
+    }
+
+    /// Seeded use that passed a fifth of the quota, or its end, on this day. `place` keeps the ids of a day apart.
+    fn crossings_of(&self, service: Service, day: i64, place: i64, all: &mut Vec<StoredEvent>) {
+        let (base, seeded) = self.quota_base(service);
         if day <= base.day && !seeded || day <= day_of(self.activation_date()) {
             return;
         }
-        let left_on =
-            |day| (base.left - self.used_since(Service::Data, &base, day)).min(DATA_GRANT.max(base.total));
-        let (before, after) = (left_on(day - 1), left_on(day));
+        let before = self.left_on(service, &base, day - 1);
+        let after = self.left_on(service, &base, day);
         let (was, is) = (level(before, base.total), level(after, base.total));
-        let passed = [
-            (1, 18, "Data quota threshold of 20% reached."),
-            (2, 19, "Data quota used up."),
-        ];
-        for (place, (limit, kind, text)) in passed.into_iter().enumerate() {
+        for (step, (kind, text)) in service.threshold_events().into_iter().enumerate() {
+            let limit = step as u8 + 1;
             if was < limit && is >= limit {
                 let quota = EventQuota {
-                    service: Service::Data,
+                    service,
                     left: after,
                     total: base.total,
                     expires: self.expiry(),
                     last_added: base.last_added,
                 };
-                let (id, at) = (self.event_id(day, 5 + place as i64), day * DAY + 600_000);
-                all.push(Event {
-                    id,
-                    at,
+                all.push(StoredEvent {
+                    id: self.event_id(day, place + step as i64),
+                    at: day * DAY + 600_000,
                     kind,
                     text: text.to_owned(),
-                    detail: Detail::Quota(quota),
+                    quota: Some(quota),
                 });
             }
         }

@@ -146,7 +146,7 @@ impl View<'_> {
     }
 
     /// Seeded use in millionths after the day of `base` up to and including `day`; negative for an earlier day.
-    pub fn used_since(&self, service: Service, base: &QuotaBase, day: i64) -> i64 {
+    fn used_since(&self, service: Service, base: &QuotaBase, day: i64) -> i64 {
         if !self.enabled() {
             return 0;
         }
@@ -157,15 +157,20 @@ impl View<'_> {
         until(day) - until(base.day)
     }
 
-    /// The quota now.
-    pub fn quota(&self, service: Service) -> Quota {
-        let today = day_of(self.now);
-        let (base, _) = self.quota_base(service);
+    /// What is left of `base` at the end of `day`.
+    pub fn left_on(&self, service: Service, base: &QuotaBase, day: i64) -> i64 {
         let floor = match service {
             Service::Data => -OVERDRAFT,
             Service::Sms => 0,
         };
-        let left = (base.left - self.used_since(service, &base, today)).max(floor.min(base.left));
+        (base.left - self.used_since(service, base, day)).max(floor.min(base.left))
+    }
+
+    /// The quota now.
+    pub fn quota(&self, service: Service) -> Quota {
+        let today = day_of(self.now);
+        let (base, _) = self.quota_base(service);
+        let left = self.left_on(service, &base, today);
         let mut quota = Quota {
             left,
             total: base.total,
