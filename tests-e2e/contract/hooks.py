@@ -73,6 +73,34 @@ def before_call(ctx, case, kwargs):
         real_body(case, number)
 
 
+def held(value, path=""):
+    """Paths of all properties that have a value, spelt as in properties.json."""
+    if isinstance(value, list):
+        for item in value:
+            yield from held(item, f"{path}[]")
+    elif isinstance(value, dict):
+        for name, item in value.items():
+            if item is not None:
+                yield f"{path}.{name}"
+                yield from held(item, f"{path}.{name}")
+
+
+def properties_of(response):
+    if not 200 <= response.status_code < 300 or not response.content:
+        return []
+    try:
+        return sorted(set(held(json.loads(response.content))))
+    except ValueError:
+        # The check of content types judges it.
+        return []
+
+
 @schemathesis.hook
 def after_call(ctx, case, response):
-    LOG.write(json.dumps({"operation": case.operation.label, "method": case.method, "status": response.status_code}) + "\n")
+    answer = {
+        "operation": case.operation.label,
+        "method": case.method,
+        "status": response.status_code,
+        "properties": properties_of(response),
+    }
+    LOG.write(json.dumps(answer) + "\n")

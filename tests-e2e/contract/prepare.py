@@ -1,7 +1,8 @@
 """Writes the official OpenAPI files as JSON, with their defects patched. README.md gives the reason of each patch.
 
 usage: prepare.py CONTRACT_DIR OUT_DIR
-OUT_DIR/generated holds the copies from which answers are made up, OUT_DIR/operations.json names all operations.
+OUT_DIR/generated holds the copies from which answers are made up, OUT_DIR/operations.json names all operations,
+OUT_DIR/properties.json names what the good answers of each may hold.
 Prints how often each patch was applied; a patch that finds nothing to do any more is an error, so none outlives its
 defect.
 """
@@ -148,6 +149,18 @@ def closed_answers(spec):
     return closed
 
 
+def promised_headers(spec):
+    """P9: the headers of good answers are optional, so an answer without them would pass."""
+    count = 0
+    for _, _, operation in operations(spec):
+        for status, answer in operation["responses"].items():
+            for header in answer.get("headers", {}).values() if status.startswith("2") else ():
+                if not header.get("required"):
+                    header["required"] = True
+                    count += 1
+    return count
+
+
 PATCHES = (
     empty_paths,
     text_examples,
@@ -157,6 +170,7 @@ PATCHES = (
     overlapping_alternatives,
     any_media_type,
     closed_answers,
+    promised_headers,
 )
 
 
@@ -173,6 +187,26 @@ def for_generation(spec):
     return spec
 
 
+def properties(spec, schema, path=""):
+    """Paths of all properties a schema declares, e.g. `[].quota_status.id`."""
+    if "$ref" in schema:
+        schema = spec["components"]["schemas"][schema["$ref"].removeprefix("#/components/schemas/")]
+    for part in schema.get("allOf", []) + schema.get("anyOf", []) + schema.get("oneOf", []):
+        yield from properties(spec, part, path)
+    if "items" in schema:
+        yield from properties(spec, schema["items"], f"{path}[]")
+    for name, part in (schema.get("properties") or {}).items():
+        yield f"{path}.{name}"
+        yield from properties(spec, part, f"{path}.{name}")
+
+
+def good_properties(spec, operation):
+    """What the good answers of an operation may hold."""
+    answers = [answer for status, answer in operation["responses"].items() if status.startswith("2")]
+    schemas = [media["schema"] for answer in answers for media in answer.get("content", {}).values()]
+    return sorted({path for schema in schemas for path in properties(spec, schema)})
+
+
 def write(path, document):
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(document, default=str), encoding="utf-8")
@@ -181,7 +215,7 @@ def write(path, document):
 def main():
     source, target = map(pathlib.Path, sys.argv[1:])
     applied = Counter()
-    listing = []
+    listing, declared = [], {}
     for name, file in FILES.items():
         spec = yaml.safe_load((source / file).read_text(encoding="utf-8"))
         for patch in PATCHES:
@@ -189,7 +223,10 @@ def main():
         write(target / f"{name}.json", spec)
         write(target / "generated" / f"{name}.json", for_generation(copy.deepcopy(spec)))
         listing += [f"{method.upper()} {path}" for method, path, _ in operations(spec)]
+        for method, path, operation in operations(spec):
+            declared[f"{method.upper()} {path}"] = good_properties(spec, operation)
     write(target / "operations.json", listing)
+    write(target / "properties.json", declared)
     for patch in PATCHES:
         print(f"    {applied[patch.__doc__]:3} x {patch.__doc__}")
         if not applied[patch.__doc__]:
