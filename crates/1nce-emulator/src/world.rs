@@ -34,21 +34,27 @@ pub struct Domain {
 }
 
 impl Domain {
-    /// Carries out everything due.
+    /// Carries out everything due, each at its own time: what the accounts had to do before a transfer, then it.
     pub fn settle(&mut self, now: Millis, settings: &Settings) {
-        for account in &mut self.accounts {
-            account.settle(now, settings);
-        }
-        let (due, later) = self.transfers.drain(..).partition(|transfer| transfer.due <= now);
+        let (mut due, later): (Vec<_>, _) =
+            self.transfers.drain(..).partition(|transfer| transfer.due <= now);
         self.transfers = later;
-        let due: Vec<Transfer> = due;
+        due.sort_by_key(|transfer| transfer.due);
         for transfer in due {
+            self.settle_accounts(transfer.due, settings);
             for sim in transfer.sims {
                 if self.accounts[transfer.from].fleet.contains(sim) {
                     let delta = self.accounts[transfer.from].give_up(sim);
-                    self.accounts[transfer.to].adopt(sim, delta);
+                    self.accounts[transfer.to].adopt(sim, delta, transfer.due);
                 }
             }
+        }
+        self.settle_accounts(now, settings);
+    }
+
+    fn settle_accounts(&mut self, until: Millis, settings: &Settings) {
+        for account in &mut self.accounts {
+            account.settle(until, settings);
         }
     }
 

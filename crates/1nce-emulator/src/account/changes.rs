@@ -2,6 +2,7 @@
 
 use super::Account;
 use super::delta::{EventQuota, QuotaBase, Service, StoredEvent};
+use super::messages::KEPT;
 use super::tasks::Task;
 use super::view::level;
 use crate::clock::Millis;
@@ -119,7 +120,9 @@ impl Account {
     pub fn event(&mut self, sim: SimIndex, kind: u32, text: String, quota: Option<EventQuota>, at: Millis) {
         const STORED: i64 = 8_000_000_000_000_000;
         let id = STORED + self.new_id() as i64;
-        self.delta(sim).events.push(StoredEvent {
+        let events = &mut self.delta(sim).events;
+        events.retain(|event| event.at > at - KEPT);
+        events.push(StoredEvent {
             id,
             at,
             kind,
@@ -224,5 +227,32 @@ impl Account {
     /// Whether SMS to the SIM fail from now on.
     pub fn set_sms_fails(&mut self, sim: SimIndex, fails: bool) {
         self.delta(sim).sms_fails = fails;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::account::messages::Outgoing;
+    use crate::dates::DAY;
+
+    #[test]
+    fn what_nobody_can_read_any_more_is_forgotten() {
+        let start = 20_000 * DAY;
+        let settings = Settings::default();
+        let mut account = Account::new(0, 990_001, "990001_a", 10, 1, start);
+        for week in 0..10 {
+            let at = start + week * 8 * DAY;
+            account.event(3, 15, "Purge location".to_owned(), None, at);
+            let id = account.send_sms(3, Outgoing::default(), at, &settings);
+            let waiting = |m: &&mut crate::account::delta::Message| m.id == id;
+            if let Some(message) = account.delta(3).messages.iter_mut().find(waiting) {
+                message.final_at = Some(at);
+            }
+        }
+        let delta = account.delta(3);
+        assert_eq!(delta.events.len(), 1);
+        // Messages of the month count for its limit.
+        assert!(delta.messages.len() <= 5, "{}", delta.messages.len());
     }
 }

@@ -29,6 +29,15 @@ pub struct Outgoing {
 }
 
 impl Account {
+    /// Stores a message and forgets those that nobody can read, that count for no month and that are settled.
+    fn keep_message(&mut self, sim: SimIndex, message: Message, at: Millis) {
+        let month = crate::dates::month_start(day_of(at)) * DAY;
+        let oldest = month.min(at - KEPT);
+        let messages = &mut self.delta(sim).messages;
+        messages.retain(|m| m.submitted >= oldest || m.state(at) == SmsState::Pending);
+        messages.push(message);
+    }
+
     /// Accepts a message to the device and returns its id.
     pub fn send_sms(&mut self, sim: SimIndex, sms: Outgoing, at: Millis, settings: &Settings) -> i64 {
         let base = if settings.mode == Mode::Recorded {
@@ -45,20 +54,20 @@ impl Account {
             (false, true) => Some(at + settings.sms_delivery_seconds * 1000),
             (false, false) => None,
         };
-        let delta = self.delta(sim);
-        delta.messages.push(Message {
+        let message = Message {
             id,
             mo: false,
             submitted: at,
             expires: sms.expires.unwrap_or(at + DAY),
             final_at,
-            fails: delta.sms_fails || no_quota,
+            fails: self.delta(sim).sms_fails || no_quota,
             payload: sms.payload,
             udh: sms.udh,
             dcs: sms.dcs,
             source_address: sms.source_address.unwrap_or_default(),
             source_type: sms.source_type,
-        });
+        };
+        self.keep_message(sim, message, at);
         if let Some(due) = final_at {
             self.queue(due, Task::SmsFinal(sim, id));
         }
@@ -69,8 +78,7 @@ impl Account {
     pub fn receive_sms(&mut self, sim: SimIndex, payload: String, source: Option<String>, at: Millis) -> i64 {
         let id = SHORT_IDS + self.new_id() as i64;
         let source_address = source.unwrap_or_else(|| crate::fleet::seeded::msisdn(sim));
-        let delta = self.delta(sim);
-        delta.messages.push(Message {
+        let message = Message {
             id,
             mo: true,
             submitted: at,
@@ -82,8 +90,9 @@ impl Account {
             dcs: 0,
             source_address,
             source_type: Some(145),
-        });
-        *delta.mo_by_day.entry(day_of(at)).or_default() += 1;
+        };
+        self.keep_message(sim, message, at);
+        *self.delta(sim).mo_by_day.entry(day_of(at)).or_default() += 1;
         self.spend_sms(sim, at);
         id
     }

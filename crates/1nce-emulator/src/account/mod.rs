@@ -8,6 +8,7 @@ pub mod orders;
 pub mod tasks;
 pub mod view;
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::clock::Millis;
@@ -159,9 +160,10 @@ impl Account {
                     "ip_address" => padded(&self.view(*sim, now).ip_address()),
                     _ => String::new(),
                 };
-                order.sort_by_cached_key(key);
-                if descending && matches!(name, "imei" | "ip_address") {
-                    order.reverse();
+                if descending {
+                    order.sort_by_cached_key(|sim| Reverse(key(sim)));
+                } else {
+                    order.sort_by_cached_key(key);
                 }
             }
             self.sorted = Some((sort.to_owned(), revision, keys, order));
@@ -180,10 +182,16 @@ impl Account {
             .collect()
     }
 
-    /// Takes a SIM over from another customer: it keeps its history and gets another address.
-    pub fn adopt(&mut self, sim: SimIndex, delta: Option<Delta>) {
+    /// Takes a SIM over from another customer: it keeps its history, and the messages on their way to it, and
+    /// gets another address.
+    pub fn adopt(&mut self, sim: SimIndex, delta: Option<Delta>, at: Millis) {
         self.fleet.adopt(sim);
         let mut delta = delta.unwrap_or_default();
+        for message in &delta.messages {
+            if let Some(due) = message.final_at.filter(|due| *due > at && !message.mo) {
+                self.queue(due, Task::SmsFinal(sim, message.id));
+            }
+        }
         let own = self.fleet.slot_start() + seeded::SLOT_SIZE - 1 - (self.new_id() as u32 % 1_000_000);
         delta.ip_address = Some(seeded::ip_address(own));
         self.deltas.insert(sim, delta);
@@ -193,6 +201,8 @@ impl Account {
     /// Takes a SIM out of the fleet and hands over what was changed on it.
     pub fn give_up(&mut self, sim: SimIndex) -> Option<Delta> {
         self.fleet.remove(sim);
+        self.tasks
+            .retain(|_, task| !matches!(task, Task::SmsFinal(other, _) if *other == sim));
         self.auto_topup.remove(&sim);
         self.keys_revision += 1;
         self.deltas.remove(&sim)

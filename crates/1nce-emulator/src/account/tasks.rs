@@ -45,8 +45,8 @@ impl Account {
                 self.reset(sim, at, settings);
             }
             Task::Completed(order) => self.complete(order, at, settings),
-            Task::SmsFinal(sim, id) => self.settle_message(sim, id, at),
-            Task::Update(..) | Task::Reset(_) => {}
+            Task::SmsFinal(sim, id) if self.fleet.contains(sim) => self.settle_message(sim, id, at),
+            Task::Update(..) | Task::Reset(_) | Task::SmsFinal(..) => {}
         }
     }
 

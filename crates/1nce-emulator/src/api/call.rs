@@ -26,7 +26,7 @@ pub struct Call<'a> {
     pub now: Millis,
     /// Scheme, host and `/management-api`, for `Location` headers.
     pub base_url: &'a str,
-    /// The ICCID of the path belongs to another customer.
+    /// An ICCID of the path, or of a list of SIMs to pay for, belongs to another customer.
     pub foreign: bool,
 }
 

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use actix_web::web::Query;
+use serde_json::Value;
 
 use super::answer::Answer;
 use super::call::Call;
@@ -45,10 +46,7 @@ pub fn perform(world: &World, arrival: &Arrival, customer: Option<usize>, settin
     let (mut domain, now) = world.settled();
     let query = Query::<HashMap<String, String>>::from_query(&arrival.query);
     let query = query.map(Query::into_inner).unwrap_or_default();
-    let foreign = route
-        .params
-        .first()
-        .is_some_and(|iccid| domain.is_foreign(customer, iccid));
+    let foreign = names_foreign(&domain, customer, route, &arrival.body);
     let call = Call {
         version: route.version,
         settings,
@@ -64,6 +62,22 @@ pub fn perform(world: &World, arrival: &Arrival, customer: Option<usize>, settin
         op => dispatch(op, &call, &mut domain.accounts[customer]),
     };
     reply.unwrap_or_else(|refusal| refusal)
+}
+
+/// Whether the path, or the list of SIMs in the body, names a SIM of another customer.
+fn names_foreign(domain: &Domain, customer: usize, route: &Route, body: &[u8]) -> bool {
+    let body: Value = match route.op {
+        Op::BulkTopup | Op::AutoTopup | Op::Extend => serde_json::from_slice(body).unwrap_or_default(),
+        _ => Value::Null,
+    };
+    let listed = body.as_array().or_else(|| body.get("iccids")?.as_array());
+    let listed = listed.into_iter().flatten().filter_map(Value::as_str);
+    route
+        .params
+        .iter()
+        .map(String::as_str)
+        .chain(listed)
+        .any(|iccid| domain.is_foreign(customer, iccid))
 }
 
 /// The answer of a generation that is gone.

@@ -1,5 +1,7 @@
 //! Orders, products and support cases (FACTS §13).
 
+use std::cmp::Ordering;
+
 use serde_json::{Value, json};
 
 use super::answer::Answer;
@@ -21,15 +23,13 @@ pub fn list_orders(call: &Call<'_>, account: &mut Account) -> Reply {
             Some(name) => (name, true),
             None => (field.trim(), false),
         };
-        match name {
-            "order_number" => orders.sort_by_key(|o| o.number),
-            "order_status" => orders.sort_by(|a, b| a.status.cmp(&b.status)),
-            "order_date" => orders.sort_by_key(|o| o.placed_at),
-            _ => continue,
-        }
-        if descending {
-            orders.reverse();
-        }
+        let compare = |a: &Order, b: &Order| match name {
+            "order_number" => a.number.cmp(&b.number),
+            "order_status" => a.status.cmp(&b.status),
+            "order_date" => a.placed_at.cmp(&b.placed_at),
+            _ => Ordering::Equal,
+        };
+        orders.sort_by(|a, b| if descending { compare(b, a) } else { compare(a, b) });
     }
     let items: Vec<Value> = page
         .of(&orders)

@@ -52,11 +52,14 @@ pub fn one(call: &Call<'_>, account: &mut Account) -> Reply {
     Ok(placed(call, order))
 }
 
-/// SIMs of a list of ICCIDs, or 404 for the first unknown one.
+/// SIMs of a list of ICCIDs; 403 if another customer has one, 404 for the first unknown one (FACTS §9).
 fn sims_of(call: &Call<'_>, account: &Account, iccids: Option<&Value>) -> Result<Vec<SimIndex>, Answer> {
     let list = iccids
         .and_then(Value::as_array)
         .ok_or_else(|| call.fail(400, "a list of ICCIDs is expected"))?;
+    if call.foreign {
+        return Err(call.fail(403, "a SIM belongs to another customer"));
+    }
     list.iter()
         .map(|iccid| {
             let iccid = iccid

@@ -1,6 +1,6 @@
 //! Changing SIMs: one, many, reset, transfer, and what expired SIMs refuse (FACTS §5).
 
-use once_emulator::{EmulatorConfig, Mode, SimPatch};
+use once_emulator::{Connectivity, EmulatorConfig, Mode, SimPatch, SimTruth};
 use serde_json::json;
 
 use crate::lab::{Lab, iccid, iccids};
@@ -257,6 +257,15 @@ async fn a_transfer_moves_sims_to_another_customer_with_a_new_address() {
         403,
         "not your SIM"
     );
+    for (path, body) in [
+        ("/v1/sims/topup", json!([iccid(0), iccid(4)])),
+        (
+            "/v1/sims/autoTopup",
+            json!({"enabled": true, "iccids": [iccid(4)]}),
+        ),
+    ] {
+        assert_eq!(lab.post(path, body).await.status, 403, "{path}");
+    }
     lab.token = lab.login("990002_other", "s2").await;
     assert_eq!(lab.page(1, 100).await.len(), 13);
     assert_eq!(
@@ -269,4 +278,40 @@ async fn a_transfer_moves_sims_to_another_customer_with_a_new_address() {
     );
     let nowhere = json!({"target_organisation": 1, "iccids": [iccid(4)]});
     assert_eq!(lab.post("/v1/sims/simTransfer", nowhere).await.status, 404);
+}
+
+#[tokio::test]
+async fn a_message_on_its_way_is_billed_to_the_new_owner_of_its_sim() {
+    let config = EmulatorConfig::default()
+        .with_fleet(50)
+        .without_limits()
+        .with_customer("990002_other", "s2")
+        .with_settings(|s| {
+            s.async_delay_seconds = 60;
+            s.sms_delivery_seconds = 120;
+        });
+    let mut lab = Lab::start(config).await;
+    let reachable =
+        |sim: &SimTruth| sim.enabled && sim.sms_left > 10 && sim.connectivity != Connectivity::Offline;
+    let sim = lab.find(reachable).await;
+    lab.post(&format!("/v2/sims/{}/sms", sim.iccid), json!({"payload": "x"}))
+        .await;
+    let body = json!({"target_organisation": 990002, "iccids": [sim.iccid]});
+    assert_eq!(lab.post("/v1/sims/simTransfer", body).await.status, 201);
+    // One jump over both: the transfer comes first.
+    lab.control.advance_time(130).await.unwrap();
+    let truth = lab.control.sim(&sim.iccid).await.unwrap();
+    assert_eq!(truth.customer, "990002_other");
+    assert!(truth.sms_left < sim.sms_left);
+    lab.token = lab.login("990002_other", "s2").await;
+    let yesterday = chrono::Utc::now().date_naive() - chrono::Days::new(1);
+    let path = format!("/v1/sims/{}/usage?start_dt={yesterday}", sim.iccid);
+    let usage = lab.get(&path).await.json();
+    let total = usage["stats"].as_array().unwrap().last().unwrap();
+    assert_eq!(total["sms"]["volume_tx"], json!("1"), "billed once");
+    let stats = lab.control.stats().await.unwrap();
+    assert_eq!(
+        stats.customers["990001_simward"].changed_sims, 0,
+        "nothing left behind"
+    );
 }

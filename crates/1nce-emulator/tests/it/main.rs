@@ -14,4 +14,5 @@ mod shop;
 mod sims;
 mod sms;
 mod status;
+mod thresholds;
 mod versions;

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::lab::{Lab, iccid};
 
-fn left(mb: f64) -> SimPatch {
+pub fn left(mb: f64) -> SimPatch {
     SimPatch {
         data_left_mb: Some(mb),
         ..SimPatch::default()
@@ -24,7 +24,7 @@ fn today() -> NaiveDate {
     Utc::now().date_naive()
 }
 
-async fn kinds(lab: &Lab, sim: &str) -> Vec<u64> {
+pub async fn kinds(lab: &Lab, sim: &str) -> Vec<u64> {
     let events = lab
         .get(&format!("/v2/sims/{sim}/events?pageSize=1000"))
         .await
@@ -38,7 +38,7 @@ async fn kinds(lab: &Lab, sim: &str) -> Vec<u64> {
 }
 
 /// A SIM with data use, and its rows between two days.
-async fn busy_sim(lab: &Lab) -> SimTruth {
+pub async fn busy_sim(lab: &Lab) -> SimTruth {
     for n in 0..200 {
         let sim = lab.control.sim(&iccid(n)).await.unwrap();
         let (from, to) = (today() - Days::new(6), today());
@@ -156,55 +156,6 @@ async fn thresholds_write_their_events_once_and_dates_into_the_list() {
 }
 
 #[tokio::test]
-async fn the_event_of_a_passed_threshold_survives_the_top_up_it_causes() {
-    let lab = Lab::free(200).await;
-    let sim = busy_sim(&lab).await.iccid;
-    let patch = SimPatch {
-        sms_left: Some(250),
-        ..left(100.001)
-    };
-    lab.control.patch_sim(&sim, &patch).await.unwrap();
-    let body = json!({"enabled": true, "iccids": [sim]});
-    assert_eq!(lab.post("/v1/sims/autoTopup", body).await.status, 201);
-    let mut days = 0;
-    while lab.control.sim(&sim).await.unwrap().data_granted_mb < 600.0 {
-        assert!(days < 4, "a busy SIM passes a threshold that near at once");
-        lab.control.advance_time(86_400).await.unwrap();
-        days += 1;
-    }
-    let all = kinds(&lab, &sim).await;
-    let count = |kind: u64| all.iter().filter(|other| **other == kind).count();
-    assert_eq!((count(18), count(56)), (1, 1), "{all:?}");
-}
-
-#[tokio::test]
-async fn messages_of_the_device_pass_the_sms_thresholds() {
-    let lab = Lab::free(200).await;
-    let mut talking = None;
-    for n in 0..200 {
-        let sent = days(&lab, &iccid(n), -9, 0).await;
-        let sends = sent.iter().any(|row| row["sms"]["volume_rx"] != json!("0"));
-        if sends && lab.control.sim(&iccid(n)).await.unwrap().enabled {
-            talking = Some(iccid(n));
-            break;
-        }
-    }
-    let sim = talking.expect("every tenth SIM sends one every five days");
-    for (before, expected) in [(51, 20), (1, 21)] {
-        let patch = SimPatch {
-            sms_left: Some(before),
-            ..SimPatch::default()
-        };
-        lab.control.patch_sim(&sim, &patch).await.unwrap();
-        assert!(!kinds(&lab, &sim).await.contains(&expected));
-        lab.control.advance_time(6 * 86_400).await.unwrap();
-        assert!(lab.control.sim(&sim).await.unwrap().sms_left < before);
-        let all = kinds(&lab, &sim).await;
-        assert_eq!(all.iter().filter(|kind| **kind == expected).count(), 1, "{all:?}");
-    }
-}
-
-#[tokio::test]
 async fn travelling_uses_exactly_what_the_usage_rows_say() {
     let lab = Lab::free(200).await;
     let before = busy_sim(&lab).await;
@@ -227,7 +178,7 @@ async fn travelling_uses_exactly_what_the_usage_rows_say() {
 }
 
 /// The usage rows between two days from today, without the sum.
-async fn days(lab: &Lab, sim: &str, from: i64, to: i64) -> Vec<Value> {
+pub async fn days(lab: &Lab, sim: &str, from: i64, to: i64) -> Vec<Value> {
     let day = |n: i64| today() + chrono::TimeDelta::days(n);
     let path = format!("/v1/sims/{sim}/usage?start_dt={}&end_dt={}", day(from), day(to));
     let mut rows = lab.get(&path).await.json()["stats"].as_array().unwrap().clone();

@@ -170,6 +170,18 @@ async fn a_stopped_order_brings_nothing_and_a_test_may_pay_one() {
         (&list[1]["order_status"], &list[0]["order_status"]),
         (&json!("CANCELLED"), &json!("COMPLETED"))
     );
+    let list = lab.get("/v1/orders?sort=-order_status,order_number").await.json();
+    let numbers: Vec<_> = list
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|order| order["order_number"].as_u64())
+        .collect();
+    assert_eq!(list[2]["order_status"], json!("CANCELLED"));
+    assert!(
+        numbers[0] < numbers[1],
+        "a descending field leaves the next one alone"
+    );
 }
 
 #[tokio::test]

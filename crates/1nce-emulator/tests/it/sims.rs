@@ -208,7 +208,7 @@ async fn filters_find_by_device_and_address_only() {
 
 #[tokio::test]
 async fn sorting_follows_the_fields_asked_for() {
-    let lab = Lab::free(40).await;
+    let lab = Lab::free(100).await;
     let address = |sim: &Value| -> Vec<u32> {
         sim["ip_address"]
             .as_str()
@@ -217,10 +217,13 @@ async fn sorting_follows_the_fields_asked_for() {
             .map(|part| part.parse().unwrap())
             .collect()
     };
-    let down = lab.get("/v1/sims?sort=-ip_address&pageSize=40").await.json();
+    let down = lab.get("/v1/sims?sort=-ip_address&pageSize=100").await.json();
     let addresses: Vec<_> = down.as_array().unwrap().iter().map(address).collect();
     assert!(addresses.windows(2).all(|pair| pair[0] > pair[1]));
-    let by_imei = lab.get("/v1/sims?sort=imei,-ip_address&pageSize=40").await.json();
+    let by_imei = lab
+        .get("/v1/sims?sort=imei,-ip_address&pageSize=100")
+        .await
+        .json();
     let imeis: Vec<_> = by_imei
         .as_array()
         .unwrap()
@@ -228,5 +231,19 @@ async fn sorting_follows_the_fields_asked_for() {
         .map(|s| s["imei"].as_str().unwrap_or(""))
         .collect();
     assert!(imeis.windows(2).all(|pair| pair[0] <= pair[1]));
-    assert_eq!(iccids(&by_imei).into_iter().collect::<BTreeSet<_>>().len(), 40);
+    assert_eq!(iccids(&by_imei).into_iter().collect::<BTreeSet<_>>().len(), 100);
+    let down = lab
+        .get("/v1/sims?sort=-imei,ip_address&pageSize=100")
+        .await
+        .json();
+    let deviceless = down
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|sim| sim.get("imei").is_none());
+    let ties: Vec<_> = deviceless.map(address).collect();
+    assert!(
+        ties.len() > 1 && ties.windows(2).all(|pair| pair[0] < pair[1]),
+        "a descending field leaves the next one alone: {ties:?}"
+    );
 }
