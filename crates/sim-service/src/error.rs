@@ -86,11 +86,20 @@ impl From<AppError> for RpcError {
     }
 }
 
+/// The server ends, starts or is full, or it ended this transaction for another's sake: classes 08, 40, 53 and 57 of
+/// SQLSTATE. The same statement may succeed later.
+fn is_passing(sqlstate: &str) -> bool {
+    ["08", "40", "53", "57"]
+        .iter()
+        .any(|class| sqlstate.starts_with(class))
+}
+
 fn database_error(error: &sqlx::Error) -> RpcError {
     match error {
-        sqlx::Error::Database(_) | sqlx::Error::ColumnDecode { .. } | sqlx::Error::ColumnNotFound(_) => {
+        sqlx::Error::Database(told) if !told.code().is_some_and(|code| is_passing(&code)) => {
             RpcError::internal(error)
         }
+        sqlx::Error::ColumnDecode { .. } | sqlx::Error::ColumnNotFound(_) => RpcError::internal(error),
         _ => {
             tracing::warn!(%error, "the database does not answer");
             RpcError::new(ErrorCode::Unavailable, "the database does not answer")
@@ -132,5 +141,20 @@ fn provider_error(error: &ClientError) -> RpcError {
             format!("1NCE refused with {status}: {message}"),
         ),
         _ => RpcError::new(ErrorCode::Upstream, "1NCE did not answer as expected"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_that_restarts_or_is_full_is_unavailable_and_a_wrong_statement_is_not() {
+        for state in ["57P01", "57P03", "53300", "08006", "40P01"] {
+            assert!(is_passing(state), "{state}");
+        }
+        for state in ["42601", "23505", "22P02", "XX000"] {
+            assert!(!is_passing(state), "{state}");
+        }
     }
 }
