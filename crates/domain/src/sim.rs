@@ -72,7 +72,7 @@ pub struct ProviderSim {
     pub current_imsi: Option<Imsi>,
     /// The telephone number.
     pub msisdn: Option<Msisdn>,
-    /// The device seen last; absent until the first attach.
+    /// The device seen last, also when a later reading leaves it out; absent until the first attach.
     pub imei: Option<Imei>,
     /// Whether the SIM works in that device only.
     pub imei_lock: Option<bool>,
@@ -116,6 +116,13 @@ impl ProviderSim {
             extra: serde_json::Map::new(),
         }
     }
+
+    /// Keeps the device seen last where this reading leaves it out, so that the next one is known to be another.
+    pub fn keep_device(&mut self, before: &Self) {
+        if self.imei.is_none() {
+            self.imei.clone_from(&before.imei);
+        }
+    }
 }
 
 #[cfg(test)]
@@ -131,6 +138,27 @@ mod tests {
             assert_eq!(SimStatus::from_provider(word), SimStatus::Disabled);
         }
         assert_eq!(SimStatus::from_provider("On holiday"), SimStatus::Unknown);
+    }
+
+    #[test]
+    fn a_reading_without_a_device_keeps_the_last_one() {
+        let iccid = Iccid::parse("8988999000000000017").unwrap();
+        let with = |imei: Option<&str>| ProviderSim {
+            imei: imei.map(|imei| Imei::parse(imei).unwrap()),
+            ..ProviderSim::bare(iccid, "Enabled")
+        };
+        let first = with(Some("3500000000000101"));
+        let mut silent = with(None);
+        silent.keep_device(&first);
+        let mut other = with(Some("3500000000000201"));
+        other.keep_device(&silent);
+
+        assert_eq!(silent, first);
+        assert_eq!(other, with(Some("3500000000000201")));
+        assert!(matches!(
+            crate::sim_changes(&silent, &other)[..],
+            [crate::SimChange::Imei { .. }]
+        ));
     }
 
     #[test]

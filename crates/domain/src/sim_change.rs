@@ -28,7 +28,7 @@ pub enum SimChange {
 ///
 /// The single read and the list use different words for one status (FACTS §5), so mapped statuses are compared.
 /// A device is its first 14 digits: a new software version is no new device. The first device ever seen, and a
-/// reading that leaves the device out, are no change of device.
+/// reading that leaves the device out, are no change of device; see [`ProviderSim::keep_device`].
 pub fn sim_changes(old: &ProviderSim, new: &ProviderSim) -> Vec<SimChange> {
     let mut changes = Vec::new();
     if old.status != new.status {
