@@ -79,6 +79,12 @@ pub async fn run(config: SimServiceConfig, shared: &Shared) -> Result<Runtime, S
     transport::ticks::start(&app, &runtime);
     for client in app.clients.iter() {
         let (app, client) = (app.clone(), client.clone());
+        shared.shutdown.spawn(app::fleet_metrics::run(
+            app.store.clone(),
+            client.account().to_string(),
+            shared.metrics.clone(),
+            shared.shutdown.clone(),
+        ));
         shared.shutdown.spawn(app::sweep::run(
             app,
             client,

@@ -1,6 +1,7 @@
 //! The use cases of sim-service, one file each.
 
 mod announce;
+pub mod fleet_metrics;
 mod get_sim;
 mod list_sims;
 pub mod sweep;

@@ -38,6 +38,8 @@ CREATE TABLE sims (
     -- When the request began whose answer this row holds: an older answer never overwrites a newer one.
     read_at timestamptz NOT NULL,
     missing_since timestamptz,
+    -- The last complete reading did not list it, and 1NCE did not say whether it is gone.
+    unjudged boolean NOT NULL DEFAULT false,
     -- The status that lists filter by: 9 means missing.
     list_status smallint NOT NULL GENERATED ALWAYS AS (CASE WHEN missing_since IS NULL THEN status ELSE 9 END) STORED,
     search_text text NOT NULL GENERATED ALWAYS AS (
@@ -50,9 +52,16 @@ CREATE TABLE sims (
 
 CREATE INDEX sims_organization ON sims (organization_id, iccid) WHERE list_status < 9;
 CREATE INDEX sims_status ON sims (list_status, iccid);
-CREATE INDEX sims_label ON sims (sort_label, iccid);
-CREATE INDEX sims_created ON sims (created_at, iccid);
-CREATE INDEX sims_updated ON sims (updated_at, iccid);
+-- Every order has one index of the listed SIMs and one by status: SIMs that became missing together, or one delivery's
+-- cards, stand together in an order, and a walk that filters would pass all the others first.
+CREATE INDEX sims_listed ON sims (iccid) WHERE list_status < 9;
+CREATE INDEX sims_label ON sims (sort_label, iccid) WHERE list_status < 9;
+CREATE INDEX sims_created ON sims (created_at, iccid) WHERE list_status < 9;
+CREATE INDEX sims_updated ON sims (updated_at, iccid) WHERE list_status < 9;
+CREATE INDEX sims_status_label ON sims (list_status, sort_label, iccid);
+CREATE INDEX sims_status_created ON sims (list_status, created_at, iccid);
+CREATE INDEX sims_status_updated ON sims (list_status, updated_at, iccid);
+CREATE INDEX sims_unjudged ON sims (account) WHERE unjudged;
 CREATE INDEX sims_search ON sims USING gin (search_text public.gin_trgm_ops);
 
 -- Tenant and status of the SIM stand here too, so that a list by tag is a walk along one index.
@@ -135,6 +144,7 @@ CREATE TABLE sync_runs (
     error text
 );
 CREATE UNIQUE INDEX sync_runs_one_active ON sync_runs (account) WHERE state IN ('queued', 'running');
+CREATE INDEX sync_runs_queued ON sync_runs (account, queued_at);
 CREATE INDEX sync_runs_finished ON sync_runs (account, finished_at DESC) WHERE finished_at IS NOT NULL;
 
 -- What each stored page of an active run held; gone when the run ends.
@@ -148,11 +158,18 @@ CREATE TABLE sweep_pages (
     PRIMARY KEY (run_id, pass, page)
 );
 
--- Records of 1NCE that could not be read, with their text and the reason; kept for 30 days.
+-- Records of 1NCE that could not be read, with their text and the reason; kept for 30 days after they came last.
 CREATE TABLE rejects (
-    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    run_id uuid NOT NULL,
+    account text NOT NULL REFERENCES accounts,
+    -- SHA-256 of the text.
+    digest bytea NOT NULL,
     raw text NOT NULL,
     reason text NOT NULL,
-    created_at timestamptz NOT NULL DEFAULT now()
+    -- How often it came, and the run in which it came last.
+    seen bigint NOT NULL,
+    run_id uuid NOT NULL,
+    first_seen_at timestamptz NOT NULL DEFAULT now(),
+    last_seen_at timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (account, digest)
 );
+CREATE INDEX rejects_last_seen ON rejects (last_seen_at);

@@ -125,14 +125,14 @@ pub struct SimList {
 /// One page.
 #[derive(Debug)]
 pub struct SimListPage {
-    /// The rows.
-    pub sims: Vec<StoredSim>,
+    /// The rows, and the cursor behind each.
+    pub sims: Vec<(StoredSim, String)>,
     /// Rows in the whole list, counted up to [`COUNT_CAP`] where a tag or a search filters.
     pub total: i64,
     /// Counting stopped at the cap.
     pub total_is_capped: bool,
-    /// Where the next page begins.
-    pub next_cursor: Option<String>,
+    /// More rows follow.
+    pub has_next: bool,
 }
 
 #[derive(sqlx::FromRow)]
@@ -182,18 +182,20 @@ impl Store {
         };
         transaction.commit().await?;
         let size = usize::try_from(list.size).unwrap_or(0);
-        let more = rows.len() > size;
+        let has_next = rows.len() > size;
         rows.truncate(size);
-        let next_cursor = rows.last().filter(|_| more).map(|row| list.cursor_after(row));
         let sims = rows
             .into_iter()
-            .map(|row| row.sim.into_domain())
+            .map(|row| {
+                let cursor = list.cursor_after(&row);
+                Ok((row.sim.into_domain()?, cursor))
+            })
             .collect::<Result<_, StoreError>>()?;
         Ok(SimListPage {
             sims,
             total,
             total_is_capped,
-            next_cursor,
+            has_next,
         })
     }
 }

@@ -1,6 +1,7 @@
 //! The schema `sim`. What comes out are domain types; rows stay here.
 
 mod accounts;
+mod forget;
 mod list;
 mod readings;
 mod row;
@@ -14,6 +15,7 @@ pub use list::{ListFilter, ListPage, SimList, SimListPage, SortBy};
 pub use readings::{Reading, StoredReading};
 pub use row::StoredSim;
 pub use sims::{Scope, SimPatch};
+pub use sweep_pages::Rejects;
 pub use sync_runs::{RunState, SyncRun};
 pub use sync_state::SyncState;
 

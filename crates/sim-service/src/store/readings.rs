@@ -50,8 +50,11 @@ impl Store {
             known.into_iter().map(|sim| (sim.provider.iccid, sim)).collect();
         let mut olds = BTreeMap::new();
         let mut rows = Vec::new();
-        for (iccid, sim) in incoming {
+        for (iccid, mut sim) in incoming {
             let old = known.remove(&iccid);
+            if let Some(old) = &old {
+                sim.keep_device(&old.provider);
+            }
             if old
                 .as_ref()
                 .is_some_and(|old| !replaces(old, &sim, reading.account, reading.requested_at))
@@ -112,7 +115,8 @@ impl Store {
         Ok(Self::lock_sims(transaction, &[iccid.as_i64()]).await?.pop())
     }
 
-    /// Marks SIMs as missing that no reading has shown since `unseen_since`; returns those that were marked.
+    /// Marks SIMs as missing that no reading has shown since `unseen_since`; returns those that were marked. Their
+    /// `read_at` becomes the last complete sweep that saw them.
     ///
     /// # Errors
     /// The database's.
@@ -122,8 +126,10 @@ impl Store {
         unseen_since: DateTime<Utc>,
     ) -> Result<Vec<StoredSim>, StoreError> {
         let marked: Vec<i64> = sqlx::query_scalar(
-            "UPDATE sims SET missing_since = now(), revision = revision + 1, updated_at = now()
-             WHERE iccid = ANY($1) AND missing_since IS NULL AND read_at < $2
+            "UPDATE sims SET missing_since = now(), revision = revision + 1, updated_at = now(), unjudged = false,
+                 read_at = CASE WHEN unjudged THEN read_at ELSE greatest(read_at, last_complete_at) END
+             FROM accounts
+             WHERE slug = account AND iccid = ANY($1) AND missing_since IS NULL AND read_at < $2
              RETURNING iccid",
         )
         .bind(iccids)

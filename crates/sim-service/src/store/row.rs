@@ -30,7 +30,7 @@ pub struct StoredSim {
     pub updated_at: DateTime<Utc>,
     /// When the request began whose answer the row holds.
     pub read_at: DateTime<Utc>,
-    /// The last time that 1NCE told us about it: the row's own reading, or a complete sweep after that.
+    /// The last time that 1NCE told us about it: the row's own reading, or a complete sweep after that which saw it.
     pub last_synced_at: DateTime<Utc>,
     /// Set while 1NCE does not list it.
     pub missing_since: Option<DateTime<Utc>>,
@@ -82,7 +82,8 @@ pub(super) struct SimRow {
 /// Reads [`SimRow`]s from `sims`; a condition follows.
 pub(super) const SELECT: &str = "SELECT sims.*,
     ARRAY(SELECT tag FROM sim_tags WHERE sim_tags.iccid = sims.iccid ORDER BY tag) AS tags,
-    CASE WHEN missing_since IS NULL THEN greatest(read_at, last_complete_at) ELSE read_at END AS last_synced_at
+    CASE WHEN missing_since IS NULL AND NOT unjudged THEN greatest(read_at, last_complete_at) ELSE read_at END
+        AS last_synced_at
     FROM sims JOIN accounts ON accounts.slug = sims.account";
 
 impl From<&ProviderSim> for ProviderRow {

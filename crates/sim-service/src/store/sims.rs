@@ -102,6 +102,19 @@ impl Store {
         Ok(())
     }
 
+    /// How many SIMs of the account have each status number that lists filter by.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn count_by_status(&self, account: &str) -> Result<Vec<(i16, i64)>, StoreError> {
+        Ok(sqlx::query_as(
+            "SELECT list_status, sum(sims)::bigint FROM sim_buckets WHERE account = $1 GROUP BY list_status",
+        )
+        .bind(account)
+        .fetch_all(self.db.pool())
+        .await?)
+    }
+
     /// How many SIMs of the account are listed, and how many are missing.
     ///
     /// # Errors

@@ -2,7 +2,7 @@ use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::Store;
+use super::{Store, SyncRun};
 use crate::error::StoreError;
 
 /// What the stored pages of one pass add up to.
@@ -14,6 +14,15 @@ pub struct Pages {
     pub rejected: i64,
 }
 
+/// Records of a page that could not be read: the text of each, and why.
+#[derive(Debug, Clone, Default)]
+pub struct Rejects {
+    /// The records as they came.
+    pub raws: Vec<String>,
+    /// The reason of each.
+    pub reasons: Vec<String>,
+}
+
 impl Store {
     /// Notes what a page held, beside its rows.
     ///
@@ -21,30 +30,37 @@ impl Store {
     /// The database's.
     pub async fn note_page(
         transaction: &mut PgConnection,
-        run: Uuid,
-        pass: i32,
+        run: &SyncRun,
         page: i32,
         iccids: &[i64],
-        rejects: &[(String, String)],
+        rejects: &Rejects,
     ) -> Result<(), StoreError> {
         sqlx::query(
             "INSERT INTO sweep_pages (run_id, pass, page, iccids, rejected) VALUES ($1, $2, $3, $4, $5)",
         )
-        .bind(run)
-        .bind(pass)
+        .bind(run.id)
+        .bind(run.pass)
         .bind(page)
         .bind(iccids)
-        .bind(i32::try_from(rejects.len()).unwrap_or(i32::MAX))
+        .bind(i32::try_from(rejects.raws.len()).unwrap_or(i32::MAX))
         .execute(&mut *transaction)
         .await?;
-        for (raw, reason) in rejects {
-            sqlx::query("INSERT INTO rejects (run_id, raw, reason) VALUES ($1, $2, $3)")
-                .bind(run)
-                .bind(raw)
-                .bind(reason)
-                .execute(&mut *transaction)
-                .await?;
+        if rejects.raws.is_empty() {
+            return Ok(());
         }
+        sqlx::query(
+            "INSERT INTO rejects AS held (account, digest, raw, reason, seen, run_id)
+             SELECT $1, sha256(convert_to(raw, 'UTF8')), raw, min(reason), count(*), $2
+             FROM unnest($3::text[], $4::text[]) AS told (raw, reason) GROUP BY raw ORDER BY 2
+             ON CONFLICT (account, digest) DO UPDATE SET seen = held.seen + excluded.seen, run_id = excluded.run_id,
+                 reason = excluded.reason, last_seen_at = excluded.last_seen_at",
+        )
+        .bind(&run.account)
+        .bind(run.id)
+        .bind(&rejects.raws)
+        .bind(&rejects.reasons)
+        .execute(transaction)
+        .await?;
         Ok(())
     }
 

@@ -238,9 +238,6 @@ impl Store {
             .bind(run.id)
             .execute(&mut *transaction)
             .await?;
-        sqlx::query("DELETE FROM rejects WHERE created_at < now() - interval '30 days'")
-            .execute(&mut *transaction)
-            .await?;
         state.word().clone_into(&mut run.state);
         run.error = error;
         run.finished_at = Some(finished);

@@ -15,7 +15,7 @@ pub struct SyncState {
     pub missing: i64,
     /// The queued or running run.
     pub active: Option<SyncRun>,
-    /// Pages stored per second, over the last minute of the active run or since it began.
+    /// Pages stored per second in the last minute of the active run, since the first of them; 0 while there is one at most.
     pub pages_per_second: f64,
     /// The run that ended last.
     pub last: Option<SyncRun>,
@@ -53,10 +53,9 @@ impl Store {
 
 async fn recent_pages_per_second(connection: &mut PgConnection, id: Uuid) -> Result<f64, StoreError> {
     Ok(sqlx::query_scalar(
-        "SELECT count(*)::float8 / greatest(1, least(60,
-             extract(epoch FROM clock_timestamp() - min(run.started_at))))::float8
-         FROM sync_runs AS run JOIN sweep_pages AS page ON page.run_id = run.id
-         WHERE run.id = $1 AND page.stored_at > clock_timestamp() - interval '60 seconds'",
+        "SELECT (greatest(count(*), 1) - 1)
+             / greatest(1, coalesce(extract(epoch FROM clock_timestamp() - min(stored_at)), 1))::float8
+         FROM sweep_pages WHERE run_id = $1 AND stored_at > clock_timestamp() - interval '60 seconds'",
     )
     .bind(id)
     .fetch_one(connection)

@@ -2,8 +2,35 @@
 
 use domain::{QuotaStatus, QuotaSummary};
 use messages::pb::sim as pb;
+use prost::Message;
 
-use crate::store::StoredSim;
+use crate::store::{SimListPage, StoredSim};
+
+/// Encoded SIMs in one answer; NATS takes messages of 1 MiB by default.
+const LIST_BYTES: usize = 512 * 1024;
+
+/// A page as it travels: cut after fewer SIMs when they are large, and the cursor continues behind the last one.
+pub fn list(page: SimListPage) -> pb::ListSimsResponse {
+    let wanted = page.sims.len();
+    let (mut sims, mut last, mut bytes) = (Vec::new(), String::new(), 0);
+    for (stored, cursor) in page.sims {
+        let sim = sim(&stored);
+        bytes += sim.encoded_len();
+        if bytes > LIST_BYTES && !sims.is_empty() {
+            break;
+        }
+        sims.push(sim);
+        last = cursor;
+    }
+    let has_next = page.has_next || sims.len() < wanted;
+    pb::ListSimsResponse {
+        sims,
+        total: count(page.total),
+        total_is_capped: page.total_is_capped,
+        next_cursor: if has_next { last } else { String::new() },
+        has_next,
+    }
+}
 
 /// A SIM as it travels.
 pub fn sim(stored: &StoredSim) -> pb::Sim {

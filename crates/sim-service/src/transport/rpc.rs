@@ -66,13 +66,7 @@ async fn get(app: &App, request: pb::GetSimRequest) -> Result<pb::GetSimResponse
 
 async fn list(app: &App, request: pb::ListSimsRequest) -> Result<pb::ListSimsResponse, RpcError> {
     let page = app.list_sims(scope(request.scope.clone())?, &request).await?;
-    Ok(pb::ListSimsResponse {
-        sims: page.sims.iter().map(convert::sim).collect(),
-        total: convert::count(page.total),
-        total_is_capped: page.total_is_capped,
-        has_next: page.next_cursor.is_some(),
-        next_cursor: page.next_cursor.unwrap_or_default(),
-    })
+    Ok(convert::list(page))
 }
 
 async fn update(app: &App, request: pb::UpdateSimRequest) -> Result<pb::UpdateSimResponse, RpcError> {

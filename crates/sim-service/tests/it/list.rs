@@ -292,3 +292,21 @@ async fn a_search_is_paged_alike_in_every_order() {
         assert_eq!(iccids(&second.sims), walked[4..8], "{sort}");
     }
 }
+
+#[tokio::test]
+async fn a_page_of_large_sims_is_cut_and_the_cursor_loses_none() {
+    let app = TestApp::start(100).await;
+    app.sync().await;
+    sqlx::query("UPDATE sim.sims SET metadata = jsonb_build_object('text', repeat('x', 16000))")
+        .execute(&mut app.scope.connection().await)
+        .await
+        .unwrap();
+
+    let first = app.list(page(1, 100)).await.unwrap();
+    let all = iccids(&app.all().await);
+
+    assert!((20..50).contains(&first.sims.len()), "{}", first.sims.len());
+    assert_eq!((first.total, first.has_next), (100, true));
+    assert_eq!(all.len(), 100);
+    assert!(all.is_sorted_by(|a, b| a < b), "each once, in order");
+}

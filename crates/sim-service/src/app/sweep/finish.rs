@@ -1,6 +1,7 @@
 //! The end of a run, and what is told about it.
 
 use chrono::{DateTime, Utc};
+use service_runtime::ignored::Ignored;
 use service_runtime::lease::Lease;
 
 use super::{SweepError, Sweeper};
@@ -18,7 +19,7 @@ impl Sweeper {
         lease: &Lease,
         run: &mut SyncRun,
         gone: &[i64],
-        complete: bool,
+        unjudged: &[i64],
     ) -> Result<(), SweepError> {
         let began = run.started_at.unwrap_or(run.queued_at);
         for part in gone.chunks(MARKED_AT_ONCE) {
@@ -27,15 +28,14 @@ impl Sweeper {
         let mut announcements = Announcements::new(&self.app.subjects);
         let mut transaction = self.app.store.db().pool().begin().await?;
         lease.check(&mut transaction).await?;
-        if complete {
-            set_complete(&mut transaction, &self.account, began).await?;
-        }
+        set_complete(&mut transaction, &self.account, began, unjudged).await?;
         Store::finish_run(&mut transaction, run, RunState::Completed, None).await?;
         announcements.run_ended(run);
         announcements.batch.write(&mut transaction).await?;
         transaction.commit().await?;
         self.app.outbox.poke();
         self.metrics.completed.increment(1);
+        self.forget_old().await;
         tracing::info!(run = %run.id, seen = run.sims_seen, missing = run.sims_missing, "sweep is complete");
         Ok(())
     }
@@ -80,6 +80,13 @@ impl Sweeper {
         transaction.commit().await?;
         self.app.outbox.poke();
         self.metrics.failed.increment(1);
+        self.forget_old().await;
         Ok(())
+    }
+
+    /// Outside the run's last transaction, which must not wait for it.
+    async fn forget_old(&self) {
+        let forgotten = self.app.store.forget_old(&self.account).await;
+        forgotten.ignored("deleting old rejects and runs");
     }
 }

@@ -2,11 +2,14 @@ use metrics::{Counter, Gauge};
 use service_runtime::metrics::Metrics;
 
 /// How the sweep of one account goes.
+#[derive(Clone)]
 pub(super) struct SweepMetrics {
     /// Pages stored.
     pub pages: Counter,
     /// Rows that a page changed or added.
     pub changed: Counter,
+    /// Records that could not be read.
+    pub rejected: Counter,
     /// Runs that ended well.
     pub completed: Counter,
     /// Runs that were given up.
@@ -21,6 +24,7 @@ impl SweepMetrics {
         Self {
             pages: metrics.counter("simward_sweep_pages_total", &[label]),
             changed: metrics.counter("simward_sweep_changed_sims_total", &[label]),
+            rejected: metrics.counter("simward_sweep_rejected_records_total", &[label]),
             completed: metrics.counter("simward_sweep_runs_total", &[label, ("state", "completed")]),
             failed: metrics.counter("simward_sweep_runs_total", &[label, ("state", "failed")]),
             running: metrics.gauge("simward_sweep_running", &[label]),

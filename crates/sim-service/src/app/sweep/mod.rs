@@ -72,6 +72,8 @@ pub async fn run(app: App, client: OnceClient, metrics: Metrics, shutdown: Shutd
     }
 }
 
+/// Cheap to clone; clones work on the same account as one owner.
+#[derive(Clone)]
 struct Sweeper {
     app: App,
     client: OnceClient,
@@ -150,7 +152,7 @@ impl Sweeper {
             tracing::info!(run = %run.id, pass = run.pass, ?verdict, "pass is over");
             match verdict {
                 Verdict::Confirm => self.begin_pass(lease, run).await?,
-                Verdict::End { gone, complete } => return self.complete(lease, run, &gone, complete).await,
+                Verdict::End { gone, unjudged } => return self.complete(lease, run, &gone, &unjudged).await,
             }
         }
     }

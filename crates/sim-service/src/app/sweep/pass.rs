@@ -4,14 +4,16 @@ use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 use futures_util::future::BoxFuture;
-use futures_util::{FutureExt, StreamExt};
+use futures_util::{FutureExt, StreamExt, TryFutureExt};
 use once_client::{ClientError, Lane, SimPage};
 use service_runtime::lease::Lease;
+use tokio_util::task::AbortOnDropHandle;
+use tracing::Instrument;
 
 use super::{SweepError, Sweeper};
 use crate::app::announce::Announcements;
 use crate::error::StoreError;
-use crate::store::{Reading, Store, SyncRun};
+use crate::store::{Reading, Rejects, Store, SyncRun};
 
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(15);
@@ -52,7 +54,7 @@ impl Sweeper {
                 return Ok(());
             }
             let mut pages = futures_util::stream::iter(self.pages_ahead(run))
-                .map(|number| self.fetch(number).boxed())
+                .map(|number| self.fetch_aside(number))
                 .buffered(settings.pages_in_flight);
             while let Some(fetched) = pages.next().await {
                 let fetched = fetched?;
@@ -81,6 +83,15 @@ impl Sweeper {
             None => first.saturating_add(ahead - 1),
         };
         first..=last
+    }
+
+    /// Asks for a page in a task of its own, so that a granted call is sent and its answer timed while another page is
+    /// being stored. The task ends with what this returns.
+    fn fetch_aside(&self, number: i32) -> impl Future<Output = Result<Fetched, SweepError>> + use<> {
+        let sweeper = self.clone();
+        let task = async move { sweeper.fetch(number).await };
+        AbortOnDropHandle::new(tokio::spawn(task.in_current_span()))
+            .unwrap_or_else(move |error| Err(SweepError::Failed(format!("page {number}: {error}"))))
     }
 
     async fn fetch(&self, number: i32) -> Result<Fetched, SweepError> {
@@ -134,14 +145,14 @@ impl Sweeper {
             page,
         } = fetched;
         let mut next = run.clone();
-        let rejects: Vec<(String, String)> = page
-            .rejects
-            .into_iter()
-            .map(|reject| (reject.raw, reject.reason))
-            .collect();
+        let mut rejects = Rejects::default();
+        for reject in page.rejects {
+            rejects.raws.push(reject.raw);
+            rejects.reasons.push(reject.reason);
+        }
         let mut transaction = self.app.store.db().pool().begin().await?;
         lease.check(&mut transaction).await?;
-        Store::note_page(&mut transaction, run.id, run.pass, number, &iccids, &rejects).await?;
+        Store::note_page(&mut transaction, run, number, &iccids, &rejects).await?;
         let reading = Reading {
             account: self.client.account(),
             requested_at,
@@ -160,7 +171,7 @@ impl Sweeper {
         }
         next.next_page = number + 1;
         next.sims_seen += i64::try_from(iccids.len()).unwrap_or(0);
-        next.records_rejected += i64::try_from(rejects.len()).unwrap_or(0);
+        next.records_rejected += i64::try_from(rejects.raws.len()).unwrap_or(0);
         next.pages_total = pages_total;
         let total = page.total.and_then(|total| i64::try_from(total).ok());
         next.pass_total = next.pass_total.or(total);
@@ -171,6 +182,7 @@ impl Sweeper {
         *run = next;
         self.metrics.pages.increment(1);
         self.metrics.changed.increment(stored.len() as u64);
+        self.metrics.rejected.increment(rejects.raws.len() as u64);
         if !announcements.batch.is_empty() {
             self.app.outbox.poke();
         }

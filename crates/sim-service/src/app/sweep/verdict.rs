@@ -17,8 +17,8 @@ pub(super) enum Verdict {
     End {
         /// SIMs that are gone for certain.
         gone: Vec<i64>,
-        /// Every SIM that 1NCE lists was read since the run began.
-        complete: bool,
+        /// SIMs that were in no pass and that 1NCE says nothing about.
+        unjudged: Vec<i64>,
     },
 }
 
@@ -35,8 +35,8 @@ struct Evidence {
     pass: i32,
     /// 1NCE counted the same on each page, and the pass has seen that many; or it does not count at all.
     clean: bool,
-    /// 1NCE counts its SIMs, so a pass can prove that it saw all.
-    counted: bool,
+    /// 1NCE counts its SIMs and each record of the pass could be read, so the pass can prove that it saw all.
+    proves_absence: bool,
     /// Known SIMs that no pass has seen.
     unseen: usize,
 }
@@ -58,7 +58,7 @@ fn next_step(evidence: Evidence, max_passes: i32, verify_singly: usize) -> Step 
     if evidence.unseen <= verify_singly {
         return Step::LookAtEach;
     }
-    match (evidence.pass, evidence.clean && evidence.counted) {
+    match (evidence.pass, evidence.clean && evidence.proves_absence) {
         (1, _) => Step::Confirm,
         (_, true) => Step::AllAreGone,
         (_, false) => Step::ProvesNothing,
@@ -79,30 +79,31 @@ impl Sweeper {
         let evidence = Evidence {
             pass: run.pass,
             clean,
-            counted: run.pass_total.is_some(),
+            proves_absence: run.pass_total.is_some() && pages.rejected == 0,
             unseen: unseen.len(),
         };
-        let (gone, complete) = match next_step(evidence, settings.max_passes, settings.verify_singly) {
+        let (gone, unjudged) = match next_step(evidence, settings.max_passes, settings.verify_singly) {
             Step::Confirm => return Ok(Verdict::Confirm),
             Step::LookAtEach => self.look_at_each(&unseen).await?,
-            Step::AllAreGone => (unseen, true),
+            Step::AllAreGone => (unseen, Vec::new()),
             Step::ProvesNothing => {
                 let reason = format!(
-                    "after {} passes {} known SIMs were in none of them, but the list never rested or is not counted",
+                    "after {} passes {} known SIMs were in none of them, but the list never rested, is not counted or \
+                     holds {} records that cannot be read: SIMWARD__SIM__VERIFY_SINGLY allows as many single readings",
                     run.pass,
-                    unseen.len()
+                    unseen.len(),
+                    pages.rejected
                 );
                 return Err(SweepError::Failed(reason));
             }
         };
         self.refuse_mass_missing(run, gone.len()).await?;
-        Ok(Verdict::End { gone, complete })
+        Ok(Verdict::End { gone, unjudged })
     }
 
-    /// Which of these SIMs 1NCE does not know, and whether all of them could be judged. Those it does know are stored.
-    async fn look_at_each(&self, unseen: &[i64]) -> Result<(Vec<i64>, bool), SweepError> {
-        let mut gone = Vec::new();
-        let mut all_judged = true;
+    /// Which of these SIMs 1NCE does not know, and which it says nothing about. Those it does know are stored.
+    async fn look_at_each(&self, unseen: &[i64]) -> Result<(Vec<i64>, Vec<i64>), SweepError> {
+        let (mut gone, mut unjudged) = (Vec::new(), Vec::new());
         for number in unseen {
             let Ok(iccid) = Iccid::from_i64(*number) else {
                 continue;
@@ -113,10 +114,10 @@ impl Sweeper {
                     self.app.store_told(account, requested_at, *sim, "1nce").await?;
                 }
                 Look::Gone => gone.push(*number),
-                Look::Undecided => all_judged = false,
+                Look::Undecided => unjudged.push(*number),
             }
         }
-        Ok((gone, all_judged))
+        Ok((gone, unjudged))
     }
 
     /// One SIM that cannot be judged stays as it is, and holds up no other.
@@ -181,7 +182,7 @@ mod tests {
             Evidence {
                 pass,
                 clean,
-                counted: true,
+                proves_absence: true,
                 unseen,
             },
             3,
@@ -206,12 +207,16 @@ mod tests {
     #[test]
     fn a_list_that_never_rests_proves_nobody_gone() {
         assert_eq!(step(3, false, 11), Step::ProvesNothing);
-        let uncounted = Evidence {
+    }
+
+    #[test]
+    fn a_list_that_is_not_counted_or_not_wholly_readable_proves_nobody_gone() {
+        let clean = Evidence {
             pass: 2,
             clean: true,
-            counted: false,
+            proves_absence: false,
             unseen: 11,
         };
-        assert_eq!(next_step(uncounted, 3, 10), Step::ProvesNothing);
+        assert_eq!(next_step(clean, 3, 10), Step::ProvesNothing);
     }
 }

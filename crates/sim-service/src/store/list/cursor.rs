@@ -14,7 +14,7 @@ impl SimList {
         };
         let iccid = row.sim.provider.iccid;
         let text = format!("{}~{}~{iccid}~{key}", self.sort.word(), self.direction());
-        text.bytes().map(|byte| format!("{byte:02x}")).collect()
+        hex(&text)
     }
 
     pub(super) fn read_cursor(&self, cursor: &str) -> Result<Position, AppError> {
@@ -33,6 +33,13 @@ impl SimList {
             _ => Err(AppError::field("cursor", "belongs to a list with another order")),
         }
     }
+}
+
+fn hex(text: &str) -> String {
+    text.bytes()
+        .flat_map(|byte| [byte >> 4, byte & 15])
+        .filter_map(|digit| char::from_digit(digit.into(), 16))
+        .collect()
 }
 
 fn unhex(hex: &str) -> Option<String> {
@@ -71,10 +78,7 @@ mod tests {
 
     #[test]
     fn a_cursor_of_another_order_is_refused() {
-        let cursor: String = "label~ASC~8988999000000000017~pump"
-            .bytes()
-            .map(|b| format!("{b:02x}"))
-            .collect();
+        let cursor = hex("label~ASC~8988999000000000017~pump");
         assert!(list(SortBy::Label, false).read_cursor(&cursor).is_ok());
         assert!(list(SortBy::Label, true).read_cursor(&cursor).is_err());
         assert!(list(SortBy::Iccid, false).read_cursor(&cursor).is_err());
