@@ -32,6 +32,23 @@ pub async fn list_sims(
     asker: &Asker,
     query: &ListSims,
 ) -> Result<ListSimsResponse, ApiError> {
+    let mut request = request(asker, query)?;
+    let mut page = ask(gateway, asker, &request).await?;
+    // sim-service parts what is too large for one message; a page shows all of its SIMs, so that the next page number
+    // begins where this one ends.
+    while page.has_next && page.sims.len() < query.page_size as usize {
+        let listed = u32::try_from(page.sims.len()).unwrap_or(query.page_size);
+        request.page_size = query.page_size.saturating_sub(listed);
+        request.cursor = page.next_cursor;
+        let rest = ask(gateway, asker, &request).await?;
+        page.sims.extend(rest.sims);
+        page.next_cursor = rest.next_cursor;
+        page.has_next = rest.has_next;
+    }
+    Ok(page)
+}
+
+fn request(asker: &Asker, query: &ListSims) -> Result<ListSimsRequest, ApiError> {
     let scope = match query.organization {
         None => asker.principal.scope(),
         Some(wanted) if asker.principal.sees(wanted) => Scope {
@@ -42,7 +59,7 @@ pub async fn list_sims(
             return Err(ApiError::new(ApiCode::Forbidden, message));
         }
     };
-    let request = ListSimsRequest {
+    Ok(ListSimsRequest {
         scope: Some(scope),
         page: query.page,
         page_size: query.page_size,
@@ -52,10 +69,16 @@ pub async fn list_sims(
         search: query.search.clone(),
         sort_by: query.sort_by.clone(),
         descending: query.descending,
-    };
-    let answer = gateway
+    })
+}
+
+async fn ask(
+    gateway: &Gateway,
+    asker: &Asker,
+    request: &ListSimsRequest,
+) -> Result<ListSimsResponse, ApiError> {
+    let call = gateway
         .bus
-        .call::<sim_rpc::ListSims>(&request, READ, &asker.request_id)
-        .await?;
-    Ok(answer)
+        .call::<sim_rpc::ListSims>(request, READ, &asker.request_id);
+    Ok(call.await?)
 }

@@ -22,6 +22,8 @@ pub struct State {
     pub lists: Vec<ListSimsRequest>,
     pub updates: Vec<UpdateSimRequest>,
     pub starts: Vec<StartSyncRequest>,
+    /// The most SIMs in one answer, as when they are large.
+    pub answer_limit: Option<usize>,
     /// Answered instead of everything else.
     pub error: Option<RpcError>,
 }
@@ -80,15 +82,9 @@ async fn serve(server: &RpcServer, state: &Arc<Mutex<State>>) {
     let own = Arc::clone(state);
     let list = move |request: ListSimsRequest, _| {
         let outcome = with(&own, |state| {
-            let sims: Vec<Sim> = state.sims.values().cloned().collect();
+            let answer = page(state, &request);
             state.lists.push(request);
-            Ok(ListSimsResponse {
-                total: sims.len() as u64,
-                sims,
-                next_cursor: "next".into(),
-                has_next: true,
-                ..Default::default()
-            })
+            Ok(answer)
         });
         async move { outcome }
     };
@@ -144,6 +140,25 @@ fn with<T>(
     match &state.error {
         Some(error) => Err(error.clone()),
         None => work(&mut state),
+    }
+}
+
+/// All SIMs by number; the cursor is the number of the last one.
+fn page(state: &State, request: &ListSimsRequest) -> ListSimsResponse {
+    let size = request.page_size as usize;
+    let before = match request.cursor.as_str() {
+        "" => (request.page as usize - 1) * size,
+        last => state.sims.keys().filter(|iccid| iccid.as_str() <= last).count(),
+    };
+    let left: Vec<&Sim> = state.sims.values().skip(before).collect();
+    let taken = left.len().min(size).min(state.answer_limit.unwrap_or(size));
+    let sims: Vec<Sim> = left[..taken].iter().map(|sim| (*sim).clone()).collect();
+    ListSimsResponse {
+        total: state.sims.len() as u64,
+        has_next: taken < left.len(),
+        next_cursor: sims.last().map(|sim| sim.iccid.clone()).unwrap_or_default(),
+        sims,
+        ..Default::default()
     }
 }
 

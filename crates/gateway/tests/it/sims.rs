@@ -77,6 +77,9 @@ async fn missing_sims_are_listed_by_that_word_and_are_not_active() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_list_passes_its_filter_on_and_shows_where_it_stands() {
     let (app, key) = app().await;
+    let [first, last] = ["8988000000000000001", "8988999999999999999"];
+    app.world.sims.put(sim(first, 1, "first"));
+    app.world.sims.put(sim(last, 1, "last"));
     let query =
         "/api/v1/sims?page=2&page_size=1&status=Enabled&tag=north&search=017&sort_by=label&sort_order=desc";
     let answer = app.gateway.get(query, &key).await.expect(200);
@@ -88,8 +91,8 @@ async fn a_list_passes_its_filter_on_and_shows_where_it_stands() {
     );
     assert_eq!(answer.body["data"][0]["iccid"], ICCID);
     let expected = json!({
-        "total": 1, "total_is_capped": false, "page": 2, "page_size": 1, "total_pages": 1,
-        "has_next": true, "has_prev": true, "next_cursor": "next",
+        "total": 3, "total_is_capped": false, "page": 2, "page_size": 1, "total_pages": 3,
+        "has_next": true, "has_prev": true, "next_cursor": ICCID,
     });
     assert_eq!(answer.body["pagination"], expected);
     let bad = app
@@ -101,6 +104,32 @@ async fn a_list_passes_its_filter_on_and_shows_where_it_stands() {
         bad.body["error"]["details"]["fields"].as_array().unwrap().len(),
         2
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_whose_sims_fit_no_single_message_is_whole() {
+    let (app, key) = app().await;
+    let iccids: Vec<String> = (1..=9).map(|n| format!("89880000000000000{n:02}")).collect();
+    for iccid in &iccids {
+        app.world.sims.put(sim(iccid, 1, "large"));
+    }
+    app.world.sims.state().answer_limit = Some(2);
+
+    let page = app
+        .gateway
+        .get("/api/v1/sims?page=2&page_size=3", &key)
+        .await
+        .expect(200);
+
+    let listed: Vec<&str> = page.body["data"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|sim| sim["iccid"].as_str().unwrap())
+        .collect();
+    assert_eq!(listed, &iccids[3..6]);
+    assert_eq!(page.body["pagination"]["next_cursor"], iccids[5].as_str());
+    assert_eq!(page.body["pagination"]["has_next"], true);
 }
 
 #[tokio::test(flavor = "multi_thread")]

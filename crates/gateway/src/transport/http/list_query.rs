@@ -37,7 +37,7 @@ pub struct ListParams {
     /// nothing but status and organization, they reach the end of the list. Cursors always do.
     #[param(minimum = 1, default = 1)]
     page: Option<u32>,
-    /// A page of large SIMs may be shorter although there are more: `has_next` tells, and `next_cursor` reads on.
+    /// How many SIMs one page shows.
     #[param(minimum = 1, maximum = 100, default = 50)]
     page_size: Option<u32>,
     /// `next_cursor` of an earlier answer; instead of `page`.
