@@ -10,6 +10,9 @@ use serde::de::DeserializeOwned;
 /// The defaults of the sections in this module.
 pub const DEFAULTS: &str = include_str!("../default.toml");
 
+/// 1 PiB, so that it counts as bytes too.
+const MAX_STREAM_MB: i64 = 1 << 30;
+
 const SHORT_NAMES: [(&str, &str); 8] = [
     ("DATABASE_URL", "database.url"),
     ("GATEWAY_DATABASE_URL", "database.gateway_url"),
@@ -27,6 +30,9 @@ pub enum ConfigError {
     /// A value has the wrong type, or a key is not known.
     #[error("configuration: {0}")]
     Invalid(#[from] ::config::ConfigError),
+    /// Values that cannot be meant.
+    #[error("configuration cannot be used: {}", .0.join("; "))]
+    Unusable(Vec<String>),
     /// Keys without a usable value.
     #[error("configuration is incomplete: {}", .0.join("; "))]
     Missing(Vec<String>),
@@ -54,12 +60,7 @@ impl Settings {
         for text in defaults {
             builder = builder.add_source(File::from_str(text, FileFormat::Toml));
         }
-        builder = builder.add_source(
-            Environment::with_prefix("SIMWARD")
-                .prefix_separator("__")
-                .separator("__")
-                .try_parsing(true),
-        );
+        builder = builder.add_source(environment());
         for (name, key) in SHORT_NAMES.iter().chain(short_names) {
             builder = builder.set_override_option(*key, variable(name))?;
         }
@@ -83,6 +84,13 @@ impl Settings {
         config.check()?;
         Ok(config)
     }
+}
+
+/// Every value stays the text that it is until a section says its type: `00123` is a password before it is a number.
+fn environment() -> Environment {
+    Environment::with_prefix("SIMWARD")
+        .prefix_separator("__")
+        .separator("__")
 }
 
 /// The sections that every service shares.
@@ -110,11 +118,54 @@ impl RuntimeConfig {
         if is_empty(&self.nats.url) {
             missing.push("set NATS_URL (nats://user:password@host:4222)".to_owned());
         }
-        if missing.is_empty() {
+        if !missing.is_empty() {
+            return Err(ConfigError::Missing(missing));
+        }
+        let wrong = self.wrong();
+        if wrong.is_empty() {
             Ok(())
         } else {
-            Err(ConfigError::Missing(missing))
+            Err(ConfigError::Unusable(wrong))
         }
+    }
+
+    fn wrong(&self) -> Vec<String> {
+        let (database, nats, redis) = (&self.database, &self.nats, &self.redis);
+        let checks = [
+            // The outbox holds one while it publishes.
+            (
+                database.max_connections >= 2,
+                "database.max_connections must be at least 2",
+            ),
+            (
+                database.acquire_timeout_ms > 0,
+                "database.acquire_timeout_ms must not be 0",
+            ),
+            (
+                database.statement_timeout_ms > 0,
+                "database.statement_timeout_ms must not be 0",
+            ),
+            (
+                nats.connect_timeout_ms > 0,
+                "nats.connect_timeout_ms must not be 0",
+            ),
+            (
+                (1..=5).contains(&nats.stream_replicas),
+                "nats.stream_replicas must be 1 to 5",
+            ),
+            (
+                (1..=MAX_STREAM_MB).contains(&nats.max_stream_mb),
+                "nats.max_stream_mb must be 1 to 1073741824",
+            ),
+            (redis.timeout_ms > 0, "redis.timeout_ms must not be 0"),
+            (redis.pool_size > 0, "redis.pool_size must not be 0"),
+            (
+                (0.0..=1.0).contains(&self.telemetry.sample_ratio),
+                "telemetry.sample_ratio must be 0 to 1",
+            ),
+        ];
+        let wrong = checks.iter().filter(|(fine, _)| !fine);
+        wrong.map(|(_, rule)| (*rule).to_owned()).collect()
     }
 }
 
@@ -125,6 +176,7 @@ pub fn is_empty(secret: &SecretString) -> bool {
 
 /// PostgreSQL.
 #[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct DatabaseConfig {
     /// The owner's login.
     pub url: SecretString,
@@ -154,6 +206,7 @@ impl DatabaseConfig {
 
 /// NATS.
 #[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct NatsConfig {
     /// Address with login.
     pub url: SecretString,
@@ -169,6 +222,7 @@ pub struct NatsConfig {
 
 /// Redis.
 #[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct RedisConfig {
     /// Address with password; empty means that there is none.
     pub url: SecretString,
@@ -189,6 +243,7 @@ impl RedisConfig {
 
 /// Health and metrics of a service that runs alone.
 #[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct AdminConfig {
     /// Address and port.
     pub listen: String,
@@ -196,6 +251,7 @@ pub struct AdminConfig {
 
 /// Logs and traces.
 #[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct TelemetryConfig {
     /// `tracing` filter.
     pub filter: String,
@@ -247,5 +303,46 @@ mod tests {
             .runtime()
             .unwrap();
         assert!(!format!("{config:?}").contains("hunter2"));
+    }
+
+    /// The shared sections with these variables of the long form set as well.
+    fn with_long(variables: &[(&str, &str)]) -> Result<RuntimeConfig, ConfigError> {
+        let source = variables.iter();
+        let source = source.map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let config = Config::builder()
+            .add_source(File::from_str(DEFAULTS, FileFormat::Toml))
+            .add_source(environment().source(Some(source.collect())))
+            .set_override("database.url", "postgres://o")
+            .and_then(|builder| builder.set_override("nats.url", "n"))
+            .and_then(|builder| builder.build());
+        Settings(config.unwrap()).runtime()
+    }
+
+    #[test]
+    fn a_text_of_digits_stays_a_text_and_a_number_is_read_as_one() {
+        let config = with_long(&[
+            ("SIMWARD__REDIS__PREFIX", "00123"),
+            ("SIMWARD__REDIS__POOL_SIZE", "7"),
+            ("SIMWARD__TELEMETRY__SAMPLE_RATIO", "0.5"),
+        ])
+        .unwrap();
+        assert_eq!(
+            (config.redis.prefix.as_str(), config.redis.pool_size),
+            ("00123", 7)
+        );
+        assert_eq!(config.telemetry.sample_ratio.to_string(), "0.5");
+    }
+
+    #[test]
+    fn an_unknown_key_and_values_that_cannot_be_meant_are_refused_by_name() {
+        for (name, value, word) in [
+            ("SIMWARD__DATABASE__MAX_CONECTIONS", "4", "max_conections"),
+            ("SIMWARD__DATABASE__MAX_CONNECTIONS", "0", "max_connections"),
+            ("SIMWARD__NATS__MAX_STREAM_MB", "-1", "max_stream_mb"),
+            ("SIMWARD__TELEMETRY__SAMPLE_RATIO", "7", "sample_ratio"),
+        ] {
+            let error = with_long(&[(name, value)]).unwrap_err().to_string();
+            assert!(error.contains(word), "{error}");
+        }
     }
 }
