@@ -46,30 +46,39 @@ pub async fn run(command: Events, settings: &Settings) -> anyhow::Result<()> {
         .get_stream(subjects.stream(EVENTS.name))
         .await
         .context("stream EVENTS")?;
-    let deliver_policy = if all {
-        DeliverPolicy::All
+    let first = if all {
+        1
     } else {
-        DeliverPolicy::New
+        stream.cached_info().state.last_sequence + 1
     };
     let config = pull::OrderedConfig {
         filter_subject: filter,
-        deliver_policy,
+        deliver_policy: DeliverPolicy::ByStartSequence {
+            start_sequence: first,
+        },
         ..pull::OrderedConfig::default()
     };
-    let mut events = stream
-        .create_consumer(config)
-        .await?
-        .messages()
-        .await?
-        .take(count.unwrap_or(usize::MAX));
-    while let Some(event) = events.next().await {
-        let line = show(&event?);
+    let mut events = stream.create_consumer(config).await?.messages().await?;
+    let mut left = count.unwrap_or(usize::MAX);
+    while left > 0
+        && let Some(event) = events.next().await
+    {
+        let event = event?;
+        if is_older(&event, first) {
+            continue;
+        }
+        left -= 1;
         // A reader that went away, as in `| head`, ends the tail.
-        if writeln!(std::io::stdout(), "{line}").is_err() {
+        if writeln!(std::io::stdout(), "{}", show(&event)).is_err() {
             break;
         }
     }
     Ok(())
+}
+
+/// The client makes its consumer anew after a loss of NATS, and begins with the oldest event when it had seen none.
+fn is_older(event: &Message, first: u64) -> bool {
+    event.info().is_ok_and(|info| info.stream_sequence < first)
 }
 
 fn filter(subjects: &Subjects, event_type: Option<&str>, iccid: Option<&str>) -> anyhow::Result<String> {
