@@ -1,18 +1,27 @@
 //! One database, one schema and one login per service. A pool sees its own schema only.
 
 use std::collections::HashSet;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sea_orm::{ConnectOptions, ConnectionTrait, Database as SeaOrm, DatabaseConnection, DbErr};
-use sea_orm_migration::{MigratorTrait, SchemaManager};
+use sea_orm_migration::MigratorTrait;
 use secrecy::{ExposeSecret, SecretString};
 use sqlx::PgPool;
+use tracing::log::LevelFilter;
 
 use crate::config::DatabaseConfig;
+use crate::metrics::Metrics;
+use crate::shutdown::Shutdown;
 
+mod migrate;
 mod roles;
 
+pub use migrate::{migrate, run_sql};
 pub use roles::prepare_schema;
+
+/// No transaction waits for anything so long.
+const IDLE_IN_TRANSACTION: &str = "60s";
+const WATCH_POOL: Duration = Duration::from_secs(5);
 
 /// Why the database cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -54,13 +63,14 @@ impl Db {
     /// # Errors
     /// When the server does not answer within the configured time.
     pub async fn connect(config: &DatabaseConfig, schema: &'static str) -> Result<Self, DbError> {
-        Self::connect_to(config.url_of(schema), config, schema).await
+        Self::connect_to(config.url_of(schema), config, schema, true).await
     }
 
     async fn connect_to(
         url: &SecretString,
         config: &DatabaseConfig,
         schema: &'static str,
+        traced: bool,
     ) -> Result<Self, DbError> {
         let mut options = ConnectOptions::new(url.expose_secret());
         options
@@ -72,7 +82,14 @@ impl Db {
             .test_before_acquire_if_idle_for(Duration::from_secs(1))
             .set_schema_search_path(format!("{schema},public"))
             .set_application_name(format!("simward-{schema}"))
-            .sqlx_logging(false);
+            // A process that died with its machine must not keep its locks until the network notices.
+            .map_sqlx_postgres_opts(|options| {
+                options.options([("idle_in_transaction_session_timeout", IDLE_IN_TRANSACTION)])
+            })
+            // What `telemetry` makes spans of; a statement's text holds no values.
+            .sqlx_logging(traced)
+            .sqlx_logging_level(LevelFilter::Trace)
+            .sqlx_slow_statements_logging_settings(LevelFilter::Trace, Duration::from_secs(1));
         Ok(Self {
             orm: SeaOrm::connect(options).await?,
             schema,
@@ -106,14 +123,36 @@ impl Db {
             .map_err(|_| "no answer".to_owned())
     }
 
+    pub(crate) async fn has_table(&self, name: &str) -> Result<bool, sqlx::Error> {
+        sqlx::query_scalar("SELECT to_regclass($1) IS NOT NULL")
+            .bind(format!("{}.{name}", self.schema))
+            .fetch_one(self.pool())
+            .await
+    }
+
+    /// Shows how many connections are at work, and how long somebody who asks now waits for one.
+    pub(crate) fn watch_pool(&self, metrics: &Metrics, shutdown: &Shutdown) {
+        let labels = [("schema", self.schema)];
+        let busy = metrics.gauge("simward_db_connections_busy", &labels);
+        let wait = metrics.histogram("simward_db_pool_wait_seconds", &labels);
+        let (pool, end) = (self.pool().clone(), shutdown.clone());
+        shutdown.spawn(async move {
+            while end.sleep(WATCH_POOL).await {
+                busy.set(f64::from(pool.size()) - pool.num_idle() as f64);
+                let began = Instant::now();
+                let Some(connection) = end.or(pool.acquire()).await else {
+                    return;
+                };
+                // A failure is a wait too: its length is what others wait before they fail.
+                wait.record(began.elapsed().as_secs_f64());
+                drop(connection);
+            }
+        });
+    }
+
     /// The steps that the schema has taken; it may know later ones than this program.
     async fn applied_migrations(&self) -> Result<HashSet<String>, sqlx::Error> {
-        let table = format!("{}.seaql_migrations", self.schema);
-        let exists: bool = sqlx::query_scalar("SELECT to_regclass($1) IS NOT NULL")
-            .bind(&table)
-            .fetch_one(self.pool())
-            .await?;
-        if !exists {
+        if !self.has_table("seaql_migrations").await? {
             return Ok(HashSet::new());
         }
         let steps = sqlx::query_scalar("SELECT version FROM seaql_migrations")
@@ -141,49 +180,4 @@ impl Db {
             })
         }
     }
-}
-
-/// Makes the schema and the login, then runs the missing migrations; safe to repeat and to run twice at once.
-///
-/// # Errors
-/// When the owner's login may not do that, or a migration fails.
-pub async fn migrate<M: MigratorTrait>(
-    config: &DatabaseConfig,
-    schema: &'static str,
-) -> Result<usize, DbError> {
-    let mut owner_config = config.clone();
-    owner_config.max_connections = 2;
-    owner_config.statement_timeout_ms = 10 * 60 * 1000;
-    let owner = Db::connect_to(&config.url, &owner_config, schema).await?;
-    let mut lock = owner.pool().acquire().await?;
-    sqlx::query("SELECT pg_advisory_lock(hashtext($1))")
-        .bind("simward migrate")
-        .execute(&mut *lock)
-        .await?;
-    let outcome = migrate_locked::<M>(&owner, config, schema).await;
-    sqlx::query("SELECT pg_advisory_unlock(hashtext($1))")
-        .bind("simward migrate")
-        .execute(&mut *lock)
-        .await?;
-    outcome
-}
-
-async fn migrate_locked<M: MigratorTrait>(
-    owner: &Db,
-    config: &DatabaseConfig,
-    schema: &'static str,
-) -> Result<usize, DbError> {
-    prepare_schema(owner, config, schema).await?;
-    let before = M::get_pending_migrations(owner.orm()).await?.len();
-    M::up(owner.orm(), None).await?;
-    roles::grant(owner, config, schema).await?;
-    Ok(before)
-}
-
-/// Runs one migration's SQL file: several statements, sent as they are.
-///
-/// # Errors
-/// The first failing statement's.
-pub async fn run_sql(manager: &SchemaManager<'_>, sql: &str) -> Result<(), DbErr> {
-    manager.get_connection().execute_unprepared(sql).await.map(|_| ())
 }

@@ -15,7 +15,7 @@ use sqlx::{PgConnection, Row};
 use tokio::sync::Notify;
 use uuid::Uuid;
 
-use crate::bus::{Bus, BusError};
+use crate::bus::{Bus, BusError, within};
 use crate::db::{Db, DbError};
 use crate::ignored::Ignored;
 use crate::metrics::Metrics;
@@ -34,6 +34,8 @@ pub const TABLE_SQL: &str = "CREATE TABLE outbox (
 
 const BATCH: i64 = 500;
 const POLL: Duration = Duration::from_secs(1);
+/// Events that wait longer show in the service's health.
+const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
 /// Events that wait for the end of a transaction.
 #[derive(Debug, Default)]
@@ -94,6 +96,25 @@ impl OutboxBatch {
     }
 }
 
+/// Whether events leave: fails when the oldest waits for over a minute.
+///
+/// # Errors
+/// How long it waits, or that the database does not answer.
+pub(crate) async fn check(db: &Db) -> Result<(), String> {
+    let age = sqlx::query_scalar::<_, f64>(
+        "SELECT extract(epoch FROM clock_timestamp() - created_at)::float8 FROM outbox ORDER BY id LIMIT 1",
+    )
+    .fetch_optional(db.pool())
+    .await
+    .map_err(|_| "no answer".to_owned())?;
+    match age {
+        Some(age) if age > LONGEST_WAIT.as_secs_f64() => {
+            Err(format!("the oldest event waits for {age:.0} seconds"))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Publishes the outbox of one schema. Clones poke the same relay.
 #[derive(Clone)]
 pub struct Outbox {
@@ -120,6 +141,7 @@ impl Outbox {
             bus: bus.clone(),
             published: metrics.counter("simward_events_published_total", &[("schema", db.schema())]),
             lag: metrics.gauge("simward_outbox_oldest_seconds", &[("schema", db.schema())]),
+            waiting: metrics.gauge("simward_outbox_events", &[("schema", db.schema())]),
         };
         let (wake, end) = (Arc::clone(&poke), shutdown.clone());
         shutdown.spawn(async move { relay.run(&wake, &end).await });
@@ -156,6 +178,7 @@ struct Relay {
     bus: Bus,
     published: metrics::Counter,
     lag: metrics::Gauge,
+    waiting: metrics::Gauge,
 }
 
 impl Relay {
@@ -165,7 +188,7 @@ impl Relay {
             match self.publish_batch().await {
                 Ok(count) if count == BATCH as usize => continue,
                 Ok(_) => {}
-                Err(error) => self.wait_for_better_times(&error).await,
+                Err(error) => self.wait_for_better_times(&error, shutdown).await,
             }
             if ended {
                 return;
@@ -181,28 +204,32 @@ impl Relay {
     /// Publishes the oldest rows and deletes them once JetStream has stored every one.
     async fn publish_batch(&self) -> Result<usize, RelayError> {
         let mut transaction = self.db.pool().begin().await?;
-        let alone: bool = sqlx::query_scalar("SELECT pg_try_advisory_xact_lock(hashtext($1))")
-            .bind(format!("outbox {}", self.db.schema()))
-            .fetch_one(&mut *transaction)
-            .await?;
-        if !alone {
+        // Ids are given in order and leave in order, so the last and the first tell how many wait, nearly.
+        let state = sqlx::query(
+            "SELECT pg_try_advisory_xact_lock(hashtext($1)) AS alone,
+                    (SELECT coalesce(max(id) - min(id) + 1, 0)::float8 FROM outbox) AS waiting,
+                    (SELECT extract(epoch FROM clock_timestamp() - created_at)::float8
+                     FROM outbox ORDER BY id LIMIT 1) AS age",
+        )
+        .bind(format!("outbox {}", self.db.schema()))
+        .fetch_one(&mut *transaction)
+        .await?;
+        self.waiting.set(state.get::<f64, _>("waiting"));
+        self.lag.set(state.get::<Option<f64>, _>("age").unwrap_or(0.0));
+        if !state.get::<bool, _>("alone") {
             return Ok(0);
         }
-        let rows = sqlx::query(
-            "SELECT id, event_id, subject, headers, payload,
-                    extract(epoch FROM clock_timestamp() - created_at)::float8 AS age
-             FROM outbox ORDER BY id LIMIT $1",
-        )
-        .bind(BATCH)
-        .fetch_all(&mut *transaction)
-        .await?;
-        self.lag
-            .set(rows.first().map_or(0.0, |row| row.get::<f64, _>("age")));
+        let rows =
+            sqlx::query("SELECT id, event_id, subject, headers, payload FROM outbox ORDER BY id LIMIT $1")
+                .bind(BATCH)
+                .fetch_all(&mut *transaction)
+                .await?;
         if rows.is_empty() {
             return Ok(0);
         }
         for wave in waves(&rows) {
-            self.publish_wave(wave).await?;
+            self.bus.connected(Duration::ZERO).await?;
+            within("events", self.publish_wave(wave)).await??;
         }
         let ids: Vec<i64> = rows.iter().map(|row| row.get("id")).collect();
         sqlx::query("DELETE FROM outbox WHERE id = ANY($1)")
@@ -227,15 +254,20 @@ impl Relay {
         Ok(())
     }
 
-    async fn wait_for_better_times(&self, error: &RelayError) {
+    /// A second at least, however many transactions poke; the end of the process ends it.
+    async fn wait_for_better_times(&self, error: &RelayError, shutdown: &Shutdown) {
         tracing::warn!(%error, schema = self.db.schema(), "events wait in the outbox");
-        if matches!(error, RelayError::Bus(_)) {
+        let declared_again = async {
+            self.bus.connected(Duration::ZERO).await?;
             // JetStream may have come back without its streams.
-            self.bus
-                .declare_streams()
-                .await
-                .ignored("declaring the streams again");
+            self.bus.declare_streams().await
+        };
+        if matches!(error, RelayError::Bus(_))
+            && let Some(declared) = shutdown.or(declared_again).await
+        {
+            declared.ignored("declaring the streams again");
         }
+        shutdown.sleep(POLL).await;
     }
 
     async fn send(

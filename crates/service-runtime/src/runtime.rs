@@ -9,6 +9,7 @@ use crate::config::RuntimeConfig;
 use crate::db::{Db, DbError};
 use crate::health::Health;
 use crate::metrics::Metrics;
+use crate::outbox;
 use crate::redis::{self, RedisError};
 use crate::shutdown::Shutdown;
 
@@ -106,22 +107,8 @@ impl Runtime {
             .retry(every)
             .notify(|error, _| tracing::warn!(%error, service = name, "waiting for the database"))
             .await?;
-        let health = Health::new(name);
-        let (database, bus) = (db.clone(), shared.bus.clone());
-        health.add("database", true, move || {
-            let database = database.clone();
-            async move { database.ping().await }
-        });
-        health.add("nats", true, move || {
-            let bus = bus.clone();
-            async move { bus.check() }
-        });
-        if let Some(pool) = shared.redis.clone() {
-            health.add("redis", false, move || {
-                let pool = pool.clone();
-                async move { redis::ping(&pool).await }
-            });
-        }
+        db.watch_pool(&shared.metrics, &shared.shutdown);
+        let health = checks(shared, &db, name).await?;
         Ok(Self {
             shared: shared.clone(),
             db,
@@ -145,4 +132,38 @@ impl Runtime {
         )
         .await
     }
+}
+
+/// What every service stands on. Without JetStream it answers, but no event leaves and no job is queued.
+async fn checks(shared: &Shared, db: &Db, name: &'static str) -> Result<Health, DbError> {
+    let health = Health::new(name);
+    let database = db.clone();
+    health.add("database", true, move || {
+        let database = database.clone();
+        async move { database.ping().await }
+    });
+    let bus = shared.bus.clone();
+    health.add("nats", true, move || {
+        let bus = bus.clone();
+        async move { bus.check() }
+    });
+    let bus = shared.bus.clone();
+    health.add("jetstream", false, move || {
+        let bus = bus.clone();
+        async move { bus.check_jetstream().await }
+    });
+    if db.has_table("outbox").await? {
+        let database = db.clone();
+        health.add("outbox", false, move || {
+            let database = database.clone();
+            async move { outbox::check(&database).await }
+        });
+    }
+    if let Some(pool) = shared.redis.clone() {
+        health.add("redis", false, move || {
+            let pool = pool.clone();
+            async move { redis::ping(&pool).await }
+        });
+    }
+    Ok(health)
 }

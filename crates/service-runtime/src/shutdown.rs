@@ -42,12 +42,17 @@ impl Shutdown {
         self.tasks.spawn(task);
     }
 
+    /// What the work comes to; `None`, and the work is dropped, when the end comes first.
+    pub async fn or<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+        tokio::select! {
+            () = self.started() => None,
+            outcome = work => Some(outcome),
+        }
+    }
+
     /// Sleeps, but not beyond the end; `false` when the end came first.
     pub async fn sleep(&self, time: Duration) -> bool {
-        tokio::select! {
-            () = self.started() => false,
-            () = tokio::time::sleep(time) => true,
-        }
+        self.or(tokio::time::sleep(time)).await.is_some()
     }
 
     /// Asks for the end and waits for every task, at most `limit`; `false` when some were still busy.

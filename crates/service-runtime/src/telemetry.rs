@@ -14,6 +14,8 @@ use tracing_subscriber::{EnvFilter, Layer};
 
 use crate::config::TelemetryConfig;
 
+mod statements;
+
 /// Why logs or traces cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum TelemetryError {
@@ -59,9 +61,13 @@ pub fn init(config: &TelemetryConfig, service: &'static str) -> Result<Telemetry
             .with_tracer(provider.tracer(service))
             .with_filter(EnvFilter::new("info"))
     });
+    let statements = provider.as_ref().map(|provider| {
+        statements::Statements(provider.tracer("sqlx")).with_filter(EnvFilter::new(statements::FILTER))
+    });
     tracing_subscriber::registry()
         .with(logs)
         .with(traces)
+        .with(statements)
         .try_init()?;
     Ok(TelemetryGuard(provider))
 }

@@ -83,7 +83,7 @@ async fn receive(stream: TcpStream, spans: Spans) -> anyhow::Result<()> {
 }
 
 #[tokio::test]
-async fn one_trace_goes_from_the_caller_through_nats_to_1nce() {
+async fn one_trace_goes_from_the_caller_through_nats_and_the_database_to_1nce() {
     let (url, spans) = collector().await;
     let emulator = EmulatorConfig::default().with_fleet(3).without_limits();
     let sandbox = Sandbox::start(emulator, &[("OTEL_EXPORTER_OTLP_ENDPOINT", &url)]).await;
@@ -109,7 +109,7 @@ async fn one_trace_goes_from_the_caller_through_nats_to_1nce() {
         let traced = spans.iter().filter(|span| hex(&span.trace_id) == TRACE);
         let names: BTreeSet<&str> = traced.map(|span| span.name.as_str()).collect();
         ensure!(
-            ["rpc.call", "rpc.serve", "once.call"]
+            ["rpc.call", "rpc.serve", "db.query", "once.call"]
                 .iter()
                 .all(|name| names.contains(name)),
             "{names:?}"

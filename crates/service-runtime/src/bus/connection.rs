@@ -1,15 +1,21 @@
+use std::future::Future;
 use std::time::Duration;
 
-use async_nats::ServerAddr;
 use async_nats::connection::State;
-use async_nats::jetstream;
-use messages::Subjects;
+use async_nats::{HeaderMap, ServerAddr, jetstream};
+use bytes::Bytes;
+use messages::{EVENTS, Subjects};
 use secrecy::ExposeSecret;
 
 use crate::config::NatsConfig;
 
 /// Replies to our requests arrive under this prefix, which a downstream consumer's login cannot subscribe to.
 pub const INBOX_PREFIX: &str = "_SIMWARD_INBOX";
+
+/// Longest wait until JetStream has stored what we publish.
+pub(crate) const STORE_LIMIT: Duration = Duration::from_secs(10);
+/// How often a caller that waits for the connection looks at it.
+const LOOK: Duration = Duration::from_millis(20);
 
 /// Why the bus cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -140,6 +146,56 @@ impl Bus {
             state => Err(state.to_string()),
         }
     }
+
+    /// Whether JetStream answers and has the stream of events.
+    ///
+    /// # Errors
+    /// What it says instead.
+    pub async fn check_jetstream(&self) -> Result<(), String> {
+        self.check()?;
+        let events = self.subjects.stream(EVENTS.name);
+        let stream = self.jetstream.get_stream(events).await;
+        stream.map(|_| ()).map_err(|error| error.to_string())
+    }
+
+    /// Waits until the connection stands, at most `grace`. Without it nothing may be sent: the client would keep it
+    /// and send it after the reconnect, long after the sender gave up.
+    pub(crate) async fn connected(&self, grace: Duration) -> Result<(), BusError> {
+        let standing = async {
+            while self.check().is_err() {
+                tokio::time::sleep(LOOK).await;
+            }
+        };
+        tokio::time::timeout(grace, standing)
+            .await
+            .map_err(|_| BusError::Connect("there is no connection".to_owned()))
+    }
+
+    /// Publishes one message and waits until JetStream has stored it, at most [`STORE_LIMIT`].
+    pub(crate) async fn store(
+        &self,
+        what: &'static str,
+        subject: String,
+        headers: HeaderMap,
+        payload: Bytes,
+    ) -> Result<(), BusError> {
+        self.connected(Duration::ZERO).await?;
+        let stored = async {
+            let sent = self.jetstream.publish_with_headers(subject, headers, payload);
+            sent.await?.await
+        };
+        within(what, stored)
+            .await?
+            .map(|_| ())
+            .map_err(|error| BusError::jetstream(what, error))
+    }
+}
+
+/// Sending waits without end when the queue of the client is full, so every use of JetStream has this limit.
+pub(crate) async fn within<T>(what: &'static str, work: impl Future<Output = T>) -> Result<T, BusError> {
+    tokio::time::timeout(STORE_LIMIT, work)
+        .await
+        .map_err(|_| BusError::jetstream(what, "no answer in time"))
 }
 
 /// One address, or several with commas between them. Logins are letters and digits, so that nothing needs decoding.

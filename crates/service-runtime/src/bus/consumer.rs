@@ -6,7 +6,7 @@ use async_nats::jetstream::{AckKind, Message};
 use futures_util::StreamExt;
 use messages::StreamSpec;
 
-use super::{Bus, BusError};
+use super::{Bus, BusError, within};
 use crate::ignored::Ignored;
 use crate::metrics::Metrics;
 use crate::shutdown::Shutdown;
@@ -47,7 +47,9 @@ where
         if let Err(error) = run(&bus, &spec, &metrics, &shutdown, &handler).await {
             tracing::warn!(%error, durable = spec.durable, "consumer stopped, starting it again");
             // JetStream may have come back without its streams.
-            bus.declare_streams().await.ignored("declaring the streams again");
+            if let Some(declared) = shutdown.or(bus.declare_streams()).await {
+                declared.ignored("declaring the streams again");
+            }
         }
         shutdown.sleep(Duration::from_secs(1)).await;
     }
@@ -64,20 +66,23 @@ where
     H: Fn(Message) -> F,
     F: Future<Output = Outcome>,
 {
-    let consumer = declare(bus, spec).await?;
-    let mut messages = consumer
-        .stream()
-        .max_messages_per_batch(1)
-        .heartbeat(Duration::from_secs(5))
-        .messages()
-        .await
-        .map_err(|error| BusError::jetstream(spec.durable, error))?;
+    let opened = async {
+        let consumer = declare(bus, spec).await?;
+        let stream = consumer
+            .stream()
+            .max_messages_per_batch(1)
+            .heartbeat(Duration::from_secs(5));
+        let messages = stream.messages().await;
+        messages.map_err(|error| BusError::jetstream(spec.durable, error))
+    };
+    let Some(messages) = shutdown.or(opened).await else {
+        return Ok(());
+    };
+    let mut messages = messages?;
     loop {
-        let next = tokio::select! {
-            () = shutdown.started() => return Ok(()),
-            next = messages.next() => next,
+        let Some(Some(message)) = shutdown.or(messages.next()).await else {
+            return Ok(());
         };
-        let Some(message) = next else { return Ok(()) };
         let message = message.map_err(|error| BusError::jetstream(spec.durable, error))?;
         // A message whose handler never came to an end, because it ended the process, is not tried for ever.
         let outcome = match message.info().map_or(1, |info| info.delivered) {
@@ -137,7 +142,10 @@ async fn settle(bus: &Bus, spec: &ConsumerSpec, metrics: &Metrics, message: &Mes
             &[("consumer", spec.durable), ("outcome", word)],
         )
         .increment(1);
-    message.ack_with(ack).await.ignored("acknowledging a message");
+    match within("acknowledgement", message.ack_with(ack)).await {
+        Ok(sent) => sent.ignored("acknowledging a message"),
+        Err(late) => tracing::warn!(%late, "a message was not acknowledged"),
+    }
 }
 
 async fn bury(bus: &Bus, spec: &ConsumerSpec, message: &Message, reason: &str) -> Result<(), BusError> {
@@ -146,13 +154,6 @@ async fn bury(bus: &Bus, spec: &ConsumerSpec, message: &Message, reason: &str) -
     headers.insert("simward-reason", reason);
     headers.insert("simward-original-subject", message.subject.as_str());
     let subject = bus.subjects().dead_letter(spec.stream.name, spec.durable);
-    let failed = |error: &dyn std::fmt::Display| BusError::jetstream("dead letter", error);
-    let ack = bus
-        .jetstream()
-        .publish_with_headers(subject, headers, message.payload.clone())
-        .await;
-    ack.map_err(|error| failed(&error))?
+    bus.store("dead letter", subject, headers, message.payload.clone())
         .await
-        .map(|_| ())
-        .map_err(|error| failed(&error))
 }

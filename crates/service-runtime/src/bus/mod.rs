@@ -3,12 +3,15 @@
 mod connection;
 mod consumer;
 mod rpc_client;
+mod rpc_context;
 mod rpc_server;
 mod streams;
 mod tick;
 
+pub(crate) use connection::within;
 pub use connection::{Bus, BusError, INBOX_PREFIX, connect_client};
 pub use consumer::{ConsumerSpec, Outcome, consume};
 pub use rpc_client::RpcError;
-pub use rpc_server::{RpcContext, RpcServer};
+pub use rpc_context::RpcContext;
+pub use rpc_server::RpcServer;
 pub use tick::{Tick, publish_ticks};

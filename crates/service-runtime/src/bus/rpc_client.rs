@@ -1,6 +1,8 @@
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use async_nats::HeaderMap;
 use async_nats::client::RequestErrorKind;
+use chrono::Utc;
 use messages::pb::common::{FieldError, RpcError as WireError};
 use messages::{ErrorCode, RpcMethod};
 use prost::Message;
@@ -11,10 +13,15 @@ use crate::telemetry::inject_trace;
 
 /// Milliseconds that the caller still waits.
 pub(super) const DEADLINE_HEADER: &str = "simward-deadline-ms";
+/// When the caller stops waiting: milliseconds since 1970, UTC, by its own clock. Tells a call that lay somewhere.
+pub(super) const EXPIRES_HEADER: &str = "simward-expires-ms";
 /// The id of the request that a person made.
 pub(super) const REQUEST_ID_HEADER: &str = "simward-request-id";
 /// Present on an answer that is an error; its value is the code's word.
 pub(super) const ERROR_HEADER: &str = "simward-error";
+
+/// How long a call waits for a lost connection, within its deadline: a reconnect is quick when the server runs.
+const RECONNECT_GRACE: Duration = Duration::from_secs(1);
 
 /// What a service answers instead of a response.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -101,7 +108,7 @@ impl Bus {
     /// Asks a service and waits at most `deadline`, which travels with the request.
     ///
     /// # Errors
-    /// The service's own error; [`ErrorCode::Unavailable`] when no instance listens;
+    /// The service's own error; [`ErrorCode::Unavailable`] when no instance listens or NATS is away, so nothing was sent;
     /// [`ErrorCode::DeadlineExceeded`] when none answered in time, so the outcome is unknown.
     pub async fn call<M: RpcMethod>(
         &self,
@@ -110,9 +117,11 @@ impl Bus {
         request_id: &str,
     ) -> Result<M::Response, RpcError> {
         let span = tracing::info_span!("rpc.call", service = M::SERVICE, method = M::METHOD);
-        self.call_in_span::<M>(request, deadline, request_id)
+        // The client's own timeout begins only when the request has left its queue, which may be never.
+        tokio::time::timeout(deadline, self.call_in_span::<M>(request, deadline, request_id))
             .instrument(span)
             .await
+            .unwrap_or_else(|_| Err(late()))
     }
 
     async fn call_in_span<M: RpcMethod>(
@@ -121,27 +130,29 @@ impl Bus {
         deadline: Duration,
         request_id: &str,
     ) -> Result<M::Response, RpcError> {
-        let mut headers = async_nats::HeaderMap::new();
-        headers.insert(DEADLINE_HEADER, deadline.as_millis().to_string().as_str());
-        headers.insert(REQUEST_ID_HEADER, request_id);
-        inject_trace(&mut headers);
+        let unavailable = || {
+            RpcError::new(
+                ErrorCode::Unavailable,
+                format!("{}-service does not answer", M::SERVICE),
+            )
+        };
+        let began = Instant::now();
+        let grace = RECONNECT_GRACE.min(deadline / 2);
+        self.connected(grace).await.map_err(|_| unavailable())?;
+        let left = deadline.saturating_sub(began.elapsed());
         let message = async_nats::Request::new()
             .payload(request.encode_to_vec().into())
-            .headers(headers)
-            .timeout(Some(deadline));
+            .headers(headers(left, request_id))
+            .timeout(Some(left));
         let subject = self.subjects().rpc(M::SERVICE, M::METHOD);
         let reply = self
             .client()
             .send_request(subject, message)
             .await
             .map_err(|error| match error.kind() {
-                RequestErrorKind::TimedOut => {
-                    RpcError::new(ErrorCode::DeadlineExceeded, "the service did not answer in time")
-                }
-                _ => RpcError::new(
-                    ErrorCode::Unavailable,
-                    format!("{}-service does not answer", M::SERVICE),
-                ),
+                RequestErrorKind::TimedOut => late(),
+                RequestErrorKind::MaxPayloadExceeded => RpcError::internal(&error),
+                _ => unavailable(),
             })?;
         let is_error = reply
             .headers
@@ -153,6 +164,21 @@ impl Bus {
         }
         M::Response::decode(reply.payload).map_err(|error| RpcError::internal(&error))
     }
+}
+
+fn late() -> RpcError {
+    RpcError::new(ErrorCode::DeadlineExceeded, "the service did not answer in time")
+}
+
+fn headers(left: Duration, request_id: &str) -> HeaderMap {
+    let allowed = i64::try_from(left.as_millis()).unwrap_or(i64::MAX);
+    let expires = Utc::now().timestamp_millis().saturating_add(allowed);
+    let mut headers = HeaderMap::new();
+    headers.insert(DEADLINE_HEADER, allowed.to_string().as_str());
+    headers.insert(EXPIRES_HEADER, expires.to_string().as_str());
+    headers.insert(REQUEST_ID_HEADER, request_id);
+    inject_trace(&mut headers);
+    headers
 }
 
 #[cfg(test)]

@@ -3,8 +3,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_nats::HeaderMap;
+use async_nats::client::PublishErrorKind;
 use async_nats::service::endpoint::Endpoint;
 use async_nats::service::{Request, Service, ServiceExt};
+use chrono::Utc;
 use futures_util::StreamExt;
 use messages::pb::common::{HealthRequest, HealthResponse};
 use messages::{ErrorCode, RpcMethod};
@@ -12,7 +14,8 @@ use prost::Message;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tracing::Instrument;
 
-use super::rpc_client::{DEADLINE_HEADER, ERROR_HEADER, REQUEST_ID_HEADER, RpcError};
+use super::rpc_client::{ERROR_HEADER, RpcError};
+use super::rpc_context::{RpcContext, is_call};
 use super::{Bus, BusError};
 use crate::health::Health;
 use crate::ignored::Ignored;
@@ -24,23 +27,8 @@ use crate::telemetry::follow_trace;
 const MAX_IN_FLIGHT: usize = 256;
 /// Requests that wait for their turn, each no longer than its caller waits; more are refused at once.
 const MAX_WAITING: usize = 4096;
-const DEFAULT_DEADLINE: Duration = Duration::from_secs(10);
-
-/// What a handler knows about its caller.
-#[derive(Debug, Clone)]
-pub struct RpcContext {
-    /// The id of the request that a person made; empty when none did.
-    pub request_id: String,
-    /// When the caller stops waiting.
-    pub deadline: Instant,
-}
-
-impl RpcContext {
-    /// What is left until the caller stops waiting.
-    pub fn remaining(&self) -> Duration {
-        self.deadline.saturating_duration_since(Instant::now())
-    }
-}
+/// Longest wait to hand an answer, or the wish for no more calls, to the connection.
+const SEND_LIMIT: Duration = Duration::from_secs(5);
 
 /// Answers the methods of one service, as one member of its queue group.
 pub struct RpcServer {
@@ -181,29 +169,47 @@ impl RpcServer {
         let service = Arc::clone(&self.service);
         let answer = Arc::new(Answer::new(&self.metrics, name, method));
         self.shutdown.spawn(async move {
-            loop {
-                let request = tokio::select! {
-                    () = shutdown.started() => break,
-                    request = endpoint.next() => request,
-                };
-                let Some(request) = request else { break };
+            while let Some(request) = next(&mut endpoint, &shutdown).await {
                 if !is_call(&request) {
                     tracing::warn!(service = name, method, "a message that is no call was dropped");
                     continue;
                 }
-                let context = context_of(request.message.headers.as_ref(), Instant::now());
+                let headers = request.message.headers.as_ref();
+                let Some(context) = RpcContext::of(headers, Instant::now(), Utc::now().timestamp_millis())
+                else {
+                    tracing::warn!(
+                        service = name,
+                        method,
+                        "a call came after its caller gave up: dropped"
+                    );
+                    answer.refused("expired");
+                    continue;
+                };
                 let (handler, answer, turns) = (Arc::clone(&handler), Arc::clone(&answer), turns.clone());
                 shutdown.spawn(async move {
                     match turns.take(context.deadline).await {
                         Some(_turn) => answer.handle(request, context, &*handler).await,
-                        None => respond::<Resp>(&request, Err(busy())).await,
+                        None => {
+                            answer.refused("busy");
+                            answer.respond::<Resp>(&request, Err(busy())).await;
+                        }
                     }
                 });
             }
-            endpoint.stop().await.ignored("leaving the queue group");
             drop(service);
         });
     }
+}
+
+/// The next call; at the end of the process those that were delivered before we left the queue group, then `None`.
+async fn next(endpoint: &mut Endpoint, shutdown: &Shutdown) -> Option<Request> {
+    if let Some(request) = shutdown.or(endpoint.next()).await {
+        return request;
+    }
+    // A second time, this does nothing.
+    let left = tokio::time::timeout(SEND_LIMIT, endpoint.stop()).await.ok()?;
+    left.ignored("leaving the queue group");
+    endpoint.next().await
 }
 
 fn busy() -> RpcError {
@@ -223,6 +229,8 @@ struct Answer {
     metrics: Metrics,
     seconds: metrics::Histogram,
 }
+
+const TOO_LARGE: &str = "the answer is too large to send";
 
 impl Answer {
     fn new(metrics: &Metrics, service: &'static str, method: &'static str) -> Self {
@@ -267,11 +275,44 @@ impl Answer {
         let code = outcome.as_ref().map_or_else(|error| error.code.word(), |_| "OK");
         let labels = [("service", self.service), ("method", self.method), ("code", code)];
         self.metrics.counter("simward_rpc_total", &labels).increment(1);
-        respond(&request, outcome).await;
+        self.respond(&request, outcome).await;
+    }
+
+    /// Counts a call that no handler saw.
+    fn refused(&self, reason: &'static str) {
+        let labels = [
+            ("service", self.service),
+            ("method", self.method),
+            ("reason", reason),
+        ];
+        self.metrics
+            .counter("simward_rpc_refused_total", &labels)
+            .increment(1);
+    }
+
+    async fn respond<Resp: Message>(&self, request: &Request, outcome: Result<Resp, RpcError>) {
+        let (payload, headers) = encode(&outcome);
+        let size = payload.len();
+        let Err(error) = send(request, payload, headers).await else {
+            return;
+        };
+        if error == Some(PublishErrorKind::MaxPayloadExceeded) {
+            tracing::error!(service = self.service, method = self.method, size, TOO_LARGE);
+            let (payload, headers) = encode::<Resp>(&Err(RpcError::new(ErrorCode::Internal, TOO_LARGE)));
+            if send(request, payload, headers).await.is_ok() {
+                return;
+            }
+        }
+        tracing::warn!(
+            service = self.service,
+            method = self.method,
+            ?error,
+            "a request stays without an answer"
+        );
     }
 }
 
-async fn respond<Resp: Message>(request: &Request, outcome: Result<Resp, RpcError>) {
+fn encode<Resp: Message>(outcome: &Result<Resp, RpcError>) -> (Vec<u8>, HeaderMap) {
     let mut headers = HeaderMap::new();
     let payload = match outcome {
         Ok(response) => response.encode_to_vec(),
@@ -280,34 +321,60 @@ async fn respond<Resp: Message>(request: &Request, outcome: Result<Resp, RpcErro
             error.to_wire().encode_to_vec()
         }
     };
-    request
-        .respond_with_headers(Ok(payload.into()), headers)
-        .await
-        .ignored("answering a request");
+    (payload, headers)
 }
 
-/// A call carries a deadline. What JetStream delivers on request of a read-only login does not: such a login can name
-/// any subject as its consumer's, and must not reach a service that way.
-fn is_call(request: &Request) -> bool {
-    request
-        .message
-        .headers
-        .as_ref()
-        .is_some_and(|headers| headers.get(DEADLINE_HEADER).is_some())
+/// Hands an answer to the connection; an error without a kind is one of time.
+async fn send(
+    request: &Request,
+    payload: Vec<u8>,
+    headers: HeaderMap,
+) -> Result<(), Option<PublishErrorKind>> {
+    let sent = request.respond_with_headers(Ok(payload.into()), headers);
+    match tokio::time::timeout(SEND_LIMIT, sent).await {
+        Ok(outcome) => outcome.map_err(|error| Some(error.kind())),
+        Err(_) => Err(None),
+    }
 }
 
-fn context_of(headers: Option<&HeaderMap>, now: Instant) -> RpcContext {
-    let text = |name: &str| {
-        headers
-            .and_then(|headers| headers.get(name))
-            .map(|value| value.as_str())
-    };
-    let allowed = text(DEADLINE_HEADER)
-        .and_then(|value| value.parse().ok())
-        .map_or(DEFAULT_DEADLINE, Duration::from_millis);
-    let request_id = text(REQUEST_ID_HEADER).unwrap_or_default().to_owned();
-    RpcContext {
-        request_id,
-        deadline: now + allowed.min(Duration::from_secs(120)),
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bus::connect_client;
+    use crate::config::NatsConfig;
+
+    #[tokio::test]
+    async fn calls_that_were_delivered_before_the_end_are_still_taken() {
+        let nats = NatsConfig {
+            url: std::env::var("TEST_NATS_URL").unwrap().into(),
+            prefix: String::new(),
+            connect_timeout_ms: 5000,
+            stream_replicas: 1,
+            max_stream_mb: 1,
+        };
+        let subject = format!("end.{}", uuid::Uuid::new_v4().simple());
+        let client = connect_client(&nats, "test", "_INBOX").await.unwrap();
+        let service = client.service_builder().start("test", "1.0.0").await.unwrap();
+        let mut endpoint = service.endpoint(&subject).await.unwrap();
+        for place in 0..3_u8 {
+            let payload = vec![place].into();
+            client.publish(subject.clone(), payload).await.unwrap();
+        }
+        // Comes back behind the three, so they are delivered.
+        let mut behind = client.subscribe(format!("{subject}.behind")).await.unwrap();
+        client
+            .publish(format!("{subject}.behind"), "".into())
+            .await
+            .unwrap();
+        behind.next().await.unwrap();
+
+        let shutdown = Shutdown::new();
+        shutdown.start();
+
+        let mut taken = Vec::new();
+        while let Some(request) = next(&mut endpoint, &shutdown).await {
+            taken.extend(request.message.payload);
+        }
+        assert_eq!(taken, [0, 1, 2]);
     }
 }

@@ -1,9 +1,8 @@
 use std::time::Duration;
 
-use async_nats::jetstream::context::PublishErrorKind;
 use chrono::Utc;
 
-use super::Bus;
+use super::{Bus, BusError};
 use crate::ignored::Ignored;
 use crate::shutdown::Shutdown;
 
@@ -22,7 +21,10 @@ pub async fn publish_ticks(bus: Bus, tick: Tick, shutdown: Shutdown) {
     loop {
         let now = u64::try_from(Utc::now().timestamp()).unwrap_or(0);
         let slot = now / period;
-        publish(&bus, tick.job, slot).await.ignored("publishing a tick");
+        let Some(published) = shutdown.or(publish(&bus, tick.job, slot)).await else {
+            return;
+        };
+        published.ignored("publishing a tick");
         let wait = Duration::from_secs((slot + 1) * period - now);
         if !shutdown.sleep(wait.max(Duration::from_millis(200))).await {
             return;
@@ -30,15 +32,12 @@ pub async fn publish_ticks(bus: Bus, tick: Tick, shutdown: Shutdown) {
     }
 }
 
-async fn publish(bus: &Bus, job: &str, slot: u64) -> Result<(), async_nats::error::Error<PublishErrorKind>> {
+async fn publish(bus: &Bus, job: &str, slot: u64) -> Result<(), BusError> {
     let mut headers = async_nats::HeaderMap::new();
     headers.insert(
         async_nats::header::NATS_MESSAGE_ID,
         format!("{job}-{slot}").as_str(),
     );
-    bus.jetstream()
-        .publish_with_headers(bus.subjects().job(job), headers, "".into())
-        .await?
+    bus.store("tick", bus.subjects().job(job), headers, "".into())
         .await
-        .map(|_| ())
 }

@@ -1,0 +1,7 @@
+//! service-runtime on real servers.
+#![allow(clippy::unwrap_used)]
+
+mod calls;
+mod events;
+mod migrations;
+mod outage;
