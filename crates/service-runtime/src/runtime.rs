@@ -134,7 +134,7 @@ impl Runtime {
     }
 }
 
-/// What every service stands on. Without JetStream it answers, but no event leaves and no job is queued.
+/// What every service stands on.
 async fn checks(shared: &Shared, db: &Db, name: &'static str) -> Result<Health, DbError> {
     let health = Health::new(name);
     let database = db.clone();
@@ -147,12 +147,13 @@ async fn checks(shared: &Shared, db: &Db, name: &'static str) -> Result<Health, 
         let bus = bus.clone();
         async move { bus.check() }
     });
-    let bus = shared.bus.clone();
-    health.add("jetstream", false, move || {
-        let bus = bus.clone();
-        async move { bus.check_jetstream().await }
-    });
+    // Without JetStream a service with events answers, but no event leaves and no job is queued.
     if db.has_table("outbox").await? {
+        let bus = shared.bus.clone();
+        health.add("jetstream", false, move || {
+            let bus = bus.clone();
+            async move { bus.check_jetstream().await }
+        });
         let database = db.clone();
         health.add("outbox", false, move || {
             let database = database.clone();
