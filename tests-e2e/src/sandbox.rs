@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
-use once_emulator::{ControlClient, Emulator, EmulatorConfig};
+use once_emulator::{ControlClient, Emulator, EmulatorConfig, Fault};
 use serde_json::{Value, json};
 use test_support::{Scope, Simward, SimwardOptions, Stack, eventually_within};
 
@@ -20,22 +20,39 @@ pub struct Sandbox {
 }
 
 impl Sandbox {
-    /// A process that reads the fleet only when asked, on the common servers.
+    /// A process on the common servers. It reads the fleet once by itself, at its start, and then only when asked.
     pub async fn start(emulator: EmulatorConfig, settings: &[(&str, &str)]) -> Self {
-        Self::build(emulator, settings, None).await
+        Self::build(emulator, &[], settings, None).await
+    }
+
+    /// The same with a 1NCE that has these faults from the beginning, so that the first reading meets them.
+    pub async fn start_in_trouble(
+        emulator: EmulatorConfig,
+        faults: &[Fault],
+        settings: &[(&str, &str)],
+    ) -> Self {
+        Self::build(emulator, faults, settings, None).await
     }
 
     /// The same on servers of its own, which the journey may kill.
     pub async fn start_on_own_servers(emulator: EmulatorConfig, settings: &[(&str, &str)]) -> Self {
-        Self::build(emulator, settings, Some(Stack::up())).await
+        Self::build(emulator, &[], settings, Some(Stack::up())).await
     }
 
-    async fn build(emulator: EmulatorConfig, settings: &[(&str, &str)], stack: Option<Stack>) -> Self {
+    async fn build(
+        emulator: EmulatorConfig,
+        faults: &[Fault],
+        settings: &[(&str, &str)],
+        stack: Option<Stack>,
+    ) -> Self {
         let rate = match emulator.settings.rate_per_second {
             0 => 1000,
             rate => rate,
         };
         let emulator = Emulator::start(emulator).await.expect("emulator");
+        for fault in faults {
+            emulator.control().faults_add(fault).await.expect("a fault");
+        }
         let scope = match &stack {
             Some(stack) => Scope::on_stack(stack).await,
             None => Scope::new().await,
@@ -102,6 +119,20 @@ impl Sandbox {
         Ok(self.simward().get("/api/v1/sync/status").await?["data"]["accounts"][0].clone())
     }
 
+    /// A run on its way; fails while nobody has begun it.
+    ///
+    /// # Panics
+    /// When it has ended: the machine stalled for longer than the journey left room for.
+    pub async fn on_its_way(&self, run: &str) -> anyhow::Result<Value> {
+        let status = self.sync_status().await?;
+        assert!(
+            status["last_finished"]["id"] != run,
+            "the run ended before it was met: {status}"
+        );
+        ensure!(status["running"]["id"] == run, "{status}");
+        Ok(status["running"].clone())
+    }
+
     /// Waits for the end of a run and returns it.
     pub async fn finished(&self, run: &str) -> Value {
         eventually_within(Duration::from_secs(120), "the run ends", || async {
@@ -112,7 +143,17 @@ impl Sandbox {
         .await
     }
 
-    /// Reads the fleet once, to the end.
+    /// Waits for the end of the reading that Simward begins by itself, and returns it.
+    pub async fn first_sync(&self) -> Value {
+        eventually_within(Duration::from_secs(120), "the first run ends", || async {
+            let status = self.sync_status().await?;
+            ensure!(status["last_finished"].is_object(), "{status}");
+            Ok(status["last_finished"].clone())
+        })
+        .await
+    }
+
+    /// Reads the fleet once, to the end; joins a reading that is on its way.
     pub async fn sync(&self) -> Value {
         let run = self.start_sync().await.expect("a sync starts");
         self.finished(&run).await

@@ -171,6 +171,10 @@ fn all_variables(scope: &Scope, options: &SimwardOptions) -> Vec<(String, String
     ));
     variables.push(("RUST_LOG".into(), "info".into()));
     variables.push(("SIMWARD__DATABASE__MAX_CONNECTIONS".into(), "8".into()));
+    // Where this machine keeps its certificate authorities, when not in the usual place.
+    for name in ["SSL_CERT_FILE", "SSL_CERT_DIR"] {
+        variables.extend(std::env::var(name).map(|value| (name.into(), value)));
+    }
     variables.extend(options.variables.clone());
     variables
 }

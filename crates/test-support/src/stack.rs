@@ -1,4 +1,4 @@
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use uuid::Uuid;
@@ -18,15 +18,10 @@ impl Stack {
     pub fn up() -> Self {
         let script =
             PathBuf::from(std::env::var("SIMWARD_STACK").expect("SIMWARD_STACK is not set: run `make test`"));
-        let local = script
-            .ancestors()
-            .nth(3)
-            .expect("deploy/dev/stack lies in a checkout")
-            .join(".local");
-        let dir = local.join(format!("test-{}", Uuid::new_v4().simple()));
+        let dir = folder(&script).join(format!("test-{}", Uuid::new_v4().simple()));
         std::fs::create_dir_all(&dir).expect("a folder for the servers");
         let stack = Self { script, dir };
-        stack.run(&["up", "--ephemeral"]);
+        run(&stack.script, &stack.dir, "up", "--ephemeral");
         stack
     }
 
@@ -45,30 +40,55 @@ impl Stack {
     }
 
     /// Ends `postgres`, `nats` or `redis` at once, as `kill -9` does.
-    pub fn kill(&self, server: &str) {
-        self.run(&["kill", server]);
+    ///
+    /// # Panics
+    /// When it cannot be ended.
+    pub async fn kill(&self, server: &str) {
+        self.run_aside("kill", server).await;
     }
 
     /// Starts it again.
-    pub fn start(&self, server: &str) {
-        self.run(&["start", server]);
+    ///
+    /// # Panics
+    /// When it does not serve again.
+    pub async fn start(&self, server: &str) {
+        self.run_aside("start", server).await;
     }
 
-    fn run(&self, arguments: &[&str]) {
-        let (verb, rest) = arguments.split_first().expect("a verb");
-        let output = Command::new(&self.script)
-            .arg(verb)
-            .arg(&self.dir)
-            .args(rest)
-            .output()
-            .expect("the stack script");
-        let text = String::from_utf8_lossy(&output.stderr);
-        assert!(
-            output.status.success(),
-            "stack {arguments:?}: {text}{}",
-            String::from_utf8_lossy(&output.stdout)
-        );
+    /// Whatever else the test does at the same time goes on.
+    async fn run_aside(&self, verb: &'static str, server: &str) {
+        let (script, dir, server) = (self.script.clone(), self.dir.clone(), server.to_owned());
+        let done = tokio::task::spawn_blocking(move || run(&script, &dir, verb, &server));
+        done.await.expect("the stack script");
     }
+}
+
+/// Where `make test` looks when it ends, whatever became of the tests; `.local` when a test runs without it.
+fn folder(script: &Path) -> PathBuf {
+    std::env::var_os("SIMWARD_TEST_DIR").map_or_else(
+        || {
+            let checkout = script.ancestors().nth(3);
+            checkout
+                .expect("deploy/dev/stack lies in a checkout")
+                .join(".local")
+        },
+        PathBuf::from,
+    )
+}
+
+fn run(script: &Path, dir: &Path, verb: &str, argument: &str) {
+    let output = Command::new(script)
+        .arg(verb)
+        .arg(dir)
+        .arg(argument)
+        .output()
+        .expect("the stack script");
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        output.status.success(),
+        "stack {verb} {argument}: {text}{}",
+        String::from_utf8_lossy(&output.stdout)
+    );
 }
 
 impl Drop for Stack {

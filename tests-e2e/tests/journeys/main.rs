@@ -6,5 +6,6 @@ mod change_here;
 mod change_there;
 mod chaos;
 mod first_start;
+mod outages;
 mod trace;
 mod trouble_at_once;

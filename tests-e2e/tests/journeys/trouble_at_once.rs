@@ -8,8 +8,7 @@ use tests_e2e::{Books, Sandbox};
 #[tokio::test]
 async fn a_slow_throttling_and_lying_1nce_delays_the_sweep_but_loses_nothing() {
     let emulator = EmulatorConfig::default().with_fleet(200).with_rate(50);
-    let sandbox = Sandbox::start(emulator, &[("SIMWARD__SIM__PAGE_SIZE", "10")]).await;
-    for fault in [
+    let faults = [
         Fault::new(FaultKind::Delay, "/v2/sims")
             .delay_ms(300)
             .probability(0.3),
@@ -18,11 +17,11 @@ async fn a_slow_throttling_and_lying_1nce_delays_the_sweep_but_loses_nothing() {
         Fault::new(FaultKind::CutBeforeEffect, "/v2/sims").probability(0.1),
         Fault::new(FaultKind::TruncatedBody, "/v2/sims").times(1),
         Fault::new(FaultKind::WrongJson, "/v2/sims").times(1),
-    ] {
-        sandbox.once().faults_add(&fault).await.unwrap();
-    }
+    ];
+    let settings = [("SIMWARD__SIM__PAGE_SIZE", "10")];
+    let sandbox = Sandbox::start_in_trouble(emulator, &faults, &settings).await;
 
-    let run = sandbox.sync().await;
+    let run = sandbox.first_sync().await;
 
     assert_eq!(
         (run["state"].as_str(), run["sims_discovered"].as_u64()),
@@ -33,6 +32,8 @@ async fn a_slow_throttling_and_lying_1nce_delays_the_sweep_but_loses_nothing() {
         Books::read(&sandbox).await?.balance()
     })
     .await;
+    let struck = sandbox.once().faults().await.unwrap();
+    assert!(struck.iter().all(|fault| fault.hits > 0), "{struck:?}");
     let stats = sandbox.once().stats().await.unwrap();
     assert_eq!(stats.violations, 0, "no 429 was our own fault: {stats:?}");
 }
@@ -40,9 +41,10 @@ async fn a_slow_throttling_and_lying_1nce_delays_the_sweep_but_loses_nothing() {
 #[tokio::test]
 async fn while_1nce_is_down_for_a_minute_people_are_served_and_the_sweep_continues_afterwards() {
     let emulator = EmulatorConfig::default().with_fleet(300).with_rate(20);
-    let sandbox = Sandbox::start(emulator, &[("SIMWARD__SIM__PAGE_SIZE", "5")]).await;
+    let sandbox = Sandbox::start(emulator, &[("SIMWARD__SIM__PAGE_SIZE", "2")]).await;
     let run = sandbox.start_sync().await.unwrap();
     let known = eventually("the sweep has begun", || async {
+        sandbox.on_its_way(&run).await?;
         let sims = sandbox.all_sims().await?;
         ensure!(sims.len() >= 50, "{} SIMs", sims.len());
         Ok(sims)
