@@ -70,6 +70,14 @@ pub async fn run(config: GatewayConfig, shared: Shared) -> Result<Running, Gatew
     Ok(Running { addr })
 }
 
+/// Fails while the schema lacks a step that this program needs.
+///
+/// # Errors
+/// [`DbError::SchemaTooOld`], or the database's.
+pub async fn check_schema(db: &db::Db) -> Result<(), DbError> {
+    db.require_current::<Migrator>().await
+}
+
 /// Makes or updates the schema; the number of migrations applied.
 ///
 /// # Errors

@@ -55,6 +55,14 @@ pub async fn migrate(config: &DatabaseConfig) -> Result<usize, DbError> {
     db::migrate::<migrations::Migrations>(config, NAME).await
 }
 
+/// Fails while the schema lacks a step that this program needs.
+///
+/// # Errors
+/// [`DbError::SchemaTooOld`], or the database's.
+pub async fn check_schema(db: &db::Db) -> Result<(), DbError> {
+    db.require_current::<migrations::Migrations>().await
+}
+
 /// Starts the service; it works until `shared.shutdown` starts. Returns what an admin server needs.
 ///
 /// # Errors

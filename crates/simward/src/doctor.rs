@@ -6,7 +6,7 @@ use gateway::GatewayConfig;
 use messages::STREAMS;
 use once_client::{ClientError, Offer, OnceClient};
 use service_runtime::bus::Bus;
-use service_runtime::config::{RuntimeConfig, Settings};
+use service_runtime::config::{DatabaseConfig, RuntimeConfig, Settings};
 use service_runtime::db::Db;
 use service_runtime::metrics::Metrics;
 use service_runtime::redis;
@@ -92,15 +92,8 @@ pub async fn run(settings: &Settings) -> anyhow::Result<()> {
 }
 
 async fn check_servers(config: &RuntimeConfig, report: &mut Report) {
-    for schema in ["gateway", sim_service::NAME] {
-        let subject = format!("database, schema {schema}");
-        match Db::connect(&config.database, schema).await {
-            Ok(db) => check_schema(&db, subject, report).await,
-            Err(error) => report.broken(
-                subject,
-                format!("{error}: check DATABASE_URL and that the server runs"),
-            ),
-        }
+    for schema in [gateway::SCHEMA, sim_service::NAME] {
+        check_database(&config.database, schema, report).await;
     }
     match Bus::connect(&config.nats, "simward-doctor").await {
         Ok(bus) => check_streams(&bus, report).await,
@@ -127,32 +120,44 @@ async fn check_servers(config: &RuntimeConfig, report: &mut Report) {
     }
 }
 
-async fn check_schema(db: &Db, subject: String, report: &mut Report) {
-    let edition: Result<Option<String>, _> =
-        sqlx_scalar(db, "SELECT current_setting('timescaledb.license', true)").await;
-    let tables: Result<Option<i64>, _> = sqlx_scalar(
-        db,
-        "SELECT count(*) FROM pg_tables WHERE schemaname = current_schema() AND tablename = 'seaql_migrations'",
-    )
-    .await;
-    match (edition, tables) {
-        (_, Ok(Some(0) | None)) => report.broken(subject, "no tables: run `simward migrate`"),
-        (Ok(Some(edition)), Ok(_)) => {
-            report.works(subject, format!("answers, TimescaleDB {edition} edition"))
+async fn check_database(config: &DatabaseConfig, schema: &'static str, report: &mut Report) {
+    let subject = format!("database, schema {schema}");
+    let advice = match Db::connect(config, schema).await {
+        Ok(db) => return check_schema(&db, subject, report).await,
+        Err(error) if owner_connects(config, schema).await => {
+            format!("{error}: the owner's login works, so run `simward migrate`, which makes this one")
         }
-        (Ok(None), Ok(_)) => report.add(subject, Verdict::Limited, "answers, without TimescaleDB"),
-        (Err(error), _) | (_, Err(error)) => report.broken(subject, error),
-    }
+        Err(error) => format!("{error}: check DATABASE_URL and that the server runs"),
+    };
+    report.broken(subject, advice);
 }
 
-async fn sqlx_scalar<T>(db: &Db, sql: &'static str) -> Result<Option<T>, String>
-where
-    T: Send + Unpin + for<'r> sqlx::Decode<'r, sqlx::Postgres> + sqlx::Type<sqlx::Postgres>,
-{
-    sqlx::query_scalar(sql)
-        .fetch_one(db.pool())
-        .await
-        .map_err(|error: sqlx::Error| error.to_string())
+/// Before the first migration the services have no logins of their own.
+async fn owner_connects(config: &DatabaseConfig, schema: &'static str) -> bool {
+    let mut owner = config.clone();
+    owner.gateway_url = config.url.clone();
+    owner.sim_url = config.url.clone();
+    Db::connect(&owner, schema).await.is_ok()
+}
+
+async fn check_schema(db: &Db, subject: String, report: &mut Report) {
+    let current = if db.schema() == gateway::SCHEMA {
+        gateway::check_schema(db).await
+    } else {
+        sim_service::check_schema(db).await
+    };
+    if let Err(error) = current {
+        return report.broken(subject, error);
+    }
+    let edition: Result<Option<String>, _> =
+        sqlx::query_scalar("SELECT current_setting('timescaledb.license', true)")
+            .fetch_one(db.pool())
+            .await;
+    match edition {
+        Ok(Some(edition)) => report.works(subject, format!("up to date, TimescaleDB {edition} edition")),
+        Ok(None) => report.add(subject, Verdict::Limited, "up to date, without TimescaleDB"),
+        Err(error) => report.broken(subject, error),
+    }
 }
 
 async fn check_streams(bus: &Bus, report: &mut Report) {

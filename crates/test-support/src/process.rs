@@ -1,6 +1,6 @@
 use std::fs::File;
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
 use anyhow::Context;
@@ -41,10 +41,10 @@ impl Simward {
     /// # Panics
     /// When it does not become ready; the log is shown.
     pub async fn start(scope: &Scope, options: &SimwardOptions) -> Self {
-        let variables = all_variables(scope, options);
-        command(&variables, &["migrate"]);
+        command(scope, options, &["migrate"]);
         let key = command(
-            &variables,
+            scope,
+            options,
             &["keys", "create", "--name", "test", "--scopes", "admin"],
         );
         Self::start_with_key(scope, options, &key).await
@@ -179,14 +179,22 @@ fn all_variables(scope: &Scope, options: &SimwardOptions) -> Vec<(String, String
     variables
 }
 
-/// Runs a command of `simward` to its end and returns what it printed.
-fn command(variables: &[(String, String)], arguments: &[&str]) -> String {
-    let output = Command::new(binary("simward"))
+/// Runs an administrator's command to its end.
+///
+/// # Panics
+/// When `simward` is not built.
+pub fn simward_command(scope: &Scope, options: &SimwardOptions, arguments: &[&str]) -> Output {
+    Command::new(binary("simward"))
         .args(arguments)
         .env_clear()
-        .envs(variables.iter().cloned())
+        .envs(all_variables(scope, options))
         .output()
-        .expect("simward starts");
+        .expect("simward starts")
+}
+
+/// The same where it must succeed; returns what it printed.
+fn command(scope: &Scope, options: &SimwardOptions, arguments: &[&str]) -> String {
+    let output = simward_command(scope, options, arguments);
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "simward {arguments:?}: {errors}");
     String::from_utf8_lossy(&output.stdout).trim().to_owned()

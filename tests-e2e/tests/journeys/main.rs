@@ -5,6 +5,7 @@ mod bus_login;
 mod change_here;
 mod change_there;
 mod chaos;
+mod doctor;
 mod first_start;
 mod outages;
 mod trace;

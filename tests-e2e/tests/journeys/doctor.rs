@@ -1,0 +1,35 @@
+use once_emulator::EmulatorConfig;
+use test_support::{Scope, SimwardOptions, simward_command};
+use tests_e2e::Sandbox;
+
+/// The row about schema `sim`, and whether all is well.
+fn diagnosis(scope: &Scope, options: &SimwardOptions) -> (String, bool) {
+    let output = simward_command(scope, options, &["doctor"]);
+    let table = String::from_utf8(output.stdout).unwrap();
+    let row = table.lines().find(|line| line.contains("database, schema sim"));
+    (row.unwrap_or(&table).to_owned(), output.status.success())
+}
+
+#[tokio::test]
+async fn the_doctor_knows_a_database_that_is_empty_current_or_outdated_and_says_what_to_do() {
+    let sandbox = Sandbox::start(EmulatorConfig::default().with_fleet(3).without_limits(), &[]).await;
+    let empty = Scope::new().await;
+
+    let (row, well) = diagnosis(&empty, &sandbox.options);
+    assert!(!well && row.starts_with("BROKEN"), "{row}");
+    assert!(row.contains("run `simward migrate`"), "{row}");
+
+    let (row, well) = diagnosis(&sandbox.scope, &sandbox.options);
+    assert!(well && row.contains("up to date"), "{row}");
+
+    let mut owner = sandbox.scope.connection().await;
+    sqlx::query(
+        "DELETE FROM sim.seaql_migrations WHERE version = (SELECT max(version) FROM sim.seaql_migrations)",
+    )
+    .execute(&mut owner)
+    .await
+    .unwrap();
+    let (row, well) = diagnosis(&sandbox.scope, &sandbox.options);
+    assert!(!well && row.starts_with("BROKEN"), "{row}");
+    assert!(row.contains("lacks 1 migration"), "{row}");
+}
