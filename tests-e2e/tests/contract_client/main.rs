@@ -14,11 +14,9 @@ use calls::Calls;
 use judge::{Report, judge};
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a mock of the official OpenAPI files: tests-e2e/contract/run starts it and this"]
 async fn every_official_operation_is_called_validly_and_its_answer_is_read() {
-    let Ok(mock) = std::env::var("SIMWARD_CONTRACT_MOCK_URL") else {
-        println!("skipped: no mock of the official OpenAPI files (run tests-e2e/contract/run)");
-        return;
-    };
+    let mock = std::env::var("SIMWARD_CONTRACT_MOCK_URL").expect("SIMWARD_CONTRACT_MOCK_URL");
     let examples = std::env::var("SIMWARD_CONTRACT_MOCK_KIND").as_deref() != Ok("generated");
     let mut problems = Vec::new();
     let mut made = 0;
