@@ -50,6 +50,10 @@ pub async fn uncached(report: &mut Report, fleet: &Fleet, sizes: &Sizes) {
     let mut asked = 0;
     for _ in 0..sizes.rounds.min(3) {
         let left = usize::try_from(sizes.filled()).expect("small") - asked;
+        if left == 0 {
+            // A fast machine has asked for the whole of a small fleet.
+            break;
+        }
         let limit = Limit {
             time: sizes.round,
             requests: left,

@@ -21,13 +21,15 @@ pub fn one_row(fleet: &Fleet, sizes: &Sizes) -> Option<Load> {
     std::fs::write(&script, script_text(sizes)).expect("a script");
     let clients = CONNECTIONS.to_string();
     let seconds = sizes.round.as_secs().to_string();
+    let (url, password) = without_password(&fleet.sandbox.scope.database_url);
     let began = Instant::now();
     let output = Command::new(program)
         .args([
             "-n", "-M", "prepared", "-j", "1", "-l", "-c", &clients, "-T", &seconds, "-f",
         ])
         .arg(&script)
-        .arg(&fleet.sandbox.scope.database_url)
+        .arg(url)
+        .env("PGPASSWORD", password)
         .env("PGOPTIONS", "-c search_path=sim")
         .current_dir(&folder)
         .output()
@@ -45,6 +47,14 @@ pub fn one_row(fleet: &Fleet, sizes: &Sizes) -> Option<Load> {
     // Its own number leaves out the time that its connections took.
     load.per_second = rate(&printed).unwrap_or_else(|| panic!("no tps in {printed}"));
     Some(load)
+}
+
+/// Every user of the machine can read a command line, so the password does not stand there.
+fn without_password(url: &str) -> (String, String) {
+    let (scheme, rest) = url.split_once("://").expect("a URL");
+    let (login, server) = rest.rsplit_once('@').expect("a login");
+    let (user, password) = login.split_once(':').expect("a password");
+    (format!("{scheme}://{user}@{server}"), password.to_owned())
 }
 
 fn script_text(sizes: &Sizes) -> String {
@@ -83,26 +93,21 @@ fn rate(printed: &str) -> Option<f64> {
 
 /// Beside the private PostgreSQL of `deploy/dev/stack`, or in the path.
 fn program() -> Option<PathBuf> {
-    let cache = std::env::var_os("SIMWARD_CACHE").map(PathBuf::from).or_else(|| {
-        let script = PathBuf::from(std::env::var_os("SIMWARD_STACK")?);
-        Some(script.ancestors().nth(3)?.join(".local/cache"))
-    });
-    let roots = cache
-        .and_then(|cache| std::fs::read_dir(cache).ok())
-        .into_iter()
-        .flatten()
-        .flatten();
-    let versions = roots
-        .filter_map(|root| std::fs::read_dir(root.path().join("usr/lib/postgresql")).ok())
-        .flatten()
-        .flatten();
-    let private = versions
-        .map(|version| version.path().join("bin/pgbench"))
-        .find(|file| file.is_file());
-    private.or_else(|| {
-        let path = std::env::var_os("PATH")?;
-        std::env::split_paths(&path)
-            .map(|folder| folder.join("pgbench"))
-            .find(|file| file.is_file())
-    })
+    private_programs()
+        .map(|folder| folder.join("pgbench"))
+        .filter(|file| file.is_file())
+        .or_else(|| {
+            let path = std::env::var_os("PATH")?;
+            std::env::split_paths(&path)
+                .map(|folder| folder.join("pgbench"))
+                .find(|file| file.is_file())
+        })
+}
+
+/// The stack script knows where it unpacks; as root that may be the system's cache.
+fn private_programs() -> Option<PathBuf> {
+    let script = std::env::var_os("SIMWARD_STACK")?;
+    let output = Command::new(script).arg("programs").output().ok()?;
+    let folder = String::from_utf8(output.stdout).ok()?;
+    output.status.success().then(|| PathBuf::from(folder.trim_end()))
 }
