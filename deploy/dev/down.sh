@@ -5,12 +5,15 @@ set -euo pipefail
 # shellcheck source=deploy/dev/lib/local.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib/local.sh"
 
+EMULATED=no
+
 stop_all() {
   mkdir -p "$RUN"
   exec 9>"$RUN/up.lock"
-  flock 9
+  flock -n 9 || { step "waiting for 'make up' to end"; flock 9; }
   step "stop simward and the emulator"
   stop_service simward
+  if service_running once-emulator; then EMULATED=yes; fi
   stop_service once-emulator 5
   step "stop PostgreSQL, NATS and Redis"
   "$STACK" down "$STACK_DIR" 9>&-
@@ -19,7 +22,7 @@ stop_all() {
 clean() {
   local entry private=no
   if [[ -r $STACK_DIR/stack.state && $(stack_is_external DATABASE_URL) == no ]]; then private=yes; fi
-  for entry in "$STACK_DIR" "$LOCAL"/test-*; do
+  for entry in "$STACK_DIR" "$LOCAL"/test-*/stacks/* "$LOCAL"/test-*; do
     if [[ -d $entry ]]; then "$STACK" destroy "$entry" 9>&-; fi
   done
   for entry in "$LOCAL"/* "$LOCAL"/.[!.]*; do
@@ -39,4 +42,11 @@ clean() {
 
 [[ -d $LOCAL ]] || exit 0
 stop_all
-if [[ ${1-} == --clean ]]; then clean; else step "stopped; the data stays in .local (make clean removes it)"; fi
+if [[ ${1-} == --clean ]]; then
+  clean
+else
+  step "stopped; the data stays in .local (make clean removes it)"
+  if [[ $EMULATED == yes ]]; then
+    say "The emulated 1NCE forgets what was changed in it: the first sweep after the next 'make up' brings its labels and states back"
+  fi
+fi

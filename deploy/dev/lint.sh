@@ -18,7 +18,7 @@ check_lengths() {
   return "$result"
 }
 
-need cargo "install Rust with rustup; Cargo.toml says which version (rust-version)"
+need_cargo
 cargo fmt --version >/dev/null 2>&1 || die "rustfmt is missing: rustup component add rustfmt"
 cargo clippy --version >/dev/null 2>&1 || die "clippy is missing: rustup component add clippy"
 step "format"
@@ -27,7 +27,7 @@ step "length of files"
 check_lengths
 if command -v shellcheck >/dev/null 2>&1; then
   step "shell scripts"
-  shellcheck -x -S warning -e SC2034 deploy/dev/stack deploy/dev/*.sh deploy/dev/lib/*.sh .ci/run
+  shellcheck -x -S warning -e SC2034 deploy/dev/stack deploy/dev/*.sh deploy/dev/lib/*.sh .ci/run tests-e2e/contract/run
 fi
 step "clippy"
 cargo clippy --workspace --all-targets -- -D warnings

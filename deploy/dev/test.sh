@@ -11,16 +11,18 @@ if [[ ${1-} == --bench ]]; then
   shift
 fi
 
-# Addresses given as TEST_* are used as they are; otherwise a stack is made in a fresh folder.
+# Everything of this run lies in $DIR. Addresses given as TEST_* are used as they are; otherwise a stack is made.
 provide_servers() {
+  mkdir -p "$LOCAL"
+  DIR=$(mktemp -d "$LOCAL/test-XXXXXX")
+  mkdir "$DIR/stacks"
+  # As root PostgreSQL's own user has to pass through.
+  if ((EUID == 0)); then chmod 711 "$DIR" "$DIR/stacks"; fi
+  export SIMWARD_TEST_DIR=$DIR/stacks
   if [[ -n ${TEST_DATABASE_URL-} && -n ${TEST_NATS_URL-} && -n ${TEST_REDIS_URL-} ]]; then
     step "servers given by TEST_DATABASE_URL, TEST_NATS_URL and TEST_REDIS_URL"
     return 0
   fi
-  mkdir -p "$LOCAL"
-  DIR=$(mktemp -d "$LOCAL/test-XXXXXX")
-  # As root PostgreSQL's own user has to pass through.
-  if ((EUID == 0)); then chmod 711 "$DIR"; fi
   step "PostgreSQL with TimescaleDB, NATS and Redis for this run in ${DIR#"$CHECKOUT/"}"
   unset PG_PORT NATS_PORT REDIS_PORT
   if [[ $MODE == bench ]]; then "$STACK" up "$DIR"; else "$STACK" up "$DIR" --ephemeral; fi
@@ -30,10 +32,38 @@ provide_servers() {
   TEST_REDIS_URL=$(env_value "$DIR/stack.env" REDIS_URL)
 }
 
-remove_servers() {
-  local code=$?
-  trap - EXIT INT TERM HUP
-  if [[ -n ${DIR-} ]]; then "$STACK" destroy "$DIR" || say "the servers in $DIR could not be removed"; fi
+# Runs a command as a process group of its own: a signal ends this script's wait at once, and then the whole group.
+run_group() {
+  local code=0
+  set -m
+  "$@" </dev/null &
+  GROUP=$!
+  set +m
+  wait "$GROUP" || code=$?
+  GROUP=''
+  return "$code"
+}
+
+group_gone() { ! kill -0 -- "-$GROUP" 2>/dev/null; }
+end_group() {
+  [[ -n ${GROUP-} ]] || return 0
+  kill -TERM -- "-$GROUP" 2>/dev/null || return 0
+  wait_until 5 group_gone || kill -KILL -- "-$GROUP" 2>/dev/null || true
+  wait "$GROUP" 2>/dev/null || true
+}
+
+# Also what tests have started for themselves and could not remove.
+clean_up() {
+  local code=$? stack
+  trap - EXIT
+  trap '' INT TERM HUP
+  end_group
+  if [[ -n ${DIR-} ]]; then
+    for stack in "$DIR"/stacks/* "$DIR"; do
+      "$STACK" destroy "$stack" || say "the servers in $stack could not be removed"
+    done
+    rm -rf "$DIR"
+  fi
   exit "$code"
 }
 
@@ -50,23 +80,23 @@ export_test_env() {
 
 run_tests() {
   step "build"
-  cargo build --workspace --bins
+  run_group cargo build --workspace --bins
   step "test"
   # Cargo lets --workspace win over a package that was named.
-  if [[ " $* " == *" -p "* || " $* " == *" --package"* ]]; then cargo test "$@"; else cargo test --workspace "$@"; fi
+  if [[ " $* " == *" -p "* || " $* " == *" --package"* ]]; then run_group cargo test "$@"; else run_group cargo test --workspace "$@"; fi
 }
 
 run_benches() {
   compgen -G "$CHECKOUT/tests-e2e/benches/*.rs" >/dev/null || die "tests-e2e/benches holds no measurement"
   step "build"
-  cargo build --release --workspace --bins
+  run_group cargo build --release --workspace --bins
   step "measure"
-  cargo bench -p tests-e2e "$@"
+  run_group cargo bench -p tests-e2e "$@"
 }
 
 need_build_tools
 forget_own_addresses
-trap remove_servers EXIT
+trap clean_up EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
 provide_servers

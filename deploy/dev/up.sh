@@ -47,41 +47,61 @@ start_stack() {
 }
 
 start_emulator() {
-  local port result=0
   if uses_real_1nce; then
     stop_service once-emulator
     step "1NCE at $ONCE_API_BASE_URL"
     return 0
   fi
+  choose_fleet
+  step "1NCE emulator with $FLEET SIMs"
+  until_it_has_a_port EMULATOR_PORT "${EMULATOR_PORT-}" try_emulator
+  remember FLEET "$FLEET"
+}
+
+# Another checkout may take a free port first; then a second attempt finds another, unless the variable $1 was given
+# the value $2. $3: one attempt, which returns 2 when the port is taken.
+until_it_has_a_port() {
+  local status
+  for ATTEMPT in {1..5}; do
+    status=0
+    "$3" || status=$?
+    ((status == 2)) || return "$status"
+    [[ -z $2 ]] || die "$1=$2: something else listens there"
+  done
+  die "every port was taken by somebody else, five times"
+}
+
+# Whether somebody else has port $2, as far as one can see before service $1 tries.
+is_taken() { ((ATTEMPT > 1)) || { ! service_running "$1" && port_in_use "$2"; }; }
+
+try_emulator() {
+  local port result=0
   port=${EMULATOR_PORT:-$(remembered EMULATOR_PORT)}
-  if [[ -z $port ]] || { ! service_running once-emulator && port_in_use "$port"; }; then
-    [[ -z ${EMULATOR_PORT-} ]] || die "EMULATOR_PORT=$EMULATOR_PORT: something else listens there"
+  if [[ -z $port ]] || is_taken once-emulator "$port"; then
+    [[ -z ${EMULATOR_PORT-} ]] || return 2
     port=$(free_port)
   fi
   remember EMULATOR_PORT "$port"
-  choose_fleet
-  step "1NCE emulator with $FLEET SIMs"
   EMULATOR_LISTEN=127.0.0.1:$port FLEET=$FLEET start_service once-emulator || result=$?
   ((result == 0 || result == 3)) || die "once-emulator did not start"
-  wait_for_http once-emulator "http://127.0.0.1:$port/_emulator/health" 30
-  remember FLEET "$FLEET"
+  wait_for_http once-emulator "$port" "http://127.0.0.1:$port/_emulator/health" 30
 }
 
 # 8080 unless it is set, remembered or taken.
 choose_listen() {
-  local listen=${SIMWARD_LISTEN:-$(remembered SIMWARD_LISTEN)}
-  listen=${listen:-127.0.0.1:8080}
-  if ! service_running simward && port_in_use "${listen##*:}"; then
-    [[ -z ${SIMWARD_LISTEN-} ]] || die "SIMWARD_LISTEN=$SIMWARD_LISTEN: something else listens there"
-    listen=127.0.0.1:$(free_port)
+  SIMWARD_LISTEN=${LISTEN_GIVEN:-$(remembered SIMWARD_LISTEN)}
+  SIMWARD_LISTEN=${SIMWARD_LISTEN:-127.0.0.1:8080}
+  if is_taken simward "${SIMWARD_LISTEN##*:}"; then
+    [[ -z $LISTEN_GIVEN ]] || return 2
+    SIMWARD_LISTEN=127.0.0.1:$(free_port)
   fi
-  remember SIMWARD_LISTEN "$listen"
-  SIMWARD_URL=$(listen_url "$listen")
+  remember SIMWARD_LISTEN "$SIMWARD_LISTEN"
+  SIMWARD_URL=$(listen_url "$SIMWARD_LISTEN")
 }
 
 start_simward() {
-  local result=0
-  choose_listen
+  LISTEN_GIVEN=${SIMWARD_LISTEN-} ATTEMPT=1
+  choose_listen || die "SIMWARD_LISTEN=$SIMWARD_LISTEN: something else listens there"
   # From here on SIMs are stored; an address that never got so far may still be mended.
   remember SIM_SOURCE "$SIM_SOURCE"
   export_simward_env
@@ -90,10 +110,16 @@ start_simward() {
     tail -n 30 "$LOGS/migrate.log" >&2
     die "simward migrate failed"
   }
+  until_it_has_a_port SIMWARD_LISTEN "$LISTEN_GIVEN" try_simward
+}
+
+try_simward() {
+  local result=0
+  choose_listen || return
   step "simward at $SIMWARD_URL"
   start_service simward run || result=$?
   ((result == 0 || result == 3)) || die "simward did not start"
-  wait_for_http simward "$SIMWARD_URL/health/ready" 60
+  wait_for_http simward "${SIMWARD_LISTEN##*:}" "$SIMWARD_URL/health/ready" 60
 }
 
 # The key is kept until the database no longer knows it (another database, or its data was removed).
@@ -119,11 +145,14 @@ api_status() {
 
 write_dev_env() {
   {
-    printf 'SIMWARD_URL=%s\nSIMWARD_ADMIN_KEY=%s\n' "$SIMWARD_URL" "$ADMIN_KEY"
+    env_line SIMWARD_URL "$SIMWARD_URL"
+    env_line SIMWARD_ADMIN_KEY "$ADMIN_KEY"
     if [[ -n $(remembered EMULATOR_PORT) && $ONCE_API_BASE_URL == "http://127.0.0.1:$(remembered EMULATOR_PORT)/"* ]]; then
-      printf 'EMULATOR_URL=http://127.0.0.1:%s\n' "$(remembered EMULATOR_PORT)"
+      env_line EMULATOR_URL "http://127.0.0.1:$(remembered EMULATOR_PORT)"
     fi
-    printf 'DATABASE_URL=%s\nNATS_URL=%s\nREDIS_URL=%s\n' "$DATABASE_URL" "$(env_value "$STACK_DIR/stack.env" NATS_CONSUMER_URL)" "$REDIS_URL"
+    env_line DATABASE_URL "$DATABASE_URL"
+    env_line NATS_URL "$(env_value "$STACK_DIR/stack.env" NATS_CONSUMER_URL)"
+    env_line REDIS_URL "$REDIS_URL"
   } | write_private "$DEV_ENV"
 }
 
@@ -144,8 +173,6 @@ TEXT
 
 check_settings
 need_build_tools
-need flock "install util-linux"
-need setsid "install util-linux"
 mkdir -p "$RUN" "$LOGS"
 chmod 700 "$LOGS" "$RUN"
 exec 9>"$RUN/up.lock"

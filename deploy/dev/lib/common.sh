@@ -13,6 +13,16 @@ random_hex() { od -An -N "$1" -tx1 /dev/urandom | tr -d ' \n'; }
 # Whether something listens on 127.0.0.1:$1.
 port_in_use() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 
+# Whether process $1 itself listens on port $2: an answer from there may be somebody else's.
+listens() {
+  local hex inode
+  hex=$(printf '%04X' "$2")
+  while read -r inode; do
+    if find "/proc/$1/fd" -lname "socket:\\[$inode\\]" 2>/dev/null | grep -q .; then return 0; fi
+  done < <(awk -v port=":$hex\$" '$4 == "0A" && $2 ~ port { print $10 }' /proc/net/tcp /proc/net/tcp6 2>/dev/null)
+  return 1
+}
+
 # A port nobody listens on, below the range the kernel hands to clients. A race is settled by the caller's retry.
 free_port() {
   local port
@@ -89,8 +99,18 @@ load_env_file() {
 
 # Value of KEY $2 in the env file $1, or nothing.
 env_value() {
+  local value
   [[ -r $1 ]] || return 0
-  sed -n "s/^$2=//p" "$1" | tail -n 1
+  value=$(sed -n "s/^$2=//p" "$1" | tail -n 1)
+  if [[ $value == \'*\' ]]; then value=${value:1:-1} value=${value//"'\\''"/"'"}; fi
+  printf '%s' "$value"
+}
+
+# KEY=VALUE as a line that both a shell and env_value read; quoted only where a shell would see more than a word.
+env_line() {
+  local value=$2
+  if [[ $value == *[^A-Za-z0-9_:/@.,%+=?-]* ]]; then value="'${value//"'"/"'\\''"}'"; fi
+  printf '%s=%s\n' "$1" "$value"
 }
 
 # Replaces file $1 by standard input at once; only its owner can read it.

@@ -14,7 +14,8 @@ stack_cache() {
   mkdir -p "$cache"
   if ! pg_user_reaches "$cache"; then
     cache=/var/cache/simward
-    mkdir -p "$cache"
+    # Whatever the umask: PostgreSQL's user passes through.
+    install -d -m 755 "$cache"
   fi
   cd "$cache" && pwd -P
 }
@@ -109,9 +110,6 @@ patch_programs() {
 # Debian's PostgreSQL reads the machine's time zones from a fixed path.
 warn_about_time_zones() {
   [[ -e /usr/share/zoneinfo/Europe/Berlin ]] && return 0
-  if ((EUID == 0)); then
-    DEBIAN_FRONTEND=noninteractive apt-get install -y tzdata >/dev/null 2>&1 && return 0
-    apt-get update >/dev/null 2>&1 && DEBIAN_FRONTEND=noninteractive apt-get install -y tzdata >/dev/null 2>&1 && return 0
-  fi
-  say "    warning: tzdata is not installed, so PostgreSQL knows no zone but UTC (apt-get install tzdata)"
+  (install_missing /usr/share/zoneinfo/Europe/Berlin tzdata) ||
+    say "    warning: without tzdata PostgreSQL knows no zone but UTC"
 }

@@ -6,6 +6,8 @@ HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 CHECKOUT=$(cd "$HERE/../.." && pwd -P)
 # shellcheck source=deploy/dev/lib/common.sh
 . "$HERE/lib/common.sh"
+# shellcheck source=deploy/dev/lib/packages.sh
+. "$HERE/lib/packages.sh"
 LOCAL=$CHECKOUT/.local
 STACK=$HERE/stack
 STACK_DIR=$LOCAL/stack
@@ -14,13 +16,20 @@ LOGS=$LOCAL/log
 DEV_ENV=$LOCAL/dev.env
 cd "$CHECKOUT" || exit 1
 
+# Rust that rustup has installed is not in the path of every shell.
+need_cargo() {
+  if ! command -v cargo >/dev/null 2>&1 && [[ -x ${CARGO_HOME:-$HOME/.cargo}/bin/cargo ]]; then
+    PATH=${CARGO_HOME:-$HOME/.cargo}/bin:$PATH
+  fi
+  need cargo "install Rust with rustup; Cargo.toml says which version (rust-version)"
+}
+
 # "[ 12s] words": what happens now, and how long it took to get here.
 step() { printf '[%3ds] %s\n' "$SECONDS" "$*" >&2; }
 
 need_build_tools() {
-  need cargo "install Rust with rustup; Cargo.toml says which version (rust-version)"
-  command -v cc >/dev/null 2>&1 || command -v gcc >/dev/null 2>&1 || die "a C compiler is missing: apt-get install build-essential"
-  need curl "apt-get install curl"
+  need_cargo
+  install_build_tools
 }
 
 # The folder of the binaries of cargo profile $1, wherever the target folder was put.
@@ -92,14 +101,22 @@ remember() {
 }
 
 service_pid() { read_pid "$RUN/$1.pid"; }
-service_running() { is_process "$(service_pid "$1")" "/$1" "$1"; }
+# Only the program that this checkout started: the number may be another checkout's Simward by now.
+service_running() { is_process "$(service_pid "$1")" "/$1" "$1" && runs_binary "$1"; }
+# The pid file's second line is its path; one that was built anew meanwhile is shown as deleted.
+runs_binary() {
+  local exe
+  exe=$(readlink "/proc/$(service_pid "$1")/exe" 2>/dev/null) || return 1
+  [[ ${exe% (deleted)} == "$(sed -n 2p "$RUN/$1.pid")" ]]
+}
 # Gone, whatever name it had: between the fork and the exec it has another.
 service_ended() {
   local pid
   pid=$(service_pid "$1")
   [[ -z $pid ]] || ! kill -0 "$pid" 2>/dev/null || is_zombie "$pid"
 }
-stop_service() { stop_process "$(service_pid "$1")" "/$1" "$1" TERM "${2:-30}"; }
+# Simward gives requests in flight 35 seconds to end (crates/simward/src/run.rs).
+stop_service() { ! service_running "$1" || stop_process "$(service_pid "$1")" "/$1" "$1" TERM "${2:-40}"; }
 
 # Starts program $1 of the binaries with the arguments after it, in the environment of the caller, unless the
 # same binary already runs in the same environment. Returns 0 when it was started, 3 when it was left running.
@@ -121,15 +138,17 @@ start_service() {
   fi
   if [[ -s $LOGS/$name.log ]]; then mv -f "$LOGS/$name.log" "$LOGS/$name.old.log"; fi
   setsid "$exe" "$@" >"$LOGS/$name.log" 2>&1 </dev/null 9>&- &
-  printf '%s\n' "$!" >"$RUN/$name.pid"
+  printf '%s\n' "$!" "$(readlink -f "$exe")" >"$RUN/$name.pid"
   printf '%s\n' "$print" >"$RUN/$name.print"
   disown
 }
 
-# Waits until URL $2 answers success; $1 is the process that should answer, $3 the deadline in seconds.
+# Waits until the process $1 itself serves port $2 and URL $3 answers success, at most $4 seconds. Returns 2 when it
+# ended because somebody else has the port.
 wait_for_http() {
-  local name=$1 url=$2 deadline=$((SECONDS + $3))
-  until curl -fsS -o /dev/null --max-time 2 "$url" 2>/dev/null; do
+  local name=$1 port=$2 url=$3 deadline=$((SECONDS + $4))
+  until listens "$(service_pid "$name")" "$port" && curl -fsS -o /dev/null --max-time 2 "$url" 2>/dev/null; do
+    if service_ended "$name" && grep -q -i 'address already in use' "$LOGS/$name.log"; then return 2; fi
     if service_ended "$name" || ((SECONDS >= deadline)); then
       if ! service_ended "$name"; then say "$name runs but $url does not answer:"; else say "$name has ended:"; fi
       curl -sS --max-time 2 "$url" 2>&1 | head -c 600 >&2 || true

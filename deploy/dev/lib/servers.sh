@@ -11,12 +11,19 @@ server_mark() { if [[ $1 == postgres ]]; then readlink -m "$DIR/pg"; else printf
 # Starts server $1 and waits until it serves. With $2 = keep its port is not given up when somebody else has it.
 start_server() {
   local name=$1 keep=${2-} port_key=${STATE_PREFIX[$1]}_PORT attempt status
-  "${name}_running" && "${name}_ready" && return 0
-  "${name}_running" && stop_server "$name"
   local fixed=${!port_key-}
+  if "${name}_running" && "${name}_ready"; then
+    if [[ -n $fixed && $fixed != "${STATE[$port_key]}" ]]; then
+      say "    $name runs already, on port ${STATE[$port_key]}: $port_key=$fixed holds after it was stopped"
+    fi
+    return 0
+  fi
+  "${name}_running" && stop_server "$name"
   for attempt in {1..8}; do
     STATE[$port_key]=${fixed:-${STATE[$port_key]}}
     if [[ -z ${STATE[$port_key]} ]]; then STATE[$port_key]=$(free_port); fi
+    # Before it starts: whoever comes after an interruption has to find the server's port.
+    save_state
     status=0
     launch "$name" || status=$?
     ((status == 0)) && return 0

@@ -18,7 +18,7 @@ load_state() {
 
 save_state() {
   local key
-  for key in "${STATE_KEYS[@]}"; do printf '%s=%s\n' "$key" "${STATE[$key]}"; done | write_private "$DIR/stack.state"
+  for key in "${STATE_KEYS[@]}"; do env_line "$key" "${STATE[$key]-}"; done | write_private "$DIR/stack.state"
 }
 
 # Notes which addresses of the environment replace private servers. An address that this stack made itself
@@ -59,15 +59,17 @@ write_stack_env() {
     consumer=nats://consumer:${STATE[CONSUMER_PASSWORD]}@127.0.0.1:${STATE[NATS_PORT]}
   fi
   redis=${redis:-redis://default:${STATE[REDIS_PASSWORD]}@127.0.0.1:${STATE[REDIS_PORT]}}
-  write_private "$DIR/stack.env" <<ENV
-DATABASE_URL=$database
-GATEWAY_DATABASE_URL=${gateway:-$(url_with_login simward_gateway "${STATE[GATEWAY_PASSWORD]}" "$database")}
-SIM_DATABASE_URL=${sim:-$(url_with_login simward_sim "${STATE[SIM_PASSWORD]}" "$database")}
-NATS_URL=$nats
-NATS_CONSUMER_URL=$consumer
-REDIS_URL=$redis
-PG_PORT=${STATE[PG_PORT]}
-NATS_PORT=${STATE[NATS_PORT]}
-REDIS_PORT=${STATE[REDIS_PORT]}
-ENV
+  gateway=${gateway:-$(url_with_login simward_gateway "${STATE[GATEWAY_PASSWORD]}" "$database")}
+  sim=${sim:-$(url_with_login simward_sim "${STATE[SIM_PASSWORD]}" "$database")}
+  {
+    env_line DATABASE_URL "$database"
+    env_line GATEWAY_DATABASE_URL "$gateway"
+    env_line SIM_DATABASE_URL "$sim"
+    env_line NATS_URL "$nats"
+    env_line NATS_CONSUMER_URL "$consumer"
+    env_line REDIS_URL "$redis"
+    env_line PG_PORT "${STATE[PG_PORT]}"
+    env_line NATS_PORT "${STATE[NATS_PORT]}"
+    env_line REDIS_PORT "${STATE[REDIS_PORT]}"
+  } | write_private "$DIR/stack.env"
 }
