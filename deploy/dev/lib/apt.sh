@@ -58,7 +58,7 @@ host_mirror() {
     END { if (best != "") print best; else exit 1 }'
 }
 
-# Files with Debian's archive keys, comma separated as "signed-by" wants them.
+# Files with Debian's archive keys, one a line.
 host_keyrings() {
   local file list=()
   for file in /usr/share/keyrings/debian-archive-keyring.{gpg,pgp} /usr/share/keyrings/debian-archive-$APT_SUITE-*.gpg \
@@ -66,15 +66,20 @@ host_keyrings() {
     if [[ -r $file ]]; then list+=("$file"); fi
   done
   ((${#list[@]})) || return 1
-  (IFS=, && printf '%s' "${list[*]}")
+  printf '%s\n' "${list[@]}"
 }
 
-# Makes a private apt state in folder $1 with the sources on standard input.
-# The hooks are cleared because container images use them to empty the host's cache.
+# Makes a private apt state in folder $1, which trusts the keyring files $2..., with the sources on standard input.
+# "signed-by" would not do: it knows no path with a space. The hooks are cleared because container images use them to empty the host's cache.
 apt_prepare() {
-  local state=$1
-  mkdir -p "$state"/{lists/partial,archives/partial}
+  local state=$1 key number=0
+  mkdir -p "$state"/{lists/partial,archives/partial,trusted}
   cat >"$state/sources.list"
+  for key in "${@:2}"; do
+    # apt reads keys in text form only by the name .asc.
+    number=$((number + 1))
+    if [[ $key == *.asc ]]; then cp "$key" "$state/trusted/$number.asc"; else cp "$key" "$state/trusted/$number.gpg"; fi
+  done
   : >"$state/status"
   cat >"$state/apt.conf" <<CONF
 #clear APT::Update::Post-Invoke;
@@ -83,6 +88,8 @@ apt_prepare() {
 #clear DPkg::Pre-Install-Pkgs;
 Dir::Etc::sourcelist "$state/sources.list";
 Dir::Etc::sourceparts "/dev/null";
+Dir::Etc::trusted "/dev/null";
+Dir::Etc::trustedparts "$state/trusted";
 Dir::Etc::preferences "/dev/null";
 Dir::Etc::preferencesparts "/dev/null";
 Dir::State "$state";
@@ -114,34 +121,35 @@ apt_failed() {
   die "$2"
 }
 
-# Sources of $APT_SUITE for keyrings $1; the security suite only where the host has one.
+# Sources of $APT_SUITE; the security suite only where the host has one.
 suite_sources() {
   local main security
   main=$(host_mirror main) || die "no Debian archive among this machine's apt sources: set DATABASE_URL, NATS_URL and REDIS_URL to servers of your own"
-  printf 'deb [signed-by=%s] %s %s main\n' "$1" "$main" "$APT_SUITE"
+  printf 'deb %s %s main\n' "$main" "$APT_SUITE"
   if security=$(host_mirror security); then
-    printf 'deb [signed-by=%s] %s %s-security main\n' "$1" "$security" "$APT_SUITE"
+    printf 'deb %s %s-security main\n' "$security" "$APT_SUITE"
   fi
 }
 
 # Downloads the package lists of $APT_SUITE into state $1. A host whose keyring is older than the suite
 # gets the newer keyring package from its own release, which the old keys sign.
 apt_lists() {
-  local state=$1 keys
-  keys=$(host_keyrings) || die "Debian's archive keys are missing: install debian-archive-keyring"
-  suite_sources "$keys" | apt_prepare "$state"
+  local state=$1 text keys
+  text=$(host_keyrings) || die "Debian's archive keys are missing: install debian-archive-keyring"
+  mapfile -t keys <<<"$text"
+  suite_sources | apt_prepare "$state" "${keys[@]}"
   private_apt "$state" -o APT::Update::Error-Mode=any update && return 0
   grep -q -E 'NO_PUBKEY|EXPKEYSIG|not signed|public key' "$state/apt.log" || apt_failed "$state" "the package lists could not be downloaded"
   say "    this machine's Debian keys are older than $APT_SUITE: fetching the current ones"
-  keys=$(newer_keyring "$state/keyring" "$keys")
-  suite_sources "$keys" | apt_prepare "$state"
+  text=$(newer_keyring "$state/keyring" "${keys[@]}")
+  suite_sources | apt_prepare "$state" "$text"
   private_apt "$state" -o APT::Update::Error-Mode=any update || apt_failed "$state" "the package lists could not be downloaded"
 }
 
 newer_keyring() {
-  local state=$1 keys=$2 deb
-  host_sources | awk -v keys="$keys" '/ main( |$)/ && $1 ~ /debian/ && $2 !~ /backports/ { print "deb [signed-by=" keys "] " $1, $2, "main" }' |
-    sort -u | apt_prepare "$state"
+  local state=$1 deb
+  host_sources | awk '/ main( |$)/ && $1 ~ /debian/ && $2 !~ /backports/ { print "deb", $1, $2, "main" }' |
+    sort -u | apt_prepare "$state" "${@:2}"
   # A list whose signature does not hold is left out by apt; one good list is enough.
   private_apt "$state" update || true
   private_apt "$state" --download-only install debian-archive-keyring || apt_failed "$state" "debian-archive-keyring could not be downloaded"
