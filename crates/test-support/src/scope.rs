@@ -5,6 +5,9 @@ use uuid::Uuid;
 
 use crate::Stack;
 
+/// NATS sets a stream's limit aside when it is made: with more, the hundredth test finds no storage left.
+const STREAM_MB: i64 = 8;
+
 /// A database of its own, and a prefix for NATS and Redis: what one test shares with no other.
 #[derive(Debug, Clone)]
 pub struct Scope {
@@ -67,7 +70,7 @@ impl Scope {
             ("REDIS_URL", &self.redis_url),
             ("SIMWARD__NATS__PREFIX", &self.prefix),
             ("SIMWARD__REDIS__PREFIX", &self.prefix),
-            ("SIMWARD__NATS__MAX_STREAM_MB", &"32".to_owned()),
+            ("SIMWARD__NATS__MAX_STREAM_MB", &STREAM_MB.to_string()),
         ]
         .map(|(name, value)| (name.to_owned(), value.clone()))
         .into()
@@ -91,7 +94,7 @@ impl Scope {
         config.nats.prefix.clone_from(&self.prefix);
         config.redis.prefix.clone_from(&self.prefix);
         config.database.max_connections = 8;
-        config.nats.max_stream_mb = 32;
+        config.nats.max_stream_mb = STREAM_MB;
         config
     }
 

@@ -51,14 +51,19 @@ async fn a_downstream_login_reads_events_and_can_neither_write_nor_listen_elsewh
     assert!(written.await.is_err(), "writing an event");
     let mut overheard = consumer.subscribe("rpc.>").await.unwrap();
     let mut allowed = consumer.subscribe("evt.v1.>").await.unwrap();
-    consumer.flush().await.unwrap();
+    // An answer on the same connection tells that the server has seen the subscriptions.
+    jetstream::new(consumer.clone())
+        .get_stream("EVENTS")
+        .await
+        .unwrap();
     owner.publish("rpc.v1.sim.get", "secret".into()).await.unwrap();
     owner
         .publish("evt.v1.sim.missing.3", "three".into())
         .await
         .unwrap();
     // The server sends in the order of publishing: whoever has heard the second would have heard the first.
-    assert_eq!(allowed.next().await.unwrap().payload, "three");
+    let heard = tokio::time::timeout(Duration::from_secs(30), allowed.next()).await;
+    assert_eq!(heard.unwrap().unwrap().payload, "three");
     assert!(
         overheard.next().now_or_never().flatten().is_none(),
         "a request was overheard"
