@@ -1,8 +1,13 @@
 //! Holds calls back while 1NCE is failing: closed, open for a growing pause, then one probe at a time.
+//!
+//! Each generation of `/sims*` and each other group of endpoints has a breaker of its own: v1 may die, and orders may
+//! fail, without closing the way to v2.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use crate::capability::Generation;
+use crate::config::ClientConfig;
 use crate::metrics::ClientMetrics;
 
 /// What the breaker does with calls now.
@@ -22,9 +27,63 @@ enum State {
     HalfOpen { pause: Duration },
 }
 
-/// The breaker of one account in this process. Network failures and 5xx count; a 4xx proves that 1NCE works.
+/// Whose failures a breaker counts; the labels of its metric.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Scope {
+    pub group: &'static str,
+    /// `v1` and `v2` of the SIM API, otherwise `none`.
+    pub generation: &'static str,
+}
+
+/// The breakers of one account in this process.
+pub(crate) struct Breakers {
+    sims: [Breaker; 2],
+    pub orders: Breaker,
+    pub products: Breaker,
+    pub support: Breaker,
+}
+
+impl Breakers {
+    pub(crate) fn new(config: &ClientConfig, metrics: &ClientMetrics) -> Self {
+        let breaker = |group, generation| {
+            Breaker::new(
+                Scope { group, generation },
+                config.breaker_threshold,
+                config.breaker_min_pause,
+                config.breaker_max_pause,
+                metrics.clone(),
+            )
+        };
+        Self {
+            sims: [Generation::V1, Generation::V2].map(|generation| breaker("sims", generation.word())),
+            orders: breaker("orders", "none"),
+            products: breaker("products", "none"),
+            support: breaker("support", "none"),
+        }
+    }
+
+    /// The breaker of a generation, by its path segment.
+    pub(crate) fn sims(&self, version: &str) -> &Breaker {
+        let [v1, v2] = &self.sims;
+        if version == Generation::V1.word() { v1 } else { v2 }
+    }
+
+    /// The state of the generation of `/sims*` that fares worst.
+    pub(crate) fn sims_state(&self) -> BreakerState {
+        let [v1, v2] = self.sims.each_ref().map(Breaker::state);
+        match (v1, v2) {
+            (BreakerState::Open(one), BreakerState::Open(two)) => BreakerState::Open(one.max(two)),
+            (open @ BreakerState::Open(_), _) | (_, open @ BreakerState::Open(_)) => open,
+            (BreakerState::Closed, BreakerState::Closed) => BreakerState::Closed,
+            _ => BreakerState::HalfOpen,
+        }
+    }
+}
+
+/// One breaker. Network failures and 5xx count; a 4xx proves that 1NCE works.
 #[derive(Clone)]
 pub(crate) struct Breaker {
+    scope: Scope,
     state: Arc<Mutex<State>>,
     threshold: u32,
     min_pause: Duration,
@@ -40,14 +99,16 @@ pub(crate) struct Pass {
 }
 
 impl Breaker {
-    pub(crate) fn new(
+    fn new(
+        scope: Scope,
         threshold: u32,
         min_pause: Duration,
         max_pause: Duration,
         metrics: ClientMetrics,
     ) -> Self {
-        metrics.breaker_open(false);
+        metrics.breaker_open(scope, false);
         Self {
+            scope,
             state: Arc::new(Mutex::new(State::Closed { failures: 0 })),
             threshold: threshold.max(1),
             min_pause,
@@ -107,8 +168,14 @@ impl Breaker {
             until: now + pause,
             pause,
         };
-        self.metrics.breaker_open(true);
-        tracing::warn!(?pause, "1NCE keeps failing; calls are held back");
+        self.metrics.breaker_open(self.scope, true);
+        let Scope { group, generation } = self.scope;
+        tracing::warn!(
+            group,
+            generation,
+            ?pause,
+            "1NCE keeps failing; calls are held back"
+        );
     }
 }
 
@@ -121,8 +188,13 @@ impl Pass {
             State::Closed { .. } => *state = State::Closed { failures: 0 },
             State::HalfOpen { .. } if self.probe => {
                 *state = State::Closed { failures: 0 };
-                self.breaker.metrics.breaker_open(false);
-                tracing::info!("1NCE answers again");
+                let scope = self.breaker.scope;
+                self.breaker.metrics.breaker_open(scope, false);
+                tracing::info!(
+                    group = scope.group,
+                    generation = scope.generation,
+                    "1NCE answers again"
+                );
             }
             // A late answer to a call sent before the breaker opened proves nothing about now.
             _ => {}
@@ -171,7 +243,11 @@ mod tests {
 
     fn breaker() -> Breaker {
         let metrics = ClientMetrics::new(Arc::new(metrics::NoopRecorder), "test");
-        Breaker::new(3, Duration::from_secs(2), Duration::from_secs(30), metrics)
+        let scope = Scope {
+            group: "sims",
+            generation: "v2",
+        };
+        Breaker::new(scope, 3, Duration::from_secs(2), Duration::from_secs(30), metrics)
     }
 
     fn fail(breaker: &Breaker, now: Instant) {

@@ -145,6 +145,9 @@ pub(crate) struct Probe {
     pub v2: bool,
     /// Whether v2 has usage; `None` until someone asked for usage.
     pub v2_usage: Option<bool>,
+    /// Whether one generation could not be asked: it failed, and counts as not there for now.
+    #[serde(default)]
+    pub half_known: bool,
 }
 
 impl Probe {
@@ -154,6 +157,7 @@ impl Probe {
             v1,
             v2,
             v2_usage: None,
+            half_known: false,
         };
         match generations {
             Generations::Auto => None,
@@ -170,7 +174,23 @@ impl Probe {
         Capabilities { offers, probed }
     }
 
+    pub(crate) fn lives(self, generation: Generation) -> bool {
+        match generation {
+            Generation::V1 => self.v1,
+            Generation::V2 => self.v2,
+        }
+    }
+
     pub(crate) fn offer(self, capability: Capability) -> Offer {
+        match self.settled_offer(capability) {
+            Offer::Unavailable(_) if self.half_known => {
+                Offer::Unavailable("the generation that may have it does not answer now".into())
+            }
+            offer => offer,
+        }
+    }
+
+    fn settled_offer(self, capability: Capability) -> Offer {
         if capability == Capability::Usage {
             return self.usage();
         }
@@ -202,6 +222,7 @@ mod tests {
             v1,
             v2,
             v2_usage: None,
+            half_known: false,
         }
     }
 

@@ -134,6 +134,8 @@ pub enum ClientError {
         message: String,
         /// Whether the request may have reached 1NCE.
         may_be_sent: bool,
+        /// The id of the call, when an answer began.
+        request_id: Option<RequestId>,
     },
     /// The answer is not what the API promises.
     #[error("cannot read the answer of {endpoint} ({status}): {reason}")]
@@ -157,6 +159,17 @@ pub enum ClientError {
         /// Why, for people.
         why: String,
     },
+    /// Which generation offers it could not be found out, because 1NCE did not answer that. The call itself was not
+    /// sent and may be made again later.
+    #[error("cannot find out whether 1NCE offers {capability:?}: {why}")]
+    CapabilityUnknown {
+        /// What was asked about.
+        capability: Capability,
+        /// What happened instead of an answer.
+        why: String,
+        /// The id of the call that asked, when an answer carried one.
+        request_id: Option<RequestId>,
+    },
     /// 1NCE answered another card than the one asked for (FACTS §5).
     #[error("asked for SIM {asked}, 1NCE answered {answered}")]
     IccidMismatch {
@@ -176,6 +189,7 @@ impl ClientError {
             | Self::Server { .. }
             | Self::BudgetTimeout { .. }
             | Self::CircuitOpen { .. }
+            | Self::CapabilityUnknown { .. }
             | Self::Transport { .. } => true,
             _ => false,
         }
@@ -193,6 +207,8 @@ impl ClientError {
             | Self::Throttled { request_id, .. }
             | Self::Server { request_id, .. }
             | Self::Uncertain { request_id, .. }
+            | Self::Transport { request_id, .. }
+            | Self::CapabilityUnknown { request_id, .. }
             | Self::Decode { request_id, .. } => request_id.as_ref(),
             _ => None,
         }
@@ -209,7 +225,8 @@ impl ClientError {
             | Self::Config(_)
             | Self::Invalid(_)
             | Self::Unauthorized { .. }
-            | Self::CapabilityUnavailable { .. } => true,
+            | Self::CapabilityUnavailable { .. }
+            | Self::CapabilityUnknown { .. } => true,
             _ => false,
         }
     }

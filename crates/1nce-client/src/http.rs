@@ -43,14 +43,14 @@ pub(crate) fn build(config: &ClientConfig) -> Result<reqwest::Client, ClientErro
 
 /// Sends a request and reads its answer; at most `max_body` bytes.
 pub(crate) async fn send(request: reqwest::RequestBuilder, max_body: usize) -> Result<Answer, ClientError> {
-    let mut response = request.send().await.map_err(|error| transport(&error))?;
+    let mut response = request.send().await.map_err(|error| transport(&error, None))?;
     let headers = response.headers();
     let mut answer = Answer {
         status: response.status().as_u16(),
         body: Vec::new(),
         request_id: request_id(headers),
         location: text(headers, "location"),
-        retry_after: text(headers, "retry-after").and_then(|value| parse_retry_after(&value, Utc::now())),
+        retry_after: retry_after(headers, Utc::now()),
         total: text(headers, "x-total-count").and_then(|value| value.parse().ok()),
         total_pages: text(headers, "x-total-pages").and_then(|value| value.parse().ok()),
     };
@@ -61,8 +61,9 @@ pub(crate) async fn send(request: reqwest::RequestBuilder, max_body: usize) -> R
             }
             Ok(Some(_)) => {
                 return Err(ClientError::Transport {
-                    message: format!("the answer is larger than {max_body} bytes"),
+                    message: format!("the answer ({}) is larger than {max_body} bytes", answer.status),
                     may_be_sent: true,
+                    request_id: answer.request_id,
                 });
             }
             Ok(None) => {
@@ -77,13 +78,13 @@ pub(crate) async fn send(request: reqwest::RequestBuilder, max_body: usize) -> R
                 answer.body.clear();
                 return Ok(answer);
             }
-            Err(error) => return Err(transport(&error)),
+            Err(error) => return Err(transport(&error, answer.request_id)),
         }
     }
 }
 
 /// A failure without an answer. Only a failed connect is certain to have sent nothing.
-fn transport(error: &reqwest::Error) -> ClientError {
+fn transport(error: &reqwest::Error, request_id: Option<RequestId>) -> ClientError {
     let mut message = if error.is_timeout() {
         "timeout".to_owned()
     } else {
@@ -97,6 +98,7 @@ fn transport(error: &reqwest::Error) -> ClientError {
     ClientError::Transport {
         message,
         may_be_sent: !(error.is_connect() || error.is_builder()),
+        request_id,
     }
 }
 
@@ -121,13 +123,32 @@ fn request_id(headers: &HeaderMap) -> Option<RequestId> {
     .map(RequestId)
 }
 
-/// Seconds (whole or not) or a date; at most ten minutes are believed.
+/// How long to wait, in whichever spelling it comes: what a 429 of 1NCE carries is unconfirmed (FACTS §3).
+fn retry_after(headers: &HeaderMap, now: DateTime<Utc>) -> Option<Duration> {
+    [
+        "retry-after",
+        "x-retry-after",
+        "ratelimit-reset",
+        "x-ratelimit-reset",
+        "x-rate-limit-reset",
+    ]
+    .into_iter()
+    .filter_map(|name| text(headers, name))
+    .find_map(|value| parse_retry_after(&value, now))
+}
+
+/// Seconds (whole or not), seconds since 1970, or a date; at most ten minutes are believed.
 fn parse_retry_after(value: &str, now: DateTime<Utc>) -> Option<Duration> {
     const LONGEST: f64 = 600.0;
-    let seconds = value.parse::<f64>().ok().or_else(|| {
-        let date = DateTime::parse_from_rfc2822(value).ok()?.with_timezone(&Utc);
-        Some((date - now).num_milliseconds() as f64 / 1_000.0)
-    })?;
+    const A_MOMENT: f64 = 1e9;
+    let seconds = match value.parse::<f64>() {
+        Ok(moment) if moment >= A_MOMENT => moment - now.timestamp_millis() as f64 / 1_000.0,
+        Ok(seconds) => seconds,
+        Err(_) => {
+            let date = DateTime::parse_from_rfc2822(value).ok()?.with_timezone(&Utc);
+            (date - now).num_milliseconds() as f64 / 1_000.0
+        }
+    };
     (seconds.is_finite() && seconds > 0.0).then(|| Duration::from_secs_f64(seconds.min(LONGEST)))
 }
 
@@ -148,8 +169,25 @@ mod tests {
             Some(Duration::from_secs(9))
         );
         assert_eq!(parse("99999"), Some(Duration::from_secs(600)));
+        let moment = (now.timestamp() + 4).to_string();
+        assert_eq!(parse(&moment), Some(Duration::from_secs(4)));
         for nothing in ["", "soon", "-1", "NaN", "0", "Thu, 02 Oct 2025 05:00:00 GMT"] {
             assert_eq!(parse(nothing), None, "{nothing}");
         }
+    }
+
+    #[test]
+    fn every_spelling_of_the_wait_is_read_and_the_standard_one_goes_first() {
+        let read = |pairs: &[(&'static str, &'static str)]| {
+            let headers = pairs
+                .iter()
+                .map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()));
+            retry_after(&headers.collect(), Utc::now()).map(|wait| wait.as_secs())
+        };
+        for name in ["X-RateLimit-Reset", "x-rate-limit-reset", "RateLimit-Reset"] {
+            assert_eq!(read(&[(name, "7")]), Some(7), "{name}");
+            assert_eq!(read(&[(name, "7"), ("Retry-After", "2")]), Some(2), "{name}");
+        }
+        assert_eq!(read(&[("X-RateLimit-Remaining", "0")]), None);
     }
 }

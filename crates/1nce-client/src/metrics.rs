@@ -6,6 +6,7 @@ use std::time::Duration;
 use metrics::{Counter, Gauge, Histogram, Key, Label, Level, Metadata, Recorder, Unit};
 
 use crate::Lane;
+use crate::breaker::Scope;
 
 const TARGET: Metadata<'static> = Metadata::new("once_client", Level::INFO, Some(module_path!()));
 
@@ -30,6 +31,10 @@ impl ClientMetrics {
                 "calls granted by the request budget, by lane",
             ),
             (
+                "once_budget_timeouts_total",
+                "waits for the request budget that ended without a grant, by lane",
+            ),
+            (
                 "once_budget_local_total",
                 "times the budget changed to its local fallback",
             ),
@@ -50,7 +55,7 @@ impl ClientMetrics {
         recorder.describe_gauge(
             "once_breaker_open".into(),
             None,
-            "1 while calls are held back".into(),
+            "1 while calls are held back, by group and generation".into(),
         );
         let account = account.to_owned();
         Self { recorder, account }
@@ -70,8 +75,8 @@ impl ClientMetrics {
         self.recorder.register_histogram(&self.key(name, labels), &TARGET)
     }
 
-    fn gauge(&self, name: &'static str) -> Gauge {
-        self.recorder.register_gauge(&self.key(name, &[]), &TARGET)
+    fn gauge(&self, name: &'static str, labels: &[(&'static str, String)]) -> Gauge {
+        self.recorder.register_gauge(&self.key(name, labels), &TARGET)
     }
 
     /// One request was answered (`status` is a number) or failed (`status` is a word).
@@ -104,6 +109,14 @@ impl ClientMetrics {
             .record(waited.as_secs_f64());
     }
 
+    /// A wait that ended without a grant.
+    pub(crate) fn budget_timeout(&self, group: &str, lane: Lane, waited: Duration) {
+        let labels = [("group", group.to_owned()), ("lane", lane.word().to_owned())];
+        self.counter("once_budget_timeouts_total", &labels).increment(1);
+        self.histogram("once_budget_wait_seconds", &labels)
+            .record(waited.as_secs_f64());
+    }
+
     pub(crate) fn went_local(&self, group: &str) {
         self.counter("once_budget_local_total", &[("group", group.to_owned())])
             .increment(1);
@@ -114,7 +127,12 @@ impl ClientMetrics {
             .increment(1);
     }
 
-    pub(crate) fn breaker_open(&self, open: bool) {
-        self.gauge("once_breaker_open").set(if open { 1.0 } else { 0.0 });
+    pub(crate) fn breaker_open(&self, scope: Scope, open: bool) {
+        let labels = [
+            ("group", scope.group.to_owned()),
+            ("generation", scope.generation.to_owned()),
+        ];
+        self.gauge("once_breaker_open", &labels)
+            .set(if open { 1.0 } else { 0.0 });
     }
 }

@@ -40,10 +40,11 @@ impl RetryClass {
             ClientError::Transport {
                 message,
                 may_be_sent: true,
+                request_id,
             } => ClientError::Uncertain {
                 endpoint,
                 reason: message,
-                request_id: None,
+                request_id,
             },
             ClientError::Server {
                 status,
@@ -111,6 +112,7 @@ mod tests {
         ClientError::Transport {
             message: "cut".into(),
             may_be_sent,
+            request_id: None,
         }
     }
 

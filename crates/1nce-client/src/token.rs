@@ -5,13 +5,15 @@
 //! A login is refused with 400 (FACTS §2); the refusal is remembered for some seconds by all processes.
 
 mod answer;
+mod cached;
 mod store;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use secrecy::{ExposeSecret, SecretString};
-use tokio::sync::Mutex as FairMutex;
+use tokio::sync::{Mutex as FairMutex, OwnedMutexGuard};
+use tracing::Instrument;
 
 use crate::Lane;
 use crate::budget::Budget;
@@ -21,12 +23,15 @@ use crate::http;
 use crate::metrics::ClientMetrics;
 use crate::redis_link::RedisLink;
 use answer::{Issued, login_failure, read_issued};
+use cached::Cached;
 use store::{Lookup, TokenStore};
 
 /// A token with less than this left is not sent any more.
 const MARGIN: Duration = Duration::from_secs(5);
 /// A token that 1NCE issued this recently and refuses will not be replaced by a better one.
 const FRESH: Duration = Duration::from_secs(2);
+/// How often a process looks whether another one has fetched the token.
+const POLL: Duration = Duration::from_millis(50);
 /// How long a failed (not refused) login is answered from memory.
 const FAILURE_PAUSE: Duration = Duration::from_millis(500);
 
@@ -59,27 +64,6 @@ pub struct LoginInfo {
     pub shared: bool,
 }
 
-#[derive(Clone)]
-struct Cached {
-    token: Token,
-    deadline: Instant,
-    lifetime: Duration,
-    /// When this process asked 1NCE for it; `None` when it came from Redis.
-    fetched_at: Option<Instant>,
-    early_at: Instant,
-}
-
-impl Cached {
-    fn left(&self, now: Instant) -> Duration {
-        self.deadline.saturating_duration_since(now)
-    }
-
-    /// Time to look for a newer one: less than ten minutes and less than a fifth of its life are left.
-    fn is_old(&self, now: Instant) -> bool {
-        self.left(now) < (self.lifetime / 5).min(Duration::from_secs(600))
-    }
-}
-
 #[derive(Default)]
 struct State {
     cached: Option<Cached>,
@@ -105,7 +89,16 @@ struct Inner {
     budget: Budget,
     metrics: ClientMetrics,
     state: Mutex<State>,
-    refresh: FairMutex<()>,
+    refresh: Arc<FairMutex<()>>,
+}
+
+/// The right to talk to the token endpoint in this process.
+type Turn = OwnedMutexGuard<()>;
+
+/// A token that was fetched just now.
+struct Fetched {
+    token: Token,
+    info: LoginInfo,
 }
 
 impl Tokens {
@@ -128,11 +121,11 @@ impl Tokens {
                 refused_pause: config.bad_login_pause,
                 refresh_distance: config.token_refresh_distance,
                 max_body: config.max_body,
-                store: redis.map(|link| TokenStore::new(link, key, config.call_timeout * 2)),
+                store: redis.map(|link| TokenStore::new(link, key)),
                 budget,
                 metrics,
                 state: Mutex::default(),
-                refresh: FairMutex::new(()),
+                refresh: Arc::default(),
             }),
         }
     }
@@ -146,15 +139,19 @@ impl Tokens {
             }
             return Ok(cached.token);
         }
-        let _single = self.inner.refresh.lock().await;
+        let turn = self.turn().await;
         match self.inner.usable(Instant::now()) {
             Some(cached) => Ok(cached.token),
-            None => self.obtain().await,
+            None => self.obtain(turn, None).await,
         }
     }
 
-    /// A usable token: from Redis, or fetched under the lock that all processes share.
-    async fn obtain(&self) -> Result<Token, ClientError> {
+    async fn turn(&self) -> Turn {
+        self.inner.refresh.clone().lock_owned().await
+    }
+
+    /// A usable token other than the refused one: from Redis, or fetched under the lock that all processes share.
+    async fn obtain(&self, turn: Turn, refused: Option<&Token>) -> Result<Token, ClientError> {
         let inner = &self.inner;
         let remembered = inner.state().failure.clone();
         if let Some((until, failure)) = remembered
@@ -162,28 +159,35 @@ impl Tokens {
         {
             return Err(ClientError::Login(failure));
         }
-        let Some(store) = &inner.store else {
-            let issued = inner.fetch().await?;
-            return Ok(inner.keep(issued).await.0);
-        };
         let give_up = Instant::now() + inner.timeout * 2;
-        loop {
+        while let Some(store) = &inner.store {
             match store.look(MARGIN).await {
+                // Another process had asked for it before it was refused, and stored it only now.
+                Lookup::Token { token, .. } if refused.is_some_and(|refused| refused.same(&token)) => {
+                    store.forget(&token).await;
+                }
                 Lookup::Token {
                     token,
                     left,
                     lifetime,
                 } => return Ok(inner.adopt(token, left, lifetime, false)),
                 Lookup::Refused(failure) => return Err(ClientError::Login(failure)),
-                Lookup::Busy if Instant::now() < give_up => {
-                    tokio::time::sleep(Duration::from_millis(50)).await;
-                }
+                Lookup::Busy if Instant::now() < give_up => tokio::time::sleep(POLL).await,
                 Lookup::Yours | Lookup::Busy | Lookup::Lost => break,
             }
         }
-        // A caller that goes away must not leave the lock behind: the fetch runs to its end without it.
+        Ok(self.fetch(turn).await?.token)
+    }
+
+    /// Fetches in a task of its own: a caller that goes away must neither leave the lock behind nor lose the answer.
+    async fn fetch(&self, turn: Turn) -> Result<Fetched, ClientError> {
         let tokens = self.clone();
-        tokio::spawn(async move { tokens.inner.fetch_and_unlock().await })
+        let work = async move {
+            let fetched = tokens.inner.fetch_and_unlock().await;
+            drop(turn);
+            fetched
+        };
+        tokio::spawn(work.in_current_span())
             .await
             .unwrap_or_else(|error| Err(login_failure(None, None, format!("login task: {error}"))))
     }
@@ -191,7 +195,7 @@ impl Tokens {
     /// After a 401: another token than the refused one. Fails when the refused one was issued just now.
     pub(crate) async fn replace(&self, refused: &Token) -> Result<Token, ClientError> {
         let inner = &self.inner;
-        let _single = inner.refresh.lock().await;
+        let turn = self.turn().await;
         let now = Instant::now();
         if let Some(cached) = inner.usable(now) {
             if !cached.token.same(refused) {
@@ -205,21 +209,20 @@ impl Tokens {
         if let Some(store) = &inner.store {
             store.forget(refused).await;
         }
-        self.obtain().await
+        self.obtain(turn, Some(refused)).await
     }
 
     /// Asks 1NCE for a token whatever is cached: proves that the credentials work.
     pub(crate) async fn login(&self) -> Result<LoginInfo, ClientError> {
         let inner = &self.inner;
-        let _single = inner.refresh.lock().await;
-        let issued = inner.fetch().await?;
-        let (expires_in, user_id) = (issued.expires_in, issued.user_id.clone());
-        let (_, shared) = inner.keep(issued).await;
-        Ok(LoginInfo {
-            expires_in,
-            user_id,
-            shared,
-        })
+        let turn = self.turn().await;
+        let give_up = Instant::now() + inner.timeout * 2;
+        if let Some(store) = &inner.store {
+            while !store.lock().await && Instant::now() < give_up {
+                tokio::time::sleep(POLL).await;
+            }
+        }
+        Ok(self.fetch(turn).await?.info)
     }
 
     /// Looks for a newer token while the old one is still good; nobody waits for it.
@@ -229,14 +232,30 @@ impl Tokens {
         }
         let tokens = self.clone();
         tokio::spawn(async move {
-            let inner = &tokens.inner;
-            let Ok(_single) = inner.refresh.try_lock() else {
+            let Ok(turn) = tokens.inner.refresh.clone().try_lock_owned() else {
                 return;
             };
-            if let Err(error) = inner.obtain_early().await {
+            if let Err(error) = tokens.obtain_early(turn).await {
                 tracing::warn!(%error, "cannot refresh the 1NCE token; the old one is still good");
             }
         });
+    }
+
+    async fn obtain_early(&self, turn: Turn) -> Result<(), ClientError> {
+        let inner = &self.inner;
+        if let Some(store) = &inner.store {
+            let cached = inner.state().cached.clone();
+            let newer = store.newer_than(cached.as_ref()).await;
+            if let Some((token, left, lifetime)) = newer {
+                inner.adopt(token, left, lifetime, false);
+                return Ok(());
+            }
+            // Whoever holds the lock is fetching already.
+            if !store.may_refresh_early(inner.refresh_distance).await || !store.lock().await {
+                return Ok(());
+            }
+        }
+        self.fetch(turn).await.map(drop)
     }
 }
 
@@ -274,13 +293,18 @@ impl Inner {
     }
 
     /// Fetches with the shared lock held, and gives it back.
-    async fn fetch_and_unlock(&self) -> Result<Token, ClientError> {
-        let outcome = match self.fetch().await {
-            Ok(issued) => Ok(self.keep(issued).await.0),
-            Err(error) => Err(error),
-        };
+    async fn fetch_and_unlock(&self) -> Result<Fetched, ClientError> {
         let Some(store) = &self.store else {
-            return outcome;
+            let issued = self.fetch().await?;
+            return Ok(self.keep(issued).await);
+        };
+        let issued = tokio::select! {
+            issued = self.fetch() => issued,
+            never = store.keep_lock() => match never {},
+        };
+        let outcome = match issued {
+            Ok(issued) => Ok(self.keep(issued).await),
+            Err(error) => Err(error),
         };
         if let Err(ClientError::Login(failure)) = &outcome
             && failure.refused
@@ -291,25 +315,8 @@ impl Inner {
         outcome
     }
 
-    async fn obtain_early(&self) -> Result<(), ClientError> {
-        if let Some(store) = &self.store {
-            let cached = self.state().cached.clone();
-            let newer = store.newer_than(cached.as_ref()).await;
-            if let Some((token, left, lifetime)) = newer {
-                self.adopt(token, left, lifetime, false);
-                return Ok(());
-            }
-            if !store.may_refresh_early(self.refresh_distance).await {
-                return Ok(());
-            }
-        }
-        let issued = self.fetch().await?;
-        self.keep(issued).await;
-        Ok(())
-    }
-
     /// Puts a fetched token into the cache and into Redis.
-    async fn keep(&self, issued: Issued) -> (Token, bool) {
+    async fn keep(&self, issued: Issued) -> Fetched {
         let token = self.adopt(issued.token, issued.expires_in, issued.expires_in, true);
         let lifetime = self
             .state()
@@ -320,7 +327,12 @@ impl Inner {
             Some(store) => store.save(&token, issued.expires_in, lifetime).await,
             None => false,
         };
-        (token, shared)
+        let info = LoginInfo {
+            expires_in: issued.expires_in,
+            user_id: issued.user_id,
+            shared,
+        };
+        Fetched { token, info }
     }
 
     async fn fetch(&self) -> Result<Issued, ClientError> {
@@ -358,8 +370,17 @@ impl Inner {
             .map_or_else(|_| "transport".to_owned(), |answer| answer.status.to_string());
         self.metrics
             .call("POST /oauth/token", "none", &status, started.elapsed());
-        let answer = answer.map_err(|error| login_failure(None, None, error.to_string()))?;
+        let answer = answer.map_err(|error| {
+            ClientError::Login(LoginFailure {
+                refused: false,
+                status: None,
+                code: None,
+                message: error.to_string(),
+                request_id: error.request_id().cloned(),
+            })
+        })?;
         if answer.status == 429 {
+            self.metrics.throttled("oauth");
             self.budget.throttled(answer.retry_after).await;
         }
         read_issued(&answer)

@@ -22,10 +22,15 @@ pub(crate) struct LimitSpec {
     pub cold_wait: Duration,
     /// Processes that share the limit.
     pub replicas: u32,
+    /// Which part of the capacity each lane may fill up to; the rest is kept for the lanes above it.
+    pub lane_share: [f64; 3],
 }
 
 /// How long a 429 keeps the rate down.
 pub(super) const RECOVERY: Duration = Duration::from_secs(30);
+/// The pause after a 429 that names none, doubled by each further one up to so often (FACTS §19).
+pub(super) const FIRST_PAUSE: Duration = Duration::from_secs(1);
+pub(super) const MOST_DOUBLINGS: u32 = 5;
 /// The lowest factor that repeated 429s reach.
 pub(super) const LEAST_FACTOR: f64 = 0.1;
 /// A waiter behind a higher lane looks again this long after the slot it stood back from.
@@ -44,6 +49,7 @@ impl LimitSpec {
             // Once per start: generous to calls that others sent just before and that still travel.
             cold_wait: window + guard + Duration::from_millis(120),
             replicas,
+            lane_share: [1.0; 3],
         }
     }
 
@@ -57,6 +63,7 @@ impl LimitSpec {
             spacing: Duration::ZERO,
             cold_wait: Duration::ZERO,
             replicas,
+            lane_share: [1.0, 0.75, 0.5],
         }
     }
 }
@@ -72,6 +79,8 @@ struct Given {
 struct Penalty {
     at: Instant,
     factor: f64,
+    /// How many came before it in a row.
+    earlier: u32,
 }
 
 pub(super) struct LocalWindow {
@@ -80,6 +89,7 @@ pub(super) struct LocalWindow {
     window: Duration,
     spacing: Duration,
     cold_wait: Duration,
+    lane_share: [f64; 3],
     not_before: Instant,
     blocked_until: Instant,
     penalty: Option<Penalty>,
@@ -95,6 +105,7 @@ impl LocalWindow {
             window: spec.window + spec.guard,
             spacing: spec.spacing * spec.replicas,
             cold_wait: spec.cold_wait,
+            lane_share: spec.lane_share,
             not_before: now + spec.cold_wait,
             blocked_until: now,
             penalty: None,
@@ -109,8 +120,8 @@ impl LocalWindow {
     }
 
     /// Whole calls per window, and the window stretched where the share is less than one call.
-    fn limit(&self, now: Instant) -> (usize, Duration) {
-        let share = self.share * self.factor(now);
+    fn limit(&self, lane: Lane, now: Instant) -> (usize, Duration) {
+        let share = self.share * self.factor(now) * self.lane_share[lane.index()];
         let calls = share.floor().max(1.0);
         (calls as usize, self.window.mul_f64((calls / share).max(1.0)))
     }
@@ -123,7 +134,7 @@ impl LocalWindow {
     }
 
     pub(super) fn look(&mut self, lane: Lane, higher_waits: bool, now: Instant) -> Turn {
-        let (calls, window) = self.limit(now);
+        let (calls, window) = self.limit(lane, now);
         let mut ready = self.not_before.max(self.blocked_until);
         let nth = self.grants.len().checked_sub(calls);
         if let Some(given) = nth.and_then(|place| self.grants.get(place)) {
@@ -148,7 +159,7 @@ impl LocalWindow {
             .grants
             .front()
             .is_some_and(|given| now.duration_since(given.at) > keep)
-            && self.grants.len() > calls
+            && self.grants.len() > self.share.ceil() as usize
         {
             self.grants.pop_front();
         }
@@ -166,16 +177,26 @@ impl LocalWindow {
         }
     }
 
-    pub(super) fn penalize(&mut self, pause: Duration, now: Instant) {
-        self.blocked_until = self.blocked_until.max(now + pause);
+    /// After a 429: blocks for the pause that it named or for a growing one, and halves the rate once per burst.
+    pub(super) fn penalize(&mut self, named: Option<Duration>, jitter: f64, now: Instant) {
         let recent = self
             .penalty
             .as_ref()
             .is_some_and(|penalty| now.duration_since(penalty.at) < Duration::from_secs(1));
         if !recent {
+            let in_a_row = now < self.blocked_until + RECOVERY;
+            let before = self.penalty.as_ref().filter(|_| in_a_row);
+            let earlier = before.map_or(0, |penalty| (penalty.earlier + 1).min(MOST_DOUBLINGS));
             let factor = (self.factor(now) * 0.5).max(LEAST_FACTOR);
-            self.penalty = Some(Penalty { at: now, factor });
+            self.penalty = Some(Penalty {
+                at: now,
+                factor,
+                earlier,
+            });
         }
+        let earlier = self.penalty.as_ref().map_or(0, |penalty| penalty.earlier);
+        let pause = named.unwrap_or_else(|| FIRST_PAUSE.mul_f64(f64::from(1 << earlier) * jitter));
+        self.blocked_until = self.blocked_until.max(now + pause);
     }
 
     pub(super) fn snapshot(&self, now: Instant) -> BudgetSnapshot {
@@ -189,7 +210,7 @@ impl LocalWindow {
             }
             lanes
         };
-        let (calls, window) = self.limit(now);
+        let (calls, window) = self.limit(Lane::Interactive, now);
         BudgetSnapshot {
             used_last_second: used(Duration::from_secs(1)),
             used_last_minute: used(Duration::from_secs(60)),
@@ -293,19 +314,57 @@ mod tests {
         let start = Instant::now();
         let mut window = LocalWindow::new(&spec(10, 1), start);
         let at = start + Duration::from_secs(5);
-        window.penalize(Duration::from_secs(3), at);
+        window.penalize(Some(Duration::from_secs(3)), 1.0, at);
         assert_eq!(
             window.look(Lane::Interactive, false, at),
             Turn::Wait(Duration::from_secs(3))
         );
         assert!((window.snapshot(at).rate - 5.0 / 1.03).abs() < 0.1);
-        window.penalize(Duration::from_millis(1), at + Duration::from_millis(500));
+        window.penalize(
+            Some(Duration::from_millis(1)),
+            1.0,
+            at + Duration::from_millis(500),
+        );
         assert!(
             window.factor(at + Duration::from_millis(500)) > 0.5,
             "one 429 burst is one penalty"
         );
         let recovered = window.snapshot(at + RECOVERY);
         assert!((recovered.rate - 10.0 / 1.03).abs() < 0.01, "{}", recovered.rate);
+    }
+
+    #[test]
+    fn each_429_without_a_time_doubles_the_pause_until_1nce_calms_down() {
+        let mut at = Instant::now();
+        let mut window = LocalWindow::new(&spec(10, 1), at);
+        let mut pauses = Vec::new();
+        for _ in 0..8 {
+            window.penalize(None, 1.0, at);
+            let pause = window.snapshot(at).blocked_for.unwrap();
+            pauses.push(pause.as_secs());
+            at += pause;
+        }
+        assert_eq!(pauses, [1, 2, 4, 8, 16, 32, 32, 32]);
+        at += RECOVERY;
+        window.penalize(None, 1.2, at);
+        assert_eq!(
+            window.snapshot(at).blocked_for,
+            Some(Duration::from_millis(1_200))
+        );
+    }
+
+    #[test]
+    fn a_sweep_leaves_a_part_of_a_long_window_to_commands_and_people() {
+        let start = Instant::now();
+        let spec = LimitSpec::per_ip("orders", 100, Duration::from_secs(300), 1);
+        let mut window = LocalWindow::new(&spec, start);
+        let mut granted = |lane| {
+            (0..200)
+                .filter(|_| matches!(window.look(lane, false, start), Turn::Granted(_)))
+                .count()
+        };
+        let lanes = [Lane::Background, Lane::Command, Lane::Interactive];
+        assert_eq!(lanes.map(&mut granted), [50, 25, 25]);
     }
 
     #[test]

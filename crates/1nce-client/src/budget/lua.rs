@@ -6,18 +6,19 @@ use std::time::Duration;
 
 use deadpool_redis::redis::Script;
 
-use super::local::{LEAST_FACTOR, LimitSpec, RECOVERY, STAND_BACK};
+use super::local::{FIRST_PAUSE, LEAST_FACTOR, LimitSpec, MOST_DOUBLINGS, RECOVERY, STAND_BACK};
 use super::{BudgetSnapshot, Grant, LONGEST_SLEEP, Lane, Turn};
 use crate::redis_link::{LinkError, RedisLink};
 
 /// Shared by the scripts: the time, the effective limit, and what to do about an unknown past.
-/// `st`: run id of Redis, earliest grant, end of a block, factor and moment of the last 429.
+/// `st`: run id of Redis, earliest grant, end of a block, factor and moment of the last 429 and how many came before
+/// it in a row, the time of the last look.
 const PRELUDE: &str = r"
 local t = redis.call('TIME')
 local now = t[1] * 1000000 + t[2]
 local function num(v) return string.format('%.0f', v) end
 local capacity, window, recovery = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
-local st = redis.call('HMGET', KEYS[1], 'run', 'not_before', 'blocked', 'factor', 'penal_at')
+local st = redis.call('HMGET', KEYS[1], 'run', 'not_before', 'blocked', 'factor', 'penal_at', 'penal_n', 'seen')
 local function factor()
   local at = tonumber(st[5])
   if not at or now < at then return 1 end
@@ -31,23 +32,26 @@ const LOOK: &str = r"
 local spacing, lane, proc = tonumber(ARGV[4]), tonumber(ARGV[5]), ARGV[6]
 local more, rejoin, cold = ARGV[7] == '1', ARGV[8] == '1', tonumber(ARGV[9])
 local mark, keep, member, stand_back = tonumber(ARGV[10]), tonumber(ARGV[11]), ARGV[12], tonumber(ARGV[13])
+local lane_share = tonumber(ARGV[14])
 
 local info = redis.pcall('INFO', 'server')
 local run = type(info) == 'string' and string.match(info, 'run_id:(%x+)') or 'none'
 local newest = redis.call('ZREVRANGE', KEYS[2], 0, 0, 'WITHSCORES')
 local not_before = tonumber(st[2]) or 0
-if st[1] ~= run or (newest[2] and tonumber(newest[2]) > now + window) then
+if st[1] ~= run or (tonumber(st[7]) or 0) > now + 1000000 then
   redis.call('DEL', KEYS[1], KEYS[2])
   st, newest = {}, {}
   not_before = now + cold
   redis.call('HSET', KEYS[1], 'run', run, 'not_before', num(not_before))
-  redis.call('EXPIRE', KEYS[1], 604800)
 elseif rejoin then
   not_before = math.max(not_before, now + cold)
   redis.call('HSET', KEYS[1], 'not_before', num(not_before))
 end
 
-local calls = capacity * factor()
+redis.call('HSET', KEYS[1], 'seen', num(now))
+redis.call('EXPIRE', KEYS[1], 604800)
+
+local calls = capacity * factor() * lane_share
 local whole = math.ceil(calls)
 local ready = math.max(not_before, tonumber(st[3]) or 0)
 local nth = redis.call('ZREVRANGE', KEYS[2], whole - 1, whole - 1, 'WITHSCORES')
@@ -65,7 +69,6 @@ if ready <= now and not higher then
   redis.call('ZADD', KEYS[2], num(now), member)
   redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', num(now - keep))
   redis.call('PEXPIRE', KEYS[2], math.ceil(keep / 500))
-  redis.call('EXPIRE', KEYS[1], 604800)
   if more then
     redis.call('ZADD', own, num(now + mark), proc)
     redis.call('PEXPIRE', own, 10000)
@@ -81,15 +84,17 @@ if higher then wait = wait + stand_back end
 return math.ceil(wait)
 ";
 
-/// After a 429: block everybody, halve the rate once per burst of 429s.
+/// After a 429: block everybody for the named or a growing time, halve the rate once per burst of 429s.
 const PENALIZE: &str = r"
-local pause, least = tonumber(ARGV[4]), tonumber(ARGV[5])
-local last = tonumber(st[5])
+local named, first, least, most = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
+local last, n, blocked = tonumber(st[5]), tonumber(st[6]) or 0, tonumber(st[3]) or 0
 if not last or now - last >= 1000000 then
+  n = last and now < blocked + recovery and math.min(n + 1, most) or 0
   local f = math.max(least, factor() * 0.5)
-  redis.call('HSET', KEYS[1], 'factor', tostring(f), 'penal_at', num(now))
+  redis.call('HSET', KEYS[1], 'factor', tostring(f), 'penal_at', num(now), 'penal_n', n)
 end
-redis.call('HSET', KEYS[1], 'blocked', num(math.max(tonumber(st[3]) or 0, now + pause)))
+local pause = named >= 0 and named or first * 2 ^ n
+redis.call('HSET', KEYS[1], 'blocked', num(math.max(blocked, now + pause)))
 return 0
 ";
 
@@ -178,7 +183,8 @@ impl SharedWindow {
             .arg(micros(MARK_LIFE))
             .arg(micros(self.window().max(Duration::from_secs(60))))
             .arg(self.member(lane, id))
-            .arg(micros(STAND_BACK));
+            .arg(micros(STAND_BACK))
+            .arg(self.spec.lane_share[lane.index()]);
         let wait: i64 = self.link.script(&call).await?;
         Ok(u64::try_from(wait).map_or(Turn::Granted(id), |wait| {
             Turn::Wait(Duration::from_micros(wait.max(100)))
@@ -198,14 +204,16 @@ impl SharedWindow {
         Ok(())
     }
 
-    pub(super) async fn penalize(&self, pause: Duration) -> Result<(), LinkError> {
+    pub(super) async fn penalize(&self, named: Option<Duration>, jitter: f64) -> Result<(), LinkError> {
         let mut call = self.penalize.prepare_invoke();
         call.key(&self.keys[0])
             .arg(self.spec.capacity)
             .arg(micros(self.window()))
             .arg(micros(RECOVERY))
-            .arg(micros(pause))
-            .arg(LEAST_FACTOR);
+            .arg(named.map_or(-1, |pause| i64::try_from(micros(pause)).unwrap_or(i64::MAX)))
+            .arg(micros(FIRST_PAUSE.mul_f64(jitter)))
+            .arg(LEAST_FACTOR)
+            .arg(MOST_DOUBLINGS);
         let _done: i64 = self.link.script(&call).await?;
         Ok(())
     }

@@ -22,7 +22,11 @@
 //! gone) or a clock that jumps back count as a full window of calls: nothing is granted for one window.
 //!
 //! **Without Redis** every process goes on alone with `rate / replicas`; each switch, in either direction, also
-//! waits one window. A 429 blocks everybody for its `Retry-After` and halves the rate, which recovers over 30 s.
+//! waits one window for the calls that the others cannot see. A 429 blocks everybody for its `Retry-After`, or for
+//! 1 s, 2 s, 4 s … with jitter when it names no time (FACTS §19), and halves the rate, which recovers over 30 s.
+//!
+//! **Limits over minutes** have no spacing, so one sweep could use a window up at once. There background calls leave
+//! half of it and commands a quarter to the lanes above them.
 
 mod local;
 mod lua;
@@ -122,7 +126,7 @@ const LONGEST_SLEEP: Duration = Duration::from_millis(250);
 struct Mode {
     /// `Some` while Redis is lost: when to try it next.
     local_until: Option<Instant>,
-    /// The next shared call must tell the others that this process made calls they cannot see.
+    /// This process made calls that the others cannot see; the next shared look must tell them.
     rejoin: bool,
 }
 
@@ -200,9 +204,12 @@ impl Budget {
         let turn = inner.wait_for_turn(lane);
         let grant = match inner.max_wait[lane.index()] {
             None => turn.await,
-            Some(limit) => tokio::time::timeout(limit, turn)
-                .await
-                .map_err(|_| ClientError::BudgetTimeout { lane })?,
+            Some(limit) => tokio::time::timeout(limit, turn).await.map_err(|_| {
+                inner
+                    .metrics
+                    .budget_timeout(inner.spec.name, lane, started.elapsed());
+                ClientError::BudgetTimeout { lane }
+            })?,
         };
         inner.metrics.granted(inner.spec.name, lane, started.elapsed());
         Ok(grant)
@@ -227,10 +234,10 @@ impl Budget {
     /// Slows everybody down after a 429.
     pub(crate) async fn throttled(&self, retry_after: Option<Duration>) {
         let inner = &self.inner;
-        let pause = retry_after.unwrap_or(Duration::from_secs(1));
-        inner.local().penalize(pause, Instant::now());
+        let jitter = rand::random_range(1.0..1.25);
+        inner.local().penalize(retry_after, jitter, Instant::now());
         if let Some(shared) = &inner.shared
-            && let Err(error) = shared.penalize(pause).await
+            && let Err(error) = shared.penalize(retry_after, jitter).await
         {
             tracing::warn!(%error, "cannot tell the other processes about a 429");
         }
@@ -359,13 +366,16 @@ impl Inner {
             self.local().start_over(now);
         }
         mode.local_until = Some(now + self.redis_retry);
-        mode.rejoin = true;
     }
 
     fn look_local(&self, lane: Lane) -> Turn {
         let higher_waits = Lane::ALL[..lane.index()]
             .iter()
             .any(|higher| self.waiting[higher.index()].load(Ordering::Relaxed) > 0);
-        self.local().look(lane, higher_waits, Instant::now())
+        let turn = self.local().look(lane, higher_waits, Instant::now());
+        if matches!(turn, Turn::Granted(_)) {
+            self.mode().rejoin = true;
+        }
+        turn
     }
 }

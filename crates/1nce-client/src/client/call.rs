@@ -10,7 +10,7 @@ use tracing::{Instrument, field};
 use super::OnceClient;
 use crate::Lane;
 use crate::capability::Generation;
-use crate::error::{ClientError, excerpt};
+use crate::error::{ClientError, LoginFailure, excerpt};
 use crate::http::{self, Answer};
 use crate::retry::{self, RetryClass};
 use crate::token::Token;
@@ -43,8 +43,6 @@ pub(super) struct Endpoint {
     pub method: Method,
     pub group: Group,
     pub class: RetryClass,
-    /// Whether its failures say that 1NCE fails.
-    pub counted: bool,
 }
 
 impl Endpoint {
@@ -54,14 +52,7 @@ impl Endpoint {
             method,
             group,
             class,
-            counted: true,
         }
-    }
-
-    /// Leaves the breaker as it is when a call fails.
-    pub(super) const fn uncounted(mut self) -> Self {
-        self.counted = false;
-        self
     }
 
     /// A read of `/sims*`.
@@ -186,13 +177,36 @@ fn verdict(endpoint: &'static Endpoint, answer: Answer) -> Result<Answer, Client
     }
 }
 
+/// A token, or a failure that says that nothing was sent; whoever fetches it goes on.
+async fn in_time(
+    until: Option<Instant>,
+    token: impl Future<Output = Result<Token, ClientError>>,
+) -> Result<Token, ClientError> {
+    let Some(until) = until else {
+        return token.await;
+    };
+    let late = |_| {
+        Err(ClientError::Login(LoginFailure {
+            refused: false,
+            status: None,
+            code: None,
+            message: "1NCE gave no token in the time that this call may wait".to_owned(),
+            request_id: None,
+        }))
+    };
+    tokio::time::timeout_at(until.into(), token)
+        .await
+        .unwrap_or_else(late)
+}
+
 impl OnceClient {
     /// Makes a call, with the repeats that its class allows; `version` is the path segment.
     pub(super) async fn call(&self, version: &str, call: &Call) -> Result<Answer, ClientError> {
         let config = &self.inner.config;
         let (endpoint, lane) = (call.endpoint, call.lane);
         let limit = config.lane_max_wait[lane.index()];
-        (|| self.attempt(version, call))
+        let until = limit.map(|limit| Instant::now() + limit);
+        let attempts = (|| self.attempt(version, call, until))
             .retry(retry::schedule(config, endpoint.class, lane))
             .sleep(tokio::time::sleep)
             .when(|error| endpoint.class.allows(error))
@@ -200,21 +214,32 @@ impl OnceClient {
             .notify(|error, delay| {
                 self.inner.metrics.retry(endpoint.name);
                 tracing::debug!(endpoint = endpoint.name, %error, ?delay, "repeating a call to 1NCE");
-            })
+            });
+        // Boxed: futures of callers, nested this deep, are too much for the compiler.
+        Box::pin(attempts.into_future())
             .await
             .map_err(|error| endpoint.class.verdict(endpoint.name, error))
     }
 
-    /// One attempt, and once more with another token after a 401 (FACTS §2): a 401 had no effect at 1NCE.
-    async fn attempt(&self, version: &str, call: &Call) -> Result<Answer, ClientError> {
-        let token = self.inner.tokens.get().await?;
+    /// One attempt, and once more with another token after a 401 (FACTS §2): a 401 had no effect at 1NCE. Tokens are
+    /// waited for `until` then.
+    async fn attempt(
+        &self,
+        version: &str,
+        call: &Call,
+        until: Option<Instant>,
+    ) -> Result<Answer, ClientError> {
+        let tokens = &self.inner.tokens;
+        self.wait_for_breaker(version, call).await?;
+        let token = in_time(until, tokens.get()).await?;
         match self.send(version, call, &token).await {
             Err(ClientError::Unauthorized { request_id }) => {
-                let other = self.inner.tokens.replace(&token).await;
+                let other = in_time(until, tokens.replace(&token)).await;
                 let other = other.map_err(|error| match error {
                     ClientError::Unauthorized { .. } => ClientError::Unauthorized { request_id },
                     error => error,
                 })?;
+                self.inner.metrics.retry(call.endpoint.name);
                 self.send(version, call, &other).await
             }
             result => result,
@@ -239,10 +264,11 @@ impl OnceClient {
     async fn send_granted(&self, version: &str, call: &Call, token: &Token) -> Result<Answer, ClientError> {
         let inner = &self.inner;
         let budget = self.budget_of(call.endpoint.group);
+        let breaker = self.breaker_of(call.endpoint.group, version);
         let (pass, grant) = loop {
-            self.wait_for_breaker(call.lane).await?;
+            self.wait_for_breaker(version, call).await?;
             let grant = budget.acquire(call.lane).await?;
-            match inner.breaker.pass(Instant::now()) {
+            match breaker.pass(Instant::now()) {
                 Ok(pass) => break (pass, grant),
                 Err(retry_in) if call.lane != Lane::Background => {
                     return Err(ClientError::CircuitOpen { retry_in });
@@ -256,8 +282,7 @@ impl OnceClient {
         budget.settle(grant, call.endpoint.name).await;
         match &result {
             Ok(answer) if answer.status < 500 => pass.alive(),
-            _ if call.endpoint.counted => pass.failed(Instant::now()),
-            _ => drop(pass),
+            _ => pass.failed(Instant::now()),
         }
         self.record(version, call, &result, took);
         let answer = result?;
@@ -269,9 +294,10 @@ impl OnceClient {
     }
 
     /// A person or a command learns at once that 1NCE is failing; a sweep waits.
-    async fn wait_for_breaker(&self, lane: Lane) -> Result<(), ClientError> {
-        while let Some(retry_in) = self.inner.breaker.wait(Instant::now()) {
-            if lane != Lane::Background {
+    async fn wait_for_breaker(&self, version: &str, call: &Call) -> Result<(), ClientError> {
+        let breaker = self.breaker_of(call.endpoint.group, version);
+        while let Some(retry_in) = breaker.wait(Instant::now()) {
+            if call.lane != Lane::Background {
                 return Err(ClientError::CircuitOpen { retry_in });
             }
             tokio::time::sleep(retry_in).await;
@@ -308,7 +334,10 @@ impl OnceClient {
             .call(call.endpoint.name, version, &status, took);
         let span = tracing::Span::current();
         span.record("status", status.as_str());
-        let id = result.as_ref().ok().and_then(|answer| answer.request_id.as_ref());
+        let id = match result {
+            Ok(answer) => answer.request_id.as_ref(),
+            Err(error) => error.request_id(),
+        };
         if let Some(id) = id {
             span.record("request_id", id.0.as_str());
         }

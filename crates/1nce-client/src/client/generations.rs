@@ -1,140 +1,40 @@
 //! Which generation of the SIM API to call: asked once, kept in Redis and in the process, asked again when a
 //! generation seems to be gone (FACTS §1: v1 is retired on 31 Dec 2026).
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+mod map;
+
 use std::time::{Duration, Instant};
 
-use deadpool_redis::redis;
 use reqwest::Method;
-use tokio::sync::Mutex as FairMutex;
+use tokio::sync::OwnedMutexGuard;
+use tokio::task::JoinHandle;
+use tracing::Instrument;
 
 use super::OnceClient;
 use super::call::{Call, Endpoint, Group};
 use super::sims::LIST;
 use crate::Lane;
 use crate::capability::{Capabilities, Capability, Generation, Offer, Probe};
-use crate::config::{ClientConfig, Generations};
+use crate::config::Generations;
 use crate::error::ClientError;
-use crate::redis_link::RedisLink;
 use crate::retry::RetryClass;
+pub(super) use map::GenerationMap;
+use map::{FAILURE_PAUSE, PROCESS_LIFE, TRUST};
 
 /// A name of its own: the budget knows the usual time of each endpoint, and a page of one SIM is quicker than a hundred.
-/// It does not count for the breaker, because a dying generation must not close the way to the other.
 static PROBE: Endpoint = Endpoint::new(
     "GET /sims (probe)",
     Method::GET,
     Group::Sims,
     RetryClass::OnceMore,
-)
-.uncounted();
+);
 /// How long a generation may take to show itself; people may wait for it.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How long a process believes what it knows before it looks into Redis again.
-const PROCESS_LIFE: Duration = Duration::from_secs(300);
 /// How long all processes believe an answer of 1NCE.
 const SHARED_LIFE: Duration = Duration::from_secs(3_600);
 /// How long all processes believe an answer when one generation could not be asked.
 const HALF_KNOWN_LIFE: Duration = Duration::from_secs(60);
-/// A generation that answered this recently is not suspected.
-const TRUST: Duration = Duration::from_secs(10);
-
-#[derive(Default)]
-struct Known {
-    /// With the time until which it is believed.
-    probe: Option<(Probe, Instant)>,
-    alive: [Option<Instant>; 2],
-}
-
-pub(super) struct GenerationMap {
-    setting: Generations,
-    link: Option<Arc<RedisLink>>,
-    key: String,
-    known: Mutex<Known>,
-    asking: FairMutex<()>,
-}
-
-impl GenerationMap {
-    pub(super) fn new(config: &ClientConfig, link: Option<Arc<RedisLink>>) -> Self {
-        Self {
-            setting: config.generations,
-            link,
-            key: config.key("generations"),
-            known: Mutex::default(),
-            asking: FairMutex::new(()),
-        }
-    }
-
-    fn known(&self) -> MutexGuard<'_, Known> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn cached(&self) -> Option<Probe> {
-        let fresh = |(_, until): &(Probe, Instant)| Instant::now() < *until;
-        self.known().probe.filter(fresh).map(|(probe, _)| probe)
-    }
-
-    fn keep(&self, probe: Probe, life: Duration) {
-        self.known().probe = Some((probe, Instant::now() + life.min(PROCESS_LIFE)));
-    }
-
-    pub(super) fn seen_alive(&self, generation: Generation) {
-        self.known().alive[generation as usize] = Some(Instant::now());
-    }
-
-    fn is_trusted(&self, generation: Generation) -> bool {
-        self.known().alive[generation as usize].is_some_and(|at| at.elapsed() < TRUST)
-    }
-
-    async fn load(&self) -> Option<Probe> {
-        let link = self.link.as_ref()?;
-        let (json, left): (Option<String>, i64) = link
-            .run(async |mut connection| {
-                redis::pipe()
-                    .get(&self.key)
-                    .pttl(&self.key)
-                    .query_async(&mut connection)
-                    .await
-            })
-            .await
-            .ok()?;
-        let probe = serde_json::from_str(&json?).ok()?;
-        self.keep(probe, Duration::from_millis(u64::try_from(left).unwrap_or(0)));
-        Some(probe)
-    }
-
-    async fn save(&self, probe: Probe, life: Duration) {
-        self.keep(probe, life);
-        self.share(probe, &["EX", &life.as_secs().to_string()]).await;
-    }
-
-    /// Writes what was learnt on top of an answer, which is believed no longer for it.
-    async fn amend(&self, probe: Probe) {
-        if let Some((known, _)) = &mut self.known().probe {
-            *known = probe;
-        }
-        self.share(probe, &["XX", "KEEPTTL"]).await;
-    }
-
-    async fn share(&self, probe: Probe, how: &[&str]) {
-        let (Some(link), Ok(json)) = (&self.link, serde_json::to_string(&probe)) else {
-            return;
-        };
-        let saved = link
-            .run(async |mut connection| {
-                redis::cmd("SET")
-                    .arg(&self.key)
-                    .arg(json)
-                    .arg(how)
-                    .query_async::<()>(&mut connection)
-                    .await
-            })
-            .await;
-        if let Err(error) = saved {
-            tracing::debug!(%error, "cannot share what the 1NCE account offers");
-        }
-    }
-}
 
 /// What a generation answers to the question whether it is there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -164,6 +64,18 @@ fn judge(
     Ok(((lives(v2, v1), lives(v1, v2)), life))
 }
 
+/// A failed question is no failure of the call that was to follow: that one was not sent.
+fn unknown(capability: Capability, error: ClientError) -> ClientError {
+    if error.nothing_sent() {
+        return error;
+    }
+    ClientError::CapabilityUnknown {
+        capability,
+        why: error.to_string(),
+        request_id: error.request_id().cloned(),
+    }
+}
+
 impl OnceClient {
     pub(super) async fn capability_map(&self) -> Capabilities {
         match self.probe(Lane::Interactive).await {
@@ -174,6 +86,7 @@ impl OnceClient {
                     v1: true,
                     v2: true,
                     v2_usage: None,
+                    half_known: false,
                 };
                 all.capabilities(false)
             }
@@ -181,7 +94,10 @@ impl OnceClient {
     }
 
     pub(super) async fn offer(&self, capability: Capability, lane: Lane) -> Result<Offer, ClientError> {
-        Ok(self.probe(lane).await?.offer(capability))
+        let probe = self.probe(lane).await;
+        Ok(probe
+            .map_err(|error| unknown(capability, error))?
+            .offer(capability))
     }
 
     /// The generation for a capability, or why there is none.
@@ -190,8 +106,15 @@ impl OnceClient {
         capability: Capability,
         lane: Lane,
     ) -> Result<Generation, ClientError> {
-        match self.offer(capability, lane).await? {
+        let probe = self.probe(lane).await;
+        let probe = probe.map_err(|error| unknown(capability, error))?;
+        match probe.offer(capability) {
             Offer::Via(generation) | Offer::Untried(generation) => Ok(generation),
+            Offer::Unavailable(why) if probe.half_known => Err(ClientError::CapabilityUnknown {
+                capability,
+                why,
+                request_id: None,
+            }),
             Offer::Unavailable(why) => Err(ClientError::CapabilityUnavailable { capability, why }),
         }
     }
@@ -199,20 +122,23 @@ impl OnceClient {
     /// A sweep waits for the end of an outage, but not while it holds up people who ask the same.
     async fn probe(&self, lane: Lane) -> Result<Probe, ClientError> {
         loop {
-            match self.try_probe().await {
+            match self.try_probe(lane).await {
                 Err(ClientError::CircuitOpen { retry_in }) if lane == Lane::Background => {
-                    tokio::time::sleep(retry_in).await;
+                    tokio::time::sleep(retry_in.max(FAILURE_PAUSE)).await;
                 }
-                Err(ClientError::BudgetTimeout { .. }) if lane == Lane::Background => {}
+                Err(ClientError::BudgetTimeout { .. }) if lane == Lane::Background => {
+                    tokio::time::sleep(FAILURE_PAUSE).await;
+                }
                 result => return result,
             }
         }
     }
 
-    async fn try_probe(&self) -> Result<Probe, ClientError> {
+    /// An outdated answer serves while a newer one is asked for; without one, a caller waits as long as its lane does.
+    async fn try_probe(&self, lane: Lane) -> Result<Probe, ClientError> {
         let map = &self.inner.generations;
         if let Some(configured) = Probe::configured(map.setting) {
-            let v2_usage = map.known().probe.and_then(|(probe, _)| probe.v2_usage);
+            let v2_usage = map.cached().and_then(|probe| probe.v2_usage);
             return Ok(Probe {
                 v2_usage,
                 ..configured
@@ -221,45 +147,96 @@ impl OnceClient {
         if let Some(probe) = map.cached() {
             return Ok(probe);
         }
-        let _single = map.asking.lock().await;
-        if let Some(probe) = map.cached() {
+        if let Some(probe) = map.outdated() {
+            if let Ok(turn) = map.asking.clone().try_lock_owned() {
+                self.renew_in_task(turn, None);
+            }
             return Ok(probe);
         }
-        if let Some(probe) = map.load().await {
+        let Some(limit) = self.inner.config.lane_max_wait[lane.index()] else {
+            return self.renew(None).await;
+        };
+        tokio::time::timeout(limit, Box::pin(self.renew(None)))
+            .await
+            .unwrap_or(Err(ClientError::BudgetTimeout { lane }))
+    }
+
+    /// The answer of Redis or of 1NCE, after whoever asks already.
+    async fn renew(&self, doubted: Option<Generation>) -> Result<Probe, ClientError> {
+        let turn = self.inner.generations.asking.clone().lock_owned().await;
+        let task = self.renew_in_task(turn, doubted);
+        task.await.unwrap_or_else(|error| {
+            Err(ClientError::Transport {
+                message: format!("the task that asks for the generations: {error}"),
+                may_be_sent: false,
+                request_id: None,
+            })
+        })
+    }
+
+    /// In a task of its own: callers that go away must neither lose the answer nor leave a failure uncounted.
+    fn renew_in_task(
+        &self,
+        turn: OwnedMutexGuard<()>,
+        doubted: Option<Generation>,
+    ) -> JoinHandle<Result<Probe, ClientError>> {
+        let client = self.clone();
+        let work = async move {
+            let answer = client.renewed(doubted).await;
+            drop(turn);
+            answer
+        };
+        tokio::spawn(work.in_current_span())
+    }
+
+    async fn renewed(&self, doubted: Option<Generation>) -> Result<Probe, ClientError> {
+        let map = &self.inner.generations;
+        // Another caller may have asked while this one waited.
+        let known = map.cached();
+        if let Some(probe) = known.filter(|probe| doubted.is_none_or(|doubted| !probe.lives(doubted))) {
             return Ok(probe);
         }
-        self.ask().await
+        // Breakers that hold both generations back answer at once and tell for how long.
+        let held_back = [Generation::V1, Generation::V2].into_iter().all(|generation| {
+            let breaker = self.inner.breakers.sims(generation.word());
+            breaker.wait(Instant::now()).is_some()
+        });
+        if let Some(error) = map.failed_just_now().filter(|_| !held_back) {
+            return Err(error);
+        }
+        if doubted.is_none()
+            && let Some(probe) = map.load().await
+        {
+            return Ok(probe);
+        }
+        let answer = self.ask().await;
+        if let Err(error) = &answer {
+            map.known().failure = Some((error.clone(), Instant::now() + FAILURE_PAUSE));
+        }
+        answer
     }
 
     /// Asks both generations for one SIM, in the lane that waits for nobody: people may wait for the answer.
     async fn ask(&self) -> Result<Probe, ClientError> {
         let map = &self.inner.generations;
+        // What v2 lacks today it may have tomorrow; what it had is tried again, and the call tells.
         let v2_usage = map.known().probe.and_then(|(probe, _)| probe.v2_usage);
-        let v2 = self.sign_of_life(Generation::V2).await;
-        let v1 = self.sign_of_life(Generation::V1).await;
-        self.count_outage([&v2, &v1]);
+        let v2_usage = v2_usage.filter(|works| *works);
+        let (v2, v1) = tokio::join!(
+            self.sign_of_life(Generation::V2),
+            self.sign_of_life(Generation::V1)
+        );
+        let half_known = v2.is_err() || v1.is_err();
         let ((v2, v1), life) = judge(v2, v1)?;
-        let probe = Probe { v1, v2, v2_usage };
-        tracing::info!(account = %self.account(), v1 = probe.v1, v2 = probe.v2, "asked which generations of the 1NCE API live");
+        let probe = Probe {
+            v1,
+            v2,
+            v2_usage,
+            half_known,
+        };
+        tracing::info!(account = %self.account(), v1, v2, half_known, "asked which generations of the 1NCE API live");
         map.save(probe, life).await;
         Ok(probe)
-    }
-
-    /// Only when both generations fail is it 1NCE that fails.
-    fn count_outage(&self, signs: [&Result<Sign, ClientError>; 2]) {
-        let failed = |sign: &&Result<Sign, ClientError>| {
-            matches!(
-                sign,
-                Err(ClientError::Transport { .. } | ClientError::Server { .. })
-            )
-        };
-        if signs.iter().all(failed) {
-            for _ in signs {
-                if let Ok(pass) = self.inner.breaker.pass(Instant::now()) {
-                    pass.failed(Instant::now());
-                }
-            }
-        }
     }
 
     async fn sign_of_life(&self, generation: Generation) -> Result<Sign, ClientError> {
@@ -288,28 +265,22 @@ impl OnceClient {
             ClientError::Rejected { status: 410, .. } => true,
             // The list is never "not found"; a single SIM may be.
             ClientError::NotFound { endpoint, .. } => *endpoint == LIST.name || !map.is_trusted(generation),
+            // The edge answers 403 where it knows no route; it may also be a right that the account lacks.
+            ClientError::Rejected { status: 403, .. } => !map.is_trusted(generation),
             _ => false,
         };
-        if !suspicious || map.setting != Generations::Auto {
-            return false;
-        }
-        let _single = map.asking.lock().await;
-        let lives = |probe: Probe| match generation {
-            Generation::V1 => probe.v1,
-            Generation::V2 => probe.v2,
-        };
-        // Another caller may have asked while this one waited.
-        if map.cached().is_some_and(|probe| !lives(probe)) {
-            return true;
-        }
-        self.ask().await.is_ok_and(|probe| !lives(probe))
+        suspicious
+            && map.setting == Generations::Auto
+            && self
+                .renew(Some(generation))
+                .await
+                .is_ok_and(|probe| !probe.lives(generation))
     }
 
     /// Remembers whether v2 has usage (FACTS §1: unconfirmed).
     pub(super) async fn learn_v2_usage(&self, works: bool) {
         let map = &self.inner.generations;
-        let known = map.known().probe.map(|(probe, _)| probe);
-        let probe = known.or(Probe::configured(map.setting));
+        let probe = map.cached().or(Probe::configured(map.setting));
         if let Some(probe) = probe.filter(|probe| probe.v2_usage != Some(works)) {
             let learnt = Probe {
                 v2_usage: Some(works),
@@ -328,6 +299,7 @@ impl OnceClient {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::ClientConfig;
 
     fn failed() -> Result<Sign, ClientError> {
         Err(ClientError::Server {
@@ -368,6 +340,7 @@ mod tests {
             v1: false,
             v2: true,
             v2_usage: None,
+            half_known: false,
         };
         map.keep(probe, HALF_KNOWN_LIFE);
         let until = map.known().probe.map(|(_, until)| until);

@@ -18,7 +18,7 @@ use ::metrics::Recorder;
 use deadpool_redis::Pool;
 use domain::AccountSlug;
 
-use crate::breaker::{Breaker, BreakerState};
+use crate::breaker::{Breaker, BreakerState, Breakers};
 use crate::budget::{Budget, LimitSpec};
 use crate::capability::Capabilities;
 use crate::config::ClientConfig;
@@ -41,7 +41,7 @@ struct Inner {
     base: String,
     http: reqwest::Client,
     tokens: Tokens,
-    breaker: Breaker,
+    breakers: Breakers,
     metrics: ClientMetrics,
     generations: GenerationMap,
     sims: Budget,
@@ -85,12 +85,7 @@ impl OnceClient {
         let oauth = per_ip("oauth", 600, Duration::from_secs(60));
         let inner = Inner {
             tokens: Tokens::new(&config, &base, http.clone(), link.clone(), oauth, metrics.clone()),
-            breaker: Breaker::new(
-                config.breaker_threshold,
-                config.breaker_min_pause,
-                config.breaker_max_pause,
-                metrics.clone(),
-            ),
+            breakers: Breakers::new(&config, &metrics),
             generations: GenerationMap::new(&config, link.clone()),
             sims: budget(rate, config.key("budget")),
             orders: per_ip("orders", 100, FIVE_MINUTES),
@@ -127,9 +122,19 @@ impl OnceClient {
         &self.inner.sims
     }
 
-    /// Whether calls are held back because 1NCE keeps failing.
+    /// Whether calls of `/sims*` are held back because 1NCE keeps failing; of the generation that fares worst.
     pub fn breaker_state(&self) -> BreakerState {
-        self.inner.breaker.state()
+        self.inner.breakers.sims_state()
+    }
+
+    fn breaker_of(&self, group: Group, version: &str) -> &Breaker {
+        let breakers = &self.inner.breakers;
+        match group {
+            Group::Sims => breakers.sims(version),
+            Group::Orders => &breakers.orders,
+            Group::Products => &breakers.products,
+            Group::Support => &breakers.support,
+        }
     }
 
     fn budget_of(&self, group: Group) -> &Budget {

@@ -1,12 +1,14 @@
 //! The token in Redis. Every failure means "go on without it": the process cache alone is enough to work.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use deadpool_redis::redis::{self, Script};
 use serde::{Deserialize, Serialize};
 
-use super::{Cached, Token};
+use super::Token;
+use super::cached::Cached;
 use crate::error::{LoginFailure, RequestId};
 use crate::redis_link::{LinkError, RedisLink};
 
@@ -62,6 +64,15 @@ end
 return 0
 ";
 
+/// Renews the lock of its owner.
+const EXTEND: &str = r"
+if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
+return 0
+";
+
+/// The lock is renewed while its owner fetches; that of a killed process stands in the way no longer than this.
+const LOCK_LIFE: Duration = Duration::from_secs(3);
+
 pub(super) struct TokenStore {
     link: Arc<RedisLink>,
     key: String,
@@ -69,9 +80,9 @@ pub(super) struct TokenStore {
     refused: String,
     early: String,
     owner: String,
-    lock_life: Duration,
     look: Script,
     forget: Script,
+    extend: Script,
 }
 
 fn millis(span: Duration) -> u64 {
@@ -85,7 +96,7 @@ fn lost<T>(result: Result<T, LinkError>) -> Option<T> {
 }
 
 impl TokenStore {
-    pub(super) fn new(link: Arc<RedisLink>, key: String, lock_life: Duration) -> Self {
+    pub(super) fn new(link: Arc<RedisLink>, key: String) -> Self {
         Self {
             link,
             lock: format!("{key}:lock"),
@@ -93,9 +104,9 @@ impl TokenStore {
             early: format!("{key}:early"),
             key,
             owner: format!("{:032x}", rand::random::<u128>()),
-            lock_life,
             look: Script::new(LOOK),
             forget: Script::new(FORGET),
+            extend: Script::new(EXTEND),
         }
     }
 
@@ -106,7 +117,7 @@ impl TokenStore {
             .key(&self.refused)
             .arg(millis(margin))
             .arg(&self.owner)
-            .arg(millis(self.lock_life));
+            .arg(millis(LOCK_LIFE));
         let Some((kind, value, left)) = lost(self.link.script::<(String, String, u64)>(&call).await) else {
             return Lookup::Lost;
         };
@@ -154,15 +165,35 @@ impl TokenStore {
 
     /// Whether this process is the one that may look for a newer token now.
     pub(super) async fn may_refresh_early(&self, distance: Duration) -> bool {
+        self.take(&self.early, distance).await
+    }
+
+    /// Takes the lock; `false` while another process holds it.
+    pub(super) async fn lock(&self) -> bool {
+        self.take(&self.lock, LOCK_LIFE).await
+    }
+
+    /// Renews the lock for as long as it is polled.
+    pub(super) async fn keep_lock(&self) -> Infallible {
+        loop {
+            tokio::time::sleep(LOCK_LIFE / 3).await;
+            let mut call = self.extend.prepare_invoke();
+            call.key(&self.lock).arg(&self.owner).arg(millis(LOCK_LIFE));
+            lost(self.link.script::<i64>(&call).await);
+        }
+    }
+
+    /// Sets a key of this process if it is free; a lost Redis is in nobody's way.
+    async fn take(&self, key: &str, life: Duration) -> bool {
         let taken: Result<Option<String>, LinkError> = self
             .link
             .run(async |mut connection| {
                 redis::cmd("SET")
-                    .arg(&self.early)
+                    .arg(key)
                     .arg(&self.owner)
                     .arg("NX")
                     .arg("PX")
-                    .arg(millis(distance))
+                    .arg(millis(life))
                     .query_async(&mut connection)
                     .await
             })

@@ -131,8 +131,9 @@ async fn a_generation_that_fails_does_not_take_the_other_along() {
         let page = client.list_sims(LANE, 1, 5).await.unwrap();
 
         assert_eq!(page.sims.len(), 5, "{broken} {status}");
-        assert_eq!(client.breaker_state(), BreakerState::Closed, "{broken} {status}");
         if status == 503 {
+            let held_back = matches!(client.breaker_state(), BreakerState::Open(_));
+            assert!(held_back, "{broken}: the failing generation is spared");
             let life = shared_life(&world).await;
             assert!((1..=60).contains(&life), "{broken}: believed for {life} s");
         }

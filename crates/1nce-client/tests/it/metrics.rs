@@ -46,7 +46,10 @@ async fn calls_repeats_grants_and_tokens_are_counted_without_any_card_number() {
         value(r#"once_token_refreshes_total{account="main",result="ok"}"#),
         1.0
     );
-    assert_eq!(value(r#"once_breaker_open{account="main"}"#), 0.0);
+    assert_eq!(
+        value(r#"once_breaker_open{account="main",group="sims",generation="v2"}"#),
+        0.0
+    );
     assert!(
         !text.contains(&iccid.to_string()),
         "a card number is in the metrics"
