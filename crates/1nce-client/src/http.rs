@@ -190,4 +190,25 @@ mod tests {
         }
         assert_eq!(read(&[("X-RateLimit-Remaining", "0")]), None);
     }
+
+    #[tokio::test]
+    async fn a_call_whose_answer_is_cut_or_too_long_keeps_its_id() {
+        use tokio::io::{AsyncReadExt, AsyncWriteExt};
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/", listener.local_addr().unwrap());
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                let _request = stream.read(&mut [0; 4096]).await;
+                let head = "HTTP/1.1 200 OK\r\ncontent-length: 90\r\nx-amzn-requestid: req-9\r\n\r\n{\"a\":1";
+                let _sent = stream.write_all(head.as_bytes()).await;
+            }
+        });
+        for (max_body, expected) in [(1_000, "decoding"), (3, "larger")] {
+            let request = reqwest::Client::new().post(&url).body("{}");
+            let error = send(request, max_body).await.unwrap_err();
+            assert_eq!(error.request_id().map(|id| id.0.as_str()), Some("req-9"));
+            assert!(!error.nothing_sent());
+            assert!(error.to_string().contains(expected), "{error}");
+        }
+    }
 }

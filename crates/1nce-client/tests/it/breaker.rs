@@ -64,3 +64,46 @@ async fn refusals_prove_that_1nce_works() {
     }
     assert_eq!(client.breaker_state(), BreakerState::Closed);
 }
+
+#[tokio::test]
+async fn failing_orders_leave_the_way_to_the_sims_open() {
+    let world = World::unlimited().await;
+    let client = world.only(Generations::V2Only);
+    let down = Fault::new(FaultKind::Down, "/v1/orders");
+    world.control.faults_add(&down).await.unwrap();
+    for _ in 0..4 {
+        client.list_orders(Lane::Interactive, 1, true).await.unwrap_err();
+    }
+
+    let orders = client.list_orders(Lane::Interactive, 1, true).await;
+    let sims = client.list_sims(Lane::Interactive, 1, 1).await;
+
+    assert!(
+        matches!(orders, Err(ClientError::CircuitOpen { .. })),
+        "{orders:?}"
+    );
+    assert!(sims.is_ok(), "{sims:?}");
+    assert_eq!(client.breaker_state(), BreakerState::Closed);
+}
+
+#[tokio::test]
+async fn a_failing_v1_leaves_the_way_to_v2_open() {
+    let world = World::unlimited().await;
+    let client = world.client();
+    client.get_limits(Lane::Interactive).await.unwrap();
+    let down = Fault::new(FaultKind::Down, "/v1/sims");
+    world.control.faults_add(&down).await.unwrap();
+    for _ in 0..4 {
+        client.get_limits(Lane::Interactive).await.unwrap_err();
+    }
+
+    let limits = client.get_limits(Lane::Interactive).await;
+    let sims = client.list_sims(Lane::Interactive, 1, 1).await;
+
+    assert!(
+        matches!(limits, Err(ClientError::CircuitOpen { .. })),
+        "{limits:?}"
+    );
+    assert!(sims.is_ok(), "{sims:?}");
+    assert!(matches!(client.breaker_state(), BreakerState::Open(_)));
+}

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use deadpool_redis::redis;
 use futures_util::future::join_all;
 use once_client::{ClientConfig, ClientError, Generations, Lane, OnceClient};
 use once_emulator::{EmulatorConfig, Fault, FaultKind};
@@ -132,7 +133,7 @@ async fn a_lost_state_counts_as_a_full_window() {
     client.list_sims(Lane::Interactive, 1, 1).await.unwrap();
     let mut connection = pool(&redis_url()).get().await.unwrap();
     let keys = [world.key("budget:state"), world.key("budget:log")];
-    let deleted: u32 = deadpool_redis::redis::cmd("DEL")
+    let deleted: u32 = redis::cmd("DEL")
         .arg(&keys)
         .query_async(&mut connection)
         .await
@@ -149,7 +150,7 @@ async fn another_run_of_redis_counts_as_a_full_window() {
     let client = world.client_with(as_published);
     client.list_sims(Lane::Interactive, 1, 1).await.unwrap();
     let mut connection = pool(&redis_url()).get().await.unwrap();
-    deadpool_redis::redis::cmd("HSET")
+    redis::cmd("HSET")
         .arg(world.key("budget:state"))
         .arg("run")
         .arg("the run before")
@@ -240,4 +241,80 @@ async fn without_redis_a_process_takes_its_share() {
     let rate = 15_000.0 / (times[15] - times[0]) as f64;
     assert!(rate <= 5.05, "{rate} calls/s");
     assert!(!client.budget().snapshot().await.shared);
+}
+
+/// Writes the shared state of `/sims*`; times are seconds from now.
+async fn write_state(world: &World, counts: &[(&str, i64)], times: &[(&str, i64)]) {
+    let mut connection = pool(&redis_url()).get().await.unwrap();
+    let (seconds, _): (i64, i64) = redis::cmd("TIME").query_async(&mut connection).await.unwrap();
+    let mut set = redis::cmd("HSET");
+    set.arg(world.key("budget:state"));
+    for (field, value) in counts {
+        set.arg(field).arg(value);
+    }
+    for (field, offset) in times {
+        set.arg(field).arg((seconds + offset) * 1_000_000);
+    }
+    set.query_async::<()>(&mut connection).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_429_without_a_time_pauses_longer_after_each_other() {
+    let world = limited().await;
+    let client = world.client_with(as_published);
+    client.list_sims(Lane::Interactive, 1, 1).await.unwrap();
+    write_state(
+        &world,
+        &[("penal_n", 2), ("factor", 1)],
+        &[("penal_at", -5), ("blocked", -2)],
+    )
+    .await;
+    let throttle = Fault::new(FaultKind::Throttle, "/v2/sims").times(1);
+    world.control.faults_add(&throttle).await.unwrap();
+    let call = tokio::spawn({
+        let client = client.clone();
+        async move { client.list_sims(Lane::Interactive, 1, 1).await }
+    });
+    eventually("the fourth pause in a row is about 8 s", async || {
+        let left = client.budget().snapshot().await.blocked_for;
+        left.is_some_and(|left| (5..=10).contains(&left.as_secs()))
+    })
+    .await;
+    call.abort();
+}
+
+#[tokio::test]
+async fn a_clock_set_back_is_noticed_without_any_call_in_the_log() {
+    let world = limited().await;
+    let client = world.client_with(as_published);
+    client.list_sims(Lane::Interactive, 1, 1).await.unwrap();
+    let mut connection = pool(&redis_url()).get().await.unwrap();
+    redis::cmd("DEL")
+        .arg(world.key("budget:log"))
+        .query_async::<()>(&mut connection)
+        .await
+        .unwrap();
+    let ahead = [("seen", 300), ("not_before", 240), ("blocked", 200)];
+    write_state(&world, &[], &ahead).await;
+    assert!(client.list_sims(Lane::Interactive, 1, 1).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_sweep_over_orders_leaves_room_for_commands_and_people() {
+    let world = World::unlimited().await;
+    let client = world.client();
+    let sweep: Vec<_> = (0..60)
+        .map(|_| {
+            let client = client.clone();
+            tokio::spawn(async move { client.list_orders(Lane::Background, 1, true).await })
+        })
+        .collect();
+    eventually("half of the window is used", async || {
+        sweep.iter().filter(|call| call.is_finished()).count() >= 50
+    })
+    .await;
+    assert!(client.list_orders(Lane::Command, 1, true).await.is_ok());
+    assert!(client.list_orders(Lane::Interactive, 1, true).await.is_ok());
+    assert_eq!(world.calls("GET", "/v1/orders").await.len(), 52);
+    sweep.iter().for_each(tokio::task::JoinHandle::abort);
 }

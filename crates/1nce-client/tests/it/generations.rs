@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use chrono::Utc;
 use deadpool_redis::redis;
-use domain::SimStatus;
+use domain::{Iccid, SimStatus};
 use once_client::model::{BulkOutcome, PaymentMethod};
 use once_client::{BreakerState, Capability, ClientError, Generation, Generations, Lane, Offer, SimUpdate};
 use once_emulator::{Fault, FaultKind};
 use serde_json::json;
 
-use crate::support::{World, pool, redis_url};
+use crate::support::{World, eventually, pool, redis_url};
 
 const LANE: Lane = Lane::Interactive;
 
@@ -187,4 +187,136 @@ async fn a_sweep_that_waits_for_1nce_holds_up_nobody() {
     assert!(!sweep.is_finished());
     world.control.faults_clear().await.unwrap();
     assert!(sweep.await.unwrap().is_ok());
+}
+
+#[tokio::test]
+async fn v1_may_go_with_a_403_too() {
+    let world = World::unlimited().await;
+    world.client().get_limits(LANE).await.unwrap();
+    let refused = Fault {
+        status: Some(403),
+        ..Fault::new(FaultKind::Status, "/v1/sims")
+    };
+    world.control.faults_add(&refused).await.unwrap();
+    // Another process that knows from Redis that v1 lives, and has not seen it live itself.
+    let gone = world.client().get_limits(LANE).await;
+    assert!(
+        matches!(gone, Err(ClientError::CapabilityUnavailable { .. })),
+        "{gone:?}"
+    );
+}
+
+#[tokio::test]
+async fn an_action_before_which_1nce_cannot_be_asked_was_not_sent() {
+    let world = World::unlimited().await;
+    let client = world.client();
+    for sims in ["/v1/sims$", "/v2/sims$"] {
+        let down = Fault::new(FaultKind::Down, sims);
+        world.control.faults_add(&down).await.unwrap();
+    }
+    let error = client
+        .top_up(LANE, card(), PaymentMethod::default())
+        .await
+        .unwrap_err();
+    assert!(
+        matches!(error, ClientError::CapabilityUnknown { .. }),
+        "{error:?}"
+    );
+    assert!(error.nothing_sent() && error.is_retryable());
+    assert!(world.calls("POST", "/topup").await.is_empty());
+}
+
+#[tokio::test]
+async fn a_v1_that_fails_is_not_told_as_gone() {
+    let world = World::unlimited().await;
+    let failing = Fault {
+        status: Some(503),
+        ..Fault::new(FaultKind::Status, "/v1/sims")
+    };
+    world.control.faults_add(&failing).await.unwrap();
+    let client = world.client();
+    let error = client
+        .bulk_top_up(LANE, &[card()], PaymentMethod::default())
+        .await
+        .unwrap_err();
+    assert!(
+        matches!(error, ClientError::CapabilityUnknown { .. }),
+        "{error:?}"
+    );
+    assert!(error.nothing_sent() && error.is_retryable());
+    assert!(client.list_sims(LANE, 1, 1).await.is_ok(), "v2 goes on");
+}
+
+#[tokio::test]
+async fn usage_that_v2_lacked_is_looked_for_again() {
+    let world = World::unlimited().await;
+    let settings = json!({ "v1": "retired", "v2_usage": false });
+    world.control.config(&settings).await.unwrap();
+    let client = world.client();
+    let iccid = world.iccids(&client, 1).await[0];
+    let today = Utc::now().date_naive();
+    client.usage(LANE, iccid, today, today).await.unwrap_err();
+    // A list that is not found makes the client ask anew what lives.
+    let missing = Fault {
+        status: Some(404),
+        ..Fault::new(FaultKind::Status, "/v2/sims$").times(1)
+    };
+    world.control.faults_add(&missing).await.unwrap();
+    client.list_sims(LANE, 1, 1).await.unwrap_err();
+
+    let usage = client.capabilities().await.offer(Capability::Usage);
+
+    assert_eq!(usage, Offer::Untried(Generation::V2));
+}
+
+#[tokio::test]
+async fn what_was_known_serves_while_1nce_cannot_be_asked_again() {
+    let world = World::unlimited().await;
+    let iccid = world.iccids(&world.only(Generations::V2Only), 1).await[0];
+    let mut connection = pool(&redis_url()).get().await.unwrap();
+    redis::cmd("SET")
+        .arg(world.key("generations"))
+        .arg(r#"{"v1":true,"v2":true,"v2_usage":null}"#)
+        .arg("PX")
+        .arg(1_000)
+        .query_async::<()>(&mut connection)
+        .await
+        .unwrap();
+    let client = world.client();
+    client.get_sim(LANE, iccid).await.unwrap();
+    for sims in ["/v1/sims$", "/v2/sims$"] {
+        let down = Fault::new(FaultKind::Down, sims);
+        world.control.faults_add(&down).await.unwrap();
+    }
+    eventually("1NCE is asked again, in vain", async || {
+        client.get_sim(LANE, iccid).await.unwrap();
+        world.calls("GET", "/v1/sims").await.len() >= 2
+    })
+    .await;
+    assert!(client.get_sim(LANE, iccid).await.is_ok());
+}
+
+#[tokio::test]
+async fn callers_that_give_up_first_do_not_hide_an_outage() {
+    let world = World::unlimited().await;
+    world.iccids(&world.only(Generations::V2Only), 1).await;
+    for sims in ["/v1/sims", "/v2/sims"] {
+        let hanging = Fault::new(FaultKind::Delay, sims).delay_ms(60_000);
+        world.control.faults_add(&hanging).await.unwrap();
+    }
+    let client = world.client_with(|config| {
+        config.lane_max_wait[0] = Some(Duration::from_millis(300));
+        config.call_timeout = Duration::from_secs(1);
+        config.breaker_threshold = 2;
+    });
+    let error = client.list_sims(LANE, 1, 1).await.unwrap_err();
+    assert!(matches!(error, ClientError::BudgetTimeout { .. }), "{error:?}");
+    eventually("calls are held back", async || {
+        matches!(client.breaker_state(), BreakerState::Open(_))
+    })
+    .await;
+}
+
+fn card() -> Iccid {
+    Iccid::parse("8988999000000000017").unwrap()
 }

@@ -56,3 +56,33 @@ async fn calls_repeats_grants_and_tokens_are_counted_without_any_card_number() {
     );
     assert!(!text.contains(crate::support::SECRET));
 }
+
+#[tokio::test]
+async fn vain_waits_repeats_after_a_401_and_throttled_logins_are_counted() {
+    let world = World::unlimited().await;
+    let recorder = PrometheusBuilder::new().build_recorder();
+    let handle = recorder.handle();
+    let mut config = world.config();
+    config.generations = Generations::V2Only;
+    config.lane_max_wait[1] = Some(std::time::Duration::from_millis(50));
+    let client = OnceClient::new(config, Some(pool(&redis_url())), Arc::new(recorder)).unwrap();
+    world.only(Generations::V2Only).login().await.unwrap();
+    client.list_sims(Lane::Command, 1, 1).await.unwrap_err();
+    client.list_sims(Lane::Interactive, 1, 1).await.unwrap();
+    world.control.revoke_tokens().await.unwrap();
+    client.list_sims(Lane::Interactive, 1, 1).await.unwrap();
+    let throttle = Fault::new(FaultKind::Throttle, "/oauth/token").times(1);
+    world.control.faults_add(&throttle).await.unwrap();
+    client.login().await.unwrap_err();
+
+    let text = handle.render();
+
+    for line in [
+        r#"once_budget_timeouts_total{account="main",group="sims",lane="command"} 1"#,
+        r#"once_budget_wait_seconds_count{account="main",group="sims",lane="command"} 1"#,
+        r#"once_retries_total{account="main",endpoint="GET /sims"} 1"#,
+        r#"once_throttled_total{account="main",group="oauth"} 1"#,
+    ] {
+        assert!(text.contains(line), "{line} is missing in\n{text}");
+    }
+}

@@ -4,10 +4,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use deadpool_redis::redis;
 use once_client::{Generations, Lane, OnceClient};
 use once_emulator::EmulatorConfig;
 
-use crate::support::{Proxy, World, eventually, pool, recorder};
+use crate::support::{Proxy, World, eventually, pool, recorder, redis_url};
 
 async fn answered(world: &World) -> usize {
     world.calls("GET", "/v2/sims").await.len()
@@ -84,4 +85,40 @@ async fn a_redis_that_is_not_there_costs_a_quarter_of_a_second_and_no_call() {
     client.list_sims(Lane::Interactive, 1, 1).await.unwrap();
     assert!(!client.login().await.unwrap().shared);
     assert!(client.capabilities().await.probed);
+}
+
+#[tokio::test]
+async fn a_hiccup_of_redis_without_a_call_meanwhile_stops_nobody_else() {
+    let world = World::unlimited().await;
+    let proxy = Proxy::start().await;
+    let mut config = world.config();
+    config.generations = Generations::V2Only;
+    config.sims_per_second = 10;
+    config.redis_retry = Duration::from_millis(50);
+    let client = OnceClient::new(config, Some(pool(&proxy.url)), recorder()).unwrap();
+    client.list_sims(Lane::Interactive, 1, 1).await.unwrap();
+    let before = not_before(&world).await;
+    proxy.cut();
+    let call = tokio::spawn({
+        let client = client.clone();
+        async move { client.list_sims(Lane::Interactive, 1, 1).await }
+    });
+    eventually("the loss is noticed", async || {
+        !client.budget().snapshot().await.shared
+    })
+    .await;
+    proxy.mend();
+    call.await.unwrap().unwrap();
+    assert!(client.budget().snapshot().await.shared);
+    assert_eq!(not_before(&world).await, before);
+}
+
+/// Before when no process may call.
+async fn not_before(world: &World) -> u64 {
+    let mut connection = pool(&redis_url()).get().await.unwrap();
+    redis::cmd("HGET")
+        .arg(&[world.key("budget:state"), "not_before".to_owned()])
+        .query_async(&mut connection)
+        .await
+        .unwrap()
 }

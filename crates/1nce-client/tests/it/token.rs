@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use deadpool_redis::redis;
 use futures_util::future::join_all;
 use once_client::{ClientError, Generations, Lane, OnceClient};
 
-use crate::support::{World, eventually, recorder};
+use crate::support::{CLIENT_ID, World, eventually, pool, recorder, redis_url};
 
 const LANE: Lane = Lane::Interactive;
 
@@ -156,4 +157,74 @@ async fn a_failing_token_endpoint_is_retryable_and_nothing_was_sent() {
         client.list_sims(LANE, 1, 1).await.is_ok()
     })
     .await;
+}
+
+#[tokio::test]
+async fn nobody_fetches_while_another_process_does() {
+    let world = World::unlimited().await;
+    let client = world.client_with(|config| {
+        config.generations = Generations::V2Only;
+        config.token_refresh_distance = Duration::from_millis(100);
+    });
+    client.login().await.unwrap();
+    world.control.advance_time(3_500).await.unwrap();
+    client.login().await.unwrap();
+    let key = world.key(&format!("token:{CLIENT_ID}"));
+    let (lock, early) = (format!("{key}:lock"), format!("{key}:early"));
+    let mut connection = pool(&redis_url()).get().await.unwrap();
+    // Another process replaces the token after a 401, for longer than this test lasts.
+    redis::cmd("SET")
+        .arg(&[&lock, "another process"])
+        .query_async::<()>(&mut connection)
+        .await
+        .unwrap();
+
+    let login = tokio::spawn({
+        let client = client.clone();
+        async move { client.login().await }
+    });
+    let refresher = world.client_with(|config| {
+        config.generations = Generations::V2Only;
+        config.token_refresh_distance = Duration::from_millis(100);
+    });
+    eventually("an early refresh is tried", async || {
+        refresher.list_sims(LANE, 1, 1).await.unwrap();
+        exists(&early).await
+    })
+    .await;
+    for _ in 0..20 {
+        refresher.list_sims(LANE, 1, 1).await.unwrap();
+    }
+
+    assert_eq!(world.token_calls().await, 2, "none beside the other process");
+    redis::cmd("DEL")
+        .arg(&lock)
+        .query_async::<()>(&mut connection)
+        .await
+        .unwrap();
+    assert!(login.await.unwrap().is_ok());
+}
+
+#[tokio::test]
+async fn a_caller_waits_for_a_token_no_longer_than_its_lane() {
+    let world = World::unlimited().await;
+    let hanging = once_emulator::Fault::new(once_emulator::FaultKind::Delay, "/oauth/token").delay_ms(60_000);
+    world.control.faults_add(&hanging).await.unwrap();
+    let client = world.client_with(|config| {
+        config.generations = Generations::V2Only;
+        config.lane_max_wait[0] = Some(Duration::from_millis(200));
+    });
+    let error = client.list_sims(LANE, 1, 1).await.unwrap_err();
+    assert!(matches!(error, ClientError::Login(_)), "{error:?}");
+    assert!(error.nothing_sent() && error.is_retryable());
+    assert_eq!(world.token_calls().await, 1, "the repeats wait for the same one");
+}
+
+async fn exists(key: &str) -> bool {
+    let mut connection = pool(&redis_url()).get().await.unwrap();
+    redis::cmd("EXISTS")
+        .arg(key)
+        .query_async(&mut connection)
+        .await
+        .unwrap()
 }
