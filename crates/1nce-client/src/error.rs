@@ -177,6 +177,8 @@ pub enum ClientError {
         asked: Iccid,
         /// The card in the answer.
         answered: Iccid,
+        /// The id of the call.
+        request_id: Option<RequestId>,
     },
 }
 
@@ -209,6 +211,7 @@ impl ClientError {
             | Self::Uncertain { request_id, .. }
             | Self::Transport { request_id, .. }
             | Self::CapabilityUnknown { request_id, .. }
+            | Self::IccidMismatch { request_id, .. }
             | Self::Decode { request_id, .. } => request_id.as_ref(),
             _ => None,
         }

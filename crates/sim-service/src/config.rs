@@ -24,6 +24,7 @@ pub const SHORT_NAMES: [(&str, &str); 7] = [
 
 /// The 1NCE account.
 #[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct OnceConfig {
     /// Our name for it.
     pub account: AccountSlug,
@@ -81,6 +82,7 @@ impl OnceConfig {
 
 /// The sweep.
 #[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct SweepConfig {
     /// How often the whole fleet is read.
     pub sweep_interval_seconds: u64,
@@ -119,8 +121,22 @@ impl SimServiceConfig {
             once: settings.section("once")?,
             sweep: settings.section("sim")?,
         };
-        let sweep = &config.sweep;
+        let (once, sweep) = (&config.once, &config.sweep);
         let checks = [
+            (once.sims_per_second >= 1, "ONCE_SIMS_PER_SECOND is at least 1"),
+            (once.replicas >= 1, "SIMWARD__ONCE__REPLICAS is at least 1"),
+            (
+                once.call_timeout_ms >= 1,
+                "SIMWARD__ONCE__CALL_TIMEOUT_MS is at least 1",
+            ),
+            (
+                sweep.sweep_interval_seconds >= 1,
+                "SIMWARD_SWEEP_INTERVAL is at least 1",
+            ),
+            (
+                sweep.give_up_after_seconds >= 1,
+                "SIMWARD__SIM__GIVE_UP_AFTER_SECONDS is at least 1",
+            ),
             (
                 (1..=100).contains(&sweep.page_size),
                 "SIMWARD__SIM__PAGE_SIZE is 1 to 100",
@@ -147,7 +163,7 @@ impl SimServiceConfig {
         if wrong.is_empty() {
             Ok(config)
         } else {
-            Err(ConfigError::Missing(wrong))
+            Err(ConfigError::Unusable(wrong))
         }
     }
 }

@@ -166,15 +166,16 @@ impl OnceClient {
         let read = async {
             let call = |_| Call::new(&GET, lane, format!("/sims/{iccid}"));
             let (_, answer) = self.sims_call(Capability::Sims, call).await?;
-            answer.object(&GET, read_sim)
+            match answer.object(&GET, read_sim)? {
+                Some(sim) if sim.iccid != iccid => Err(ClientError::IccidMismatch {
+                    asked: iccid,
+                    answered: sim.iccid,
+                    request_id: answer.request_id,
+                }),
+                other => Ok(other),
+            }
         };
-        match known(read.await)? {
-            Some(sim) if sim.iccid != iccid => Err(ClientError::IccidMismatch {
-                asked: iccid,
-                answered: sim.iccid,
-            }),
-            other => Ok(other),
-        }
+        known(read.await)
     }
 
     /// Changes a SIM. Reads it first when a value must go along that is not given (see [`SimUpdate`]). Safe to repeat.
@@ -242,7 +243,7 @@ impl OnceClient {
             let make = |_| Call::new(&BULK, lane, "/sims").body(body.clone());
             match self.sims_call(Capability::BulkUpdate, make).await {
                 Ok(_) => return Ok(BulkOutcome::Queued),
-                Err(ClientError::CapabilityUnavailable { .. }) => {}
+                Err(ClientError::CapabilityUnavailable { .. } | ClientError::CapabilityUnknown { .. }) => {}
                 Err(error) => return Err(error),
             }
         }

@@ -88,8 +88,8 @@ async fn events_outlive_the_death_of_the_database_and_of_nats() {
 
     let mut sent = Vec::new();
     for server in ["postgres", "nats"] {
-        stack.kill(server);
-        stack.start(server);
+        stack.kill(server).await;
+        stack.start(server).await;
         let mut batch = OutboxBatch::default();
         let envelope = EventEnvelope {
             id: Uuid::new_v4(),

@@ -19,7 +19,7 @@ async fn while_nats_is_away_a_call_is_refused_and_never_carried_out() {
     let service = Service::start(&scope.runtime_config().nats, 0).await;
     service.change("before").await.unwrap();
 
-    stack.kill("nats");
+    stack.kill("nats").await;
     eventually("the loss is seen", || async {
         ensure!(service.caller.check().is_err());
         Ok(())
@@ -28,7 +28,7 @@ async fn while_nats_is_away_a_call_is_refused_and_never_carried_out() {
     let refused = service.change("while away").await.unwrap_err();
     assert_eq!(refused.code, ErrorCode::Unavailable);
 
-    stack.start("nats");
+    stack.start("nats").await;
     eventually("calls go through again", || async {
         Ok(service.change("after").await?)
     })
@@ -46,7 +46,7 @@ async fn the_end_is_not_held_up_by_a_nats_that_is_away() {
     let scope = Scope::on_stack(&stack).await;
     let service = Service::start(&scope.runtime_config().nats, 0).await;
     let bus = service.caller.clone();
-    stack.kill("nats");
+    stack.kill("nats").await;
     eventually("the loss is seen", || async {
         ensure!(bus.check().is_err());
         Ok(())

@@ -230,6 +230,7 @@ mod tests {
         ClientError::Transport {
             message: "cut".to_owned(),
             may_be_sent: true,
+            request_id: None,
         }
     }
 
