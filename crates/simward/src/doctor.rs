@@ -2,11 +2,13 @@
 
 use std::fmt::Display;
 
+use async_nats::jetstream::ErrorCode;
+use async_nats::jetstream::context::{GetStreamError, GetStreamErrorKind};
 use gateway::GatewayConfig;
 use messages::STREAMS;
 use once_client::{ClientError, Offer, OnceClient};
 use service_runtime::bus::Bus;
-use service_runtime::config::{DatabaseConfig, RuntimeConfig, Settings};
+use service_runtime::config::{DatabaseConfig, RedisConfig, RuntimeConfig, Settings};
 use service_runtime::db::Db;
 use service_runtime::metrics::Metrics;
 use service_runtime::redis;
@@ -77,10 +79,10 @@ pub async fn run(settings: &Settings) -> anyhow::Result<()> {
         Ok(config) => {
             report.works("server settings", "complete");
             check_servers(&config, &mut report).await;
-            check_provider(settings, &config, &mut report).await;
         }
         Err(error) => report.broken("server settings", error),
     }
+    check_provider(settings, &mut report).await;
     report.print();
     let broken = report
         .0
@@ -166,17 +168,28 @@ async fn check_streams(bus: &Bus, report: &mut Report) {
         let name = bus.subjects().stream(spec.name);
         match bus.jetstream().get_stream(&name).await {
             Ok(_) => report.works(format!("stream {name}"), "exists"),
-            Err(_) => report.add(
+            Err(error) if is_absent(&error) => report.add(
                 format!("stream {name}"),
                 Verdict::Limited,
                 "is made when Simward starts",
+            ),
+            Err(error) => report.broken(
+                format!("stream {name}"),
+                format!("{error}: NATS needs JetStream switched on, and NATS_URL a login that may use it"),
             ),
         }
     }
 }
 
-async fn check_provider(settings: &Settings, config: &RuntimeConfig, report: &mut Report) {
-    let client = match provider(settings, config) {
+fn is_absent(error: &GetStreamError) -> bool {
+    let GetStreamErrorKind::JetStream(answer) = error.kind() else {
+        return false;
+    };
+    answer.error_code() == ErrorCode::STREAM_NOT_FOUND
+}
+
+async fn check_provider(settings: &Settings, report: &mut Report) {
+    let client = match provider(settings) {
         Ok(client) => client,
         Err(error) => return report.broken("1NCE settings", error),
     };
@@ -207,12 +220,13 @@ async fn check_provider(settings: &Settings, config: &RuntimeConfig, report: &mu
     }
 }
 
-fn provider(settings: &Settings, config: &RuntimeConfig) -> anyhow::Result<OnceClient> {
+fn provider(settings: &Settings) -> anyhow::Result<OnceClient> {
     let once = SimServiceConfig::from_settings(settings)?.once;
-    let client = once.client(&config.redis.prefix)?;
+    let redis_config: RedisConfig = settings.section("redis")?;
+    let client = once.client(&redis_config.prefix)?;
     Ok(OnceClient::new(
         client,
-        redis::pool(&config.redis)?,
+        redis::pool(&redis_config)?,
         Metrics::new()?.recorder(),
     )?)
 }

@@ -33,3 +33,20 @@ async fn the_doctor_knows_a_database_that_is_empty_current_or_outdated_and_says_
     assert!(!well && row.starts_with("BROKEN"), "{row}");
     assert!(row.contains("lacks 1 migration"), "{row}");
 }
+
+#[tokio::test]
+async fn the_doctor_asks_1nce_also_when_a_server_is_not_named() {
+    let sandbox = Sandbox::start(EmulatorConfig::default().with_fleet(3).without_limits(), &[]).await;
+    let options = sandbox.options.clone().with("NATS_URL", "");
+
+    let output = simward_command(&sandbox.scope, &options, &["doctor"]);
+
+    let table = String::from_utf8(output.stdout).unwrap();
+    let row = |start: &str| table.lines().any(|line| line.starts_with(start));
+    assert!(!output.status.success());
+    assert!(
+        row("BROKEN  server settings") && table.contains("set NATS_URL"),
+        "{table}"
+    );
+    assert!(row("ok      1NCE login"), "{table}");
+}
