@@ -104,6 +104,10 @@ async fn serve(server: &RpcServer, state: &Arc<Mutex<State>>) {
         async move { outcome }
     };
     server.method(sim_rpc::UpdateSim, update).await.unwrap();
+    serve_syncs(server, state).await;
+}
+
+async fn serve_syncs(server: &RpcServer, state: &Arc<Mutex<State>>) {
     let own = Arc::clone(state);
     let start = move |request: StartSyncRequest, _| {
         let outcome = with(&own, |state| {

@@ -114,46 +114,39 @@ async fn filters_by_status_tag_and_search_count_what_they_show() {
     .await
     .unwrap();
 
-    let by_status = app
-        .list(ListSimsRequest {
-            status: "disabled".into(),
-            ..page(1, 100)
-        })
-        .await
-        .unwrap();
+    let list = async |request| app.list(request).await.unwrap();
+    let by_status = list(ListSimsRequest {
+        status: "disabled".into(),
+        ..page(1, 100)
+    })
+    .await;
     assert_eq!(
         (by_status.total as usize, by_status.sims.len()),
         (disabled, disabled)
     );
-    let by_tag = app
-        .list(ListSimsRequest {
-            tag: "north".into(),
-            ..page(1, 100)
-        })
-        .await
-        .unwrap();
+    let by_tag = list(ListSimsRequest {
+        tag: "north".into(),
+        ..page(1, 100)
+    })
+    .await;
     assert_eq!(
         (by_tag.total, iccids(&by_tag.sims)),
         (1, vec![all[5].iccid.clone()])
     );
-    let by_search = app
-        .list(ListSimsRequest {
-            search: "pump_100%".into(),
-            ..page(1, 100)
-        })
-        .await
-        .unwrap();
+    let by_search = list(ListSimsRequest {
+        search: "pump_100%".into(),
+        ..page(1, 100)
+    })
+    .await;
     assert_eq!(
         (by_search.total, iccids(&by_search.sims)),
         (1, vec![all[3].iccid.clone()])
     );
-    let by_number = app
-        .list(ListSimsRequest {
-            search: all[9].iccid.clone(),
-            ..page(1, 100)
-        })
-        .await
-        .unwrap();
+    let by_number = list(ListSimsRequest {
+        search: all[9].iccid.clone(),
+        ..page(1, 100)
+    })
+    .await;
     assert_eq!(iccids(&by_number.sims), vec![all[9].iccid.clone()]);
 }
 
