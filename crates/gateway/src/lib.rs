@@ -62,7 +62,7 @@ impl Running {
 pub async fn run(config: GatewayConfig, shared: Shared) -> Result<Running, GatewayError> {
     config.check()?;
     let runtime = Runtime::start(&shared, SCHEMA).await?;
-    runtime.db.require_current::<Migrator>().await?;
+    check_schema(&runtime.db).await?;
     let gateway = Arc::new(Gateway::new(config, runtime));
     cache::follow_events(&gateway).await?;
     let addr = transport::http::serve(Arc::clone(&gateway))?;

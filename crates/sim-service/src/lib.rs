@@ -69,7 +69,7 @@ pub async fn check_schema(db: &db::Db) -> Result<(), DbError> {
 /// When a setting is wrong or a server refuses us.
 pub async fn run(config: SimServiceConfig, shared: &Shared) -> Result<Runtime, StartError> {
     let runtime = Runtime::start(shared, NAME).await?;
-    runtime.db.require_current::<migrations::Migrations>().await?;
+    check_schema(&runtime.db).await?;
     let client_config = config.once.client(&shared.config.redis.prefix)?;
     let client = OnceClient::new(client_config, shared.redis.clone(), shared.metrics.recorder())?;
     let store = store::Store::new(runtime.db.clone());

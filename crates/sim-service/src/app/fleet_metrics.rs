@@ -21,7 +21,7 @@ pub async fn run(store: Store, account: String, metrics: Metrics, shutdown: Shut
     let statuses = SimStatus::ALL.map(|status| (status.code(), gauge(status.word())));
     let missing = (ListFilter::missing(), gauge("Missing"));
     let gauges: Vec<(i16, Gauge)> = statuses.into_iter().chain([missing]).collect();
-    while !shutdown.has_started() {
+    loop {
         match store.count_by_status(&account).await {
             Ok(counts) => {
                 for (status, gauge) in &gauges {
@@ -31,9 +31,8 @@ pub async fn run(store: Store, account: String, metrics: Metrics, shutdown: Shut
             }
             failed => failed.ignored("counting the fleet for its metrics"),
         }
-        tokio::select! {
-            () = shutdown.started() => {}
-            () = tokio::time::sleep(PERIOD) => {}
+        if !shutdown.sleep(PERIOD).await {
+            return;
         }
     }
 }
