@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 /// Which of our own crates a crate may depend on, development and build aside.
-const ALLOWED: [(&str, &[&str]); 9] = [
+const ALLOWED: [(&str, &[&str]); 10] = [
     ("domain", &[]),
     ("messages", &["domain"]),
     ("service-runtime", &["domain", "messages"]),
@@ -16,6 +16,10 @@ const ALLOWED: [(&str, &[&str]); 9] = [
         &["domain", "messages", "service-runtime", "once-client"],
     ),
     (
+        "usage-ingestor",
+        &["domain", "messages", "service-runtime", "once-client"],
+    ),
+    (
         "simward",
         &[
             "domain",
@@ -24,6 +28,7 @@ const ALLOWED: [(&str, &[&str]); 9] = [
             "once-client",
             "gateway",
             "sim-service",
+            "usage-ingestor",
         ],
     ),
     (

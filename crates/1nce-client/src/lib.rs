@@ -13,6 +13,7 @@ mod metrics;
 pub mod model;
 mod redis_link;
 mod retry;
+pub mod settings;
 mod token;
 mod wire;
 

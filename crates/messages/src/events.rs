@@ -1,10 +1,10 @@
 use prost::Message;
 use serde::Serialize;
 
-use crate::pb::sim;
+use crate::pb::{sim, usage};
 
 macro_rules! events {
-    ($($(#[$doc:meta])* $name:ident = $word:literal => $payload:ident),+ $(,)?) => {
+    ($($(#[$doc:meta])* $name:ident = $word:literal => $context:ident::$payload:ident),+ $(,)?) => {
         /// Everything that Simward announces on the `EVENTS` stream.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         pub enum EventType {
@@ -30,13 +30,13 @@ macro_rules! events {
         #[derive(Debug, Clone, PartialEq, Serialize)]
         #[serde(untagged)]
         pub enum DecodedEvent {
-            $($(#[$doc])* $name(Box<sim::$payload>),)+
+            $($(#[$doc])* $name(Box<$context::$payload>),)+
         }
 
         /// Decodes the payload of a known event type.
         pub fn decode_event(event: EventType, payload: &[u8]) -> Result<DecodedEvent, EventDecodeError> {
             match event {
-                $(EventType::$name => sim::$payload::decode(payload)
+                $(EventType::$name => $context::$payload::decode(payload)
                     .map(|decoded| DecodedEvent::$name(Box::new(decoded)))
                     .map_err(|source| EventDecodeError { event, source }),)+
             }
@@ -46,19 +46,25 @@ macro_rules! events {
 
 events! {
     /// 1NCE lists a SIM that was not known.
-    SimDiscovered = "sim.discovered" => SimDiscovered,
+    SimDiscovered = "sim.discovered" => sim::SimDiscovered,
     /// A SIM's status is another one.
-    SimStatusChanged = "sim.status_changed" => SimStatusChanged,
+    SimStatusChanged = "sim.status_changed" => sim::SimStatusChanged,
     /// Label, IMEI lock, tags or metadata are others.
-    SimConfigUpdated = "sim.config_updated" => SimConfigUpdated,
+    SimConfigUpdated = "sim.config_updated" => sim::SimConfigUpdated,
     /// A SIM sits in another device.
-    SimImeiChanged = "sim.imei_changed" => SimImeiChanged,
+    SimImeiChanged = "sim.imei_changed" => sim::SimImeiChanged,
     /// 1NCE lists a SIM no more.
-    SimMissing = "sim.missing" => SimMissing,
+    SimMissing = "sim.missing" => sim::SimMissing,
     /// The whole fleet was read.
-    SyncCompleted = "sync.completed" => SyncCompleted,
+    SyncCompleted = "sync.completed" => sim::SyncCompleted,
     /// Reading the fleet was given up.
-    SyncFailed = "sync.failed" => SyncFailed,
+    SyncFailed = "sync.failed" => sim::SyncFailed,
+    /// New usage records were stored.
+    UsageRecorded = "usage.recorded" => usage::UsageRecorded,
+    /// The Data Streamer sends far less than it used to.
+    UsageStreamSilent = "usage.stream_silent" => usage::UsageStreamSilent,
+    /// It sends again.
+    UsageStreamResumed = "usage.stream_resumed" => usage::UsageStreamResumed,
 }
 
 /// A payload that does not match its event type.

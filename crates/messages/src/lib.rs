@@ -18,12 +18,13 @@ pub mod pb {
 
     pub use simward::common::v1 as common;
     pub use simward::sim::v1 as sim;
+    pub use simward::usage::v1 as usage;
 }
 
 pub use envelope::{EventEnvelope, header};
 pub use error_code::ErrorCode;
 pub use events::{DecodedEvent, EventDecodeError, EventType, decode_event};
-pub use rpc::{RpcMethod, sim as sim_rpc};
-pub use streams::{DLQ, EVENTS, JOBS, Retention, STREAMS, StreamSpec};
+pub use rpc::{RpcMethod, sim as sim_rpc, usage as usage_rpc};
+pub use streams::{DLQ, EVENTS, INGEST, JOBS, Retention, STREAMS, StreamSpec};
 pub use subjects::Subjects;
 pub use timestamp::Timestamp;

@@ -51,7 +51,66 @@ pub mod sim {
         SyncStatus, "sim", "sync_status", pb::SyncStatusRequest, pb::SyncStatusResponse
     );
     method!(
+        /// The whole inventory in short.
+        Members, "sim", "members", pb::MembersRequest, pb::MembersResponse
+    );
+    method!(
+        /// SIMs that another service met and does not know.
+        Discover, "sim", "discover", pb::DiscoverRequest, pb::DiscoverResponse
+    );
+    method!(
         /// How the service stands.
         Health, "sim", "health", HealthRequest, HealthResponse
+    );
+}
+
+/// The methods of usage-ingestor.
+pub mod usage {
+    use crate::pb::common::{HealthRequest, HealthResponse};
+    use crate::pb::usage as pb;
+
+    method!(
+        /// Usage of one SIM over time.
+        SimUsage, "usage", "sim_usage", pb::SimUsageRequest, pb::SimUsageResponse
+    );
+    method!(
+        /// Usage of the fleet.
+        UsageSummary, "usage", "summary", pb::UsageSummaryRequest, pb::UsageSummaryResponse
+    );
+    method!(
+        /// The SIMs that use most.
+        TopUsage, "usage", "top", pb::TopUsageRequest, pb::TopUsageResponse
+    );
+    method!(
+        /// A page of daily rows.
+        ExportUsage, "usage", "export", pb::ExportUsageRequest, pb::ExportUsageResponse
+    );
+    method!(
+        /// Events of one SIM.
+        SimEvents, "usage", "sim_events", pb::SimEventsRequest, pb::SimEventsResponse
+    );
+    method!(
+        /// How the streams stand.
+        IngestStatus, "usage", "status", pb::IngestStatusRequest, pb::IngestStatusResponse
+    );
+    method!(
+        /// Records that could not be read.
+        ListRejects, "usage", "list_rejects", pb::ListRejectsRequest, pb::ListRejectsResponse
+    );
+    method!(
+        /// Reads rejected records again.
+        ReplayRejects, "usage", "replay_rejects", pb::ReplayRejectsRequest, pb::ReplayRejectsResponse
+    );
+    method!(
+        /// Asks 1NCE's API for daily usage.
+        StartUsageSync, "usage", "start_sync", pb::StartUsageSyncRequest, pb::StartUsageSyncResponse
+    );
+    method!(
+        /// Days on which stream and API differ.
+        Differences, "usage", "differences", pb::DifferencesRequest, pb::DifferencesResponse
+    );
+    method!(
+        /// How the service stands.
+        Health, "usage", "health", HealthRequest, HealthResponse
     );
 }

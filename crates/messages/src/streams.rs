@@ -48,6 +48,17 @@ pub const JOBS: StreamSpec = StreamSpec {
     duplicate_window: Duration::from_secs(10 * 60),
 };
 
+/// Received records until they are merged: 30 days or 4 GiB. A full stream refuses new batches, and the receiver
+/// tells 1NCE to send them again.
+pub const INGEST: StreamSpec = StreamSpec {
+    name: "INGEST",
+    subjects: "ingest.v1.>",
+    retention: Retention::WorkQueue,
+    max_age: Duration::from_secs(30 * DAY),
+    max_bytes: 4 << 30,
+    duplicate_window: Duration::from_secs(10 * 60),
+};
+
 /// Messages that no delivery could handle, with the reason in a header: 30 days or 1 GiB.
 pub const DLQ: StreamSpec = StreamSpec {
     name: "DLQ",
@@ -59,4 +70,4 @@ pub const DLQ: StreamSpec = StreamSpec {
 };
 
 /// Every stream.
-pub const STREAMS: [StreamSpec; 3] = [EVENTS, JOBS, DLQ];
+pub const STREAMS: [StreamSpec; 4] = [EVENTS, INGEST, JOBS, DLQ];

@@ -46,6 +46,11 @@ impl Subjects {
         self.prefixed(&format!("job.v1.{kind}"))
     }
 
+    /// Where received batches wait for their merge.
+    pub fn ingest(&self) -> String {
+        self.prefixed("ingest.v1.batch")
+    }
+
     /// Where messages end that could not be handled.
     pub fn dead_letter(&self, stream: &str, durable: &str) -> String {
         self.prefixed(&format!("dlq.v1.{}.{durable}", stream.to_ascii_lowercase()))

@@ -13,10 +13,11 @@ pub const DEFAULTS: &str = include_str!("../default.toml");
 /// 1 PiB, so that it counts as bytes too.
 const MAX_STREAM_MB: i64 = 1 << 30;
 
-const SHORT_NAMES: [(&str, &str); 8] = [
+const SHORT_NAMES: [(&str, &str); 9] = [
     ("DATABASE_URL", "database.url"),
     ("GATEWAY_DATABASE_URL", "database.gateway_url"),
     ("SIM_DATABASE_URL", "database.sim_url"),
+    ("USAGE_DATABASE_URL", "database.usage_url"),
     ("NATS_URL", "nats.url"),
     ("REDIS_URL", "redis.url"),
     ("SIMWARD_ADMIN_LISTEN", "admin.listen"),
@@ -111,8 +112,9 @@ pub struct RuntimeConfig {
 impl RuntimeConfig {
     fn check(&self) -> Result<(), ConfigError> {
         let mut missing = Vec::new();
-        let service_urls = [&self.database.gateway_url, &self.database.sim_url];
-        if is_empty(&self.database.url) && service_urls.into_iter().any(is_empty) {
+        let database = &self.database;
+        let service_urls = [&database.gateway_url, &database.sim_url, &database.usage_url];
+        if is_empty(&database.url) && service_urls.into_iter().any(is_empty) {
             missing.push("set DATABASE_URL (postgres://user:password@host:5432/simward)".to_owned());
         }
         if is_empty(&self.nats.url) {
@@ -184,6 +186,8 @@ pub struct DatabaseConfig {
     pub gateway_url: SecretString,
     /// sim-service's login.
     pub sim_url: SecretString,
+    /// usage-ingestor's login.
+    pub usage_url: SecretString,
     /// Connections per service.
     pub max_connections: u32,
     /// Longest wait for a connection, milliseconds.
@@ -198,6 +202,7 @@ impl DatabaseConfig {
         let own = match schema {
             "gateway" => &self.gateway_url,
             "sim" => &self.sim_url,
+            "usage" => &self.usage_url,
             _ => &self.url,
         };
         if is_empty(own) { &self.url } else { own }

@@ -11,15 +11,15 @@ mod transport;
 use std::sync::Arc;
 
 use domain::OrganizationId;
-use once_client::{ClientError, OnceClient};
+use once_client::OnceClient;
 use service_runtime::bus::BusError;
-use service_runtime::config::{ConfigError, DatabaseConfig};
+use service_runtime::config::DatabaseConfig;
 use service_runtime::db::DbError;
 use service_runtime::outbox::Outbox;
 use service_runtime::{Runtime, RuntimeError, Shared, db};
 use tokio::sync::Notify;
 
-pub use config::{DEFAULTS, OnceConfig, SHORT_NAMES, SimServiceConfig, SweepConfig};
+pub use config::{DEFAULTS, SHORT_NAMES, SimServiceConfig, SweepConfig};
 
 /// The service's name on the bus and its schema's name.
 pub const NAME: &str = "sim";
@@ -27,12 +27,6 @@ pub const NAME: &str = "sim";
 /// Why the service cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// A setting is missing or wrong.
-    #[error(transparent)]
-    Config(#[from] ConfigError),
-    /// The 1NCE client cannot be built.
-    #[error("1NCE: {0}")]
-    Client(#[from] ClientError),
     /// A server cannot be reached.
     #[error(transparent)]
     Runtime(#[from] RuntimeError),
@@ -63,15 +57,18 @@ pub async fn check_schema(db: &db::Db) -> Result<(), DbError> {
     db.require_current::<migrations::Migrations>().await
 }
 
-/// Starts the service; it works until `shared.shutdown` starts. Returns what an admin server needs.
+/// Starts the service; it works until `shared.shutdown` starts. `client` is the process's one client of the account:
+/// with two, a process would take its part of the budget twice while Redis is gone. Returns what an admin server needs.
 ///
 /// # Errors
-/// When a setting is wrong or a server refuses us.
-pub async fn run(config: SimServiceConfig, shared: &Shared) -> Result<Runtime, StartError> {
+/// When a server refuses us.
+pub async fn run(
+    config: SimServiceConfig,
+    client: OnceClient,
+    shared: &Shared,
+) -> Result<Runtime, StartError> {
     let runtime = Runtime::start(shared, NAME).await?;
     check_schema(&runtime.db).await?;
-    let client_config = config.once.client(&shared.config.redis.prefix)?;
-    let client = OnceClient::new(client_config, shared.redis.clone(), shared.metrics.recorder())?;
     let store = store::Store::new(runtime.db.clone());
     store::ensure_account(&store, client.account(), OrganizationId::DEFAULT).await?;
     let app = app::App {

@@ -6,13 +6,13 @@ use async_nats::jetstream::ErrorCode;
 use async_nats::jetstream::context::{GetStreamError, GetStreamErrorKind};
 use gateway::GatewayConfig;
 use messages::STREAMS;
+use once_client::settings::OnceSettings;
 use once_client::{ClientError, Offer, OnceClient};
 use service_runtime::bus::Bus;
 use service_runtime::config::{DatabaseConfig, RedisConfig, RuntimeConfig, Settings};
 use service_runtime::db::Db;
 use service_runtime::metrics::Metrics;
 use service_runtime::redis;
-use sim_service::SimServiceConfig;
 
 /// One row of the table.
 struct Finding {
@@ -94,7 +94,7 @@ pub async fn run(settings: &Settings) -> anyhow::Result<()> {
 }
 
 async fn check_servers(config: &RuntimeConfig, report: &mut Report) {
-    for schema in [gateway::SCHEMA, sim_service::NAME] {
+    for schema in [gateway::SCHEMA, sim_service::NAME, usage_ingestor::NAME] {
         check_database(&config.database, schema, report).await;
     }
     match Bus::connect(&config.nats, "simward-doctor").await {
@@ -139,14 +139,15 @@ async fn owner_connects(config: &DatabaseConfig, schema: &'static str) -> bool {
     let mut owner = config.clone();
     owner.gateway_url = config.url.clone();
     owner.sim_url = config.url.clone();
+    owner.usage_url = config.url.clone();
     Db::connect(&owner, schema).await.is_ok()
 }
 
 async fn check_schema(db: &Db, subject: String, report: &mut Report) {
-    let current = if db.schema() == gateway::SCHEMA {
-        gateway::check_schema(db).await
-    } else {
-        sim_service::check_schema(db).await
+    let current = match db.schema() {
+        gateway::SCHEMA => gateway::check_schema(db).await,
+        usage_ingestor::NAME => usage_ingestor::check_schema(db).await,
+        _ => sim_service::check_schema(db).await,
     };
     if let Err(error) = current {
         return report.broken(subject, error);
@@ -221,7 +222,7 @@ async fn check_provider(settings: &Settings, report: &mut Report) {
 }
 
 fn provider(settings: &Settings) -> anyhow::Result<OnceClient> {
-    let once = SimServiceConfig::from_settings(settings)?.once;
+    let once: OnceSettings = settings.section("once")?;
     let redis_config: RedisConfig = settings.section("redis")?;
     let client = once.client(&redis_config.prefix)?;
     Ok(OnceClient::new(

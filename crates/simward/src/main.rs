@@ -44,11 +44,19 @@ fn main() -> anyhow::Result<()> {
 }
 
 async fn dispatch(command: Command) -> anyhow::Result<()> {
-    let short_names: Vec<_> = gateway::SHORT_NAMES
-        .into_iter()
-        .chain(sim_service::SHORT_NAMES)
-        .collect();
-    let settings = Settings::from_env(&[gateway::DEFAULTS, sim_service::DEFAULTS], &short_names)?;
+    let short_names = [
+        &gateway::SHORT_NAMES[..],
+        &once_client::settings::SHORT_NAMES,
+        &sim_service::SHORT_NAMES,
+        &usage_ingestor::SHORT_NAMES,
+    ];
+    let defaults = [
+        gateway::DEFAULTS,
+        once_client::settings::DEFAULTS,
+        sim_service::DEFAULTS,
+        usage_ingestor::DEFAULTS,
+    ];
+    let settings = Settings::from_env(&defaults, &short_names.concat())?;
     match command {
         Command::Run => run::run(&settings).await,
         Command::Migrate => run::migrate(&settings).await,

@@ -8,6 +8,9 @@ use serde_json::Value;
 
 use crate::{Scope, eventually_within};
 
+/// User and password of the Data Streamer at every process.
+pub const DATASTREAMER: (&str, &str) = ("streamer", "stream-secret");
+
 /// How a process is started.
 #[derive(Debug, Clone, Default)]
 pub struct SimwardOptions {
@@ -30,6 +33,8 @@ pub struct Simward {
     log: PathBuf,
     /// Where it listens.
     pub url: String,
+    /// Where it receives the Data Streamer.
+    pub ingest_url: String,
     /// An administrator's API key.
     pub key: String,
     http: reqwest::Client,
@@ -57,9 +62,11 @@ impl Simward {
     pub async fn start_with_key(scope: &Scope, options: &SimwardOptions, key: &str) -> Self {
         let mut simward = Self::spawn(scope, options, key);
         simward.url = eventually_within(Duration::from_secs(60), "simward listens", || async {
-            listening_address(&simward.log())
+            listening_address(&simward.log(), "simward is up")
         })
         .await;
+        simward.ingest_url = listening_address(&simward.log(), "the Data Streamer is received")
+            .expect("the receiver's address");
         eventually_within(Duration::from_secs(60), "simward is ready", || async {
             let answer = simward
                 .http
@@ -93,6 +100,7 @@ impl Simward {
             child,
             log,
             url: String::new(),
+            ingest_url: String::new(),
             key: key.to_owned(),
             http,
         }
@@ -165,6 +173,9 @@ impl Drop for Simward {
 fn all_variables(scope: &Scope, options: &SimwardOptions) -> Vec<(String, String)> {
     let mut variables = scope.variables();
     variables.push(("SIMWARD_LISTEN".into(), "127.0.0.1:0".into()));
+    variables.push(("SIMWARD_INGEST_LISTEN".into(), "127.0.0.1:0".into()));
+    variables.push(("DATASTREAMER_USER".into(), DATASTREAMER.0.into()));
+    variables.push(("DATASTREAMER_PASSWORD".into(), DATASTREAMER.1.into()));
     variables.push((
         "SIMWARD_KEY_SECRET".into(),
         "0123456789abcdef0123456789abcdef".into(),
@@ -216,12 +227,12 @@ fn binary(name: &str) -> PathBuf {
     program
 }
 
-fn listening_address(log: &str) -> anyhow::Result<String> {
+fn listening_address(log: &str, message: &str) -> anyhow::Result<String> {
     let lines = log
         .lines()
         .filter_map(|line| serde_json::from_str::<Value>(line).ok());
     let address = lines
-        .filter(|line| line["message"] == "simward is up")
+        .filter(|line| line["message"] == message)
         .find_map(|line| line["address"].as_str().map(ToOwned::to_owned));
     address
         .map(|address| format!("http://{address}"))

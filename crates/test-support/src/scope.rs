@@ -66,6 +66,7 @@ impl Scope {
             ("DATABASE_URL", &self.database_url),
             ("GATEWAY_DATABASE_URL", &self.login("gateway")),
             ("SIM_DATABASE_URL", &self.login("sim")),
+            ("USAGE_DATABASE_URL", &self.login("usage")),
             ("NATS_URL", &self.nats_url),
             ("REDIS_URL", &self.redis_url),
             ("SIMWARD__NATS__PREFIX", &self.prefix),

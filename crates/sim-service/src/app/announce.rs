@@ -100,6 +100,7 @@ impl<'a> Announcements<'a> {
             label: sim.provider.label.clone(),
             imei_lock: sim.provider.imei_lock,
             changed_by: changed_by.to_owned(),
+            tags: sim.tags.clone(),
         };
         self.push(EventType::SimConfigUpdated, sim, &payload);
     }

@@ -7,6 +7,8 @@ use messages::pb::sim::{
     UpdateSimRequest,
 };
 use messages::{RpcMethod, sim_rpc};
+use once_client::OnceClient;
+use once_client::settings::{self as once, OnceSettings};
 use once_emulator::{ControlClient, Emulator, EmulatorConfig};
 use service_runtime::Shared;
 use service_runtime::bus::RpcError;
@@ -186,13 +188,19 @@ async fn start_service(scope: &Scope, emulator: &Emulator, settings: &[(&str, &s
     };
     let short_names: Vec<_> = sim_service::SHORT_NAMES
         .into_iter()
+        .chain(once::SHORT_NAMES)
         .chain([("PAGE_SIZE", "sim.page_size")])
         .collect();
-    let config = Settings::build(&[sim_service::DEFAULTS], &short_names, find)
-        .and_then(|settings| SimServiceConfig::from_settings(&settings))
-        .expect("settings");
+    let settings =
+        Settings::build(&[once::DEFAULTS, sim_service::DEFAULTS], &short_names, find).expect("settings");
+    let config = SimServiceConfig::from_settings(&settings).expect("settings");
+    let account: OnceSettings = settings.section("once").expect("settings");
     let runtime = scope.runtime_config();
+    let account = account.client(&runtime.redis.prefix).expect("an account");
     let shared = Shared::start(runtime, "test").await.expect("servers");
-    sim_service::run(config, &shared).await.expect("sim-service");
+    let client = OnceClient::new(account, shared.redis.clone(), shared.metrics.recorder()).expect("a client");
+    sim_service::run(config, client, &shared)
+        .await
+        .expect("sim-service");
     shared
 }

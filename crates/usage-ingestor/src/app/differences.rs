@@ -1,0 +1,1 @@
+//! Days on which stream and API differ.

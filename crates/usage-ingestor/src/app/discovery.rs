@@ -1,0 +1,1 @@
+//! SIMs that sent records and that no inventory knows.

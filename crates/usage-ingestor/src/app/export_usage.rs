@@ -1,0 +1,1 @@
+//! Daily rows, a page at a time.

@@ -1,0 +1,1 @@
+//! How the streams and the readings by API stand.

@@ -1,0 +1,1 @@
+//! Notices that a stream went silent or came back.

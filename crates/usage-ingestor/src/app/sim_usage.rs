@@ -1,0 +1,1 @@
+//! Usage of one SIM over time.

@@ -1,0 +1,1 @@
+//! Usage of the fleet, whole and in groups.

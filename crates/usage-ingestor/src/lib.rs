@@ -1,0 +1,93 @@
+//! usage-ingestor: receives 1NCE's Data Streamer, keeps every record of usage and every event once, compares with 1NCE's
+//! API, and answers what was used.
+#![forbid(unsafe_code)]
+
+mod app;
+mod config;
+mod error;
+mod migrations;
+mod store;
+mod transport;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use once_client::OnceClient;
+use service_runtime::bus::BusError;
+use service_runtime::config::DatabaseConfig;
+use service_runtime::db::{self, DbError};
+use service_runtime::outbox::Outbox;
+use service_runtime::{Runtime, RuntimeError, Shared};
+
+pub use config::{DEFAULTS, IngestorConfig, SHORT_NAMES};
+
+/// The service's name on the bus and its schema's name.
+pub const NAME: &str = "usage";
+
+/// Why the service cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A server cannot be reached.
+    #[error(transparent)]
+    Runtime(#[from] RuntimeError),
+    /// The schema is too old.
+    #[error(transparent)]
+    Db(#[from] DbError),
+    /// NATS refused a subscription.
+    #[error(transparent)]
+    Bus(#[from] BusError),
+    /// The receiver cannot listen.
+    #[error("cannot listen on {listen}: {source}")]
+    Listen {
+        /// The address.
+        listen: String,
+        /// What the system says.
+        source: std::io::Error,
+    },
+}
+
+/// A service that works until `shared.shutdown` is asked for.
+#[derive(Clone)]
+pub struct Running {
+    /// Where the Data Streamer posts.
+    pub addr: SocketAddr,
+    /// What an admin server needs.
+    pub runtime: Runtime,
+}
+
+/// Brings the schema up to date; returns how many steps were missing.
+///
+/// # Errors
+/// The database's.
+pub async fn migrate(config: &DatabaseConfig) -> Result<usize, DbError> {
+    db::migrate::<migrations::Migrations>(config, NAME).await
+}
+
+/// Fails while the schema lacks a step that this program needs.
+///
+/// # Errors
+/// [`DbError::SchemaTooOld`], or the database's.
+pub async fn check_schema(db: &db::Db) -> Result<(), DbError> {
+    db.require_current::<migrations::Migrations>().await
+}
+
+/// Starts the service. `client` is the process's one client of the account: with two, a process would take its part of the
+/// budget twice while Redis is gone.
+///
+/// # Errors
+/// When a server refuses us or the address is taken.
+pub async fn run(config: IngestorConfig, client: OnceClient, shared: &Shared) -> Result<Running, StartError> {
+    let runtime = Runtime::start(shared, NAME).await?;
+    check_schema(&runtime.db).await?;
+    let app = app::App {
+        config: Arc::new(config),
+        store: store::Store::new(runtime.db.clone()),
+        bus: shared.bus.clone(),
+        client,
+        outbox: Outbox::start(&runtime.db, &shared.bus, &shared.metrics, &shared.shutdown),
+        subjects: shared.bus.subjects().clone(),
+        metrics: shared.metrics.clone(),
+    };
+    let addr = transport::http::serve(&app, &shared.shutdown)?;
+    Ok(Running { addr, runtime })
+}

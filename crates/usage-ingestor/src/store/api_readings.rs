@@ -1,0 +1,1 @@
+//! The queue of readings by API and their results.

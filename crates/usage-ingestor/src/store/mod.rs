@@ -1,0 +1,42 @@
+//! The schema `usage`. What comes out are domain types; rows stay here.
+
+mod api_readings;
+mod differences;
+mod export_usage;
+mod ingest_status;
+mod inventory;
+mod sim_events;
+mod sim_usage;
+mod stream_state;
+mod top_usage;
+mod usage_summary;
+
+use domain::OrganizationId;
+use service_runtime::db::Db;
+
+/// Whose data a query may touch; every query of tenant data takes one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// Every organization, and SIMs that no inventory knows: a platform administrator, or the service itself.
+    All,
+    /// One organization.
+    Organization(OrganizationId),
+}
+
+/// The usage schema of one process.
+#[derive(Debug, Clone)]
+pub struct Store {
+    db: Db,
+}
+
+impl Store {
+    /// Over a pool of the schema `usage`.
+    pub fn new(db: Db) -> Self {
+        Self { db }
+    }
+
+    /// The pool.
+    pub fn db(&self) -> &Db {
+        &self.db
+    }
+}

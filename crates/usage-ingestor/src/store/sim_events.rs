@@ -1,0 +1,1 @@
+//! Reads of one SIM's events.

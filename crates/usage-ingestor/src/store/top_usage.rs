@@ -1,0 +1,1 @@
+//! The SIMs that use most.

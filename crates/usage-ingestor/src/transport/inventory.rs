@@ -1,0 +1,1 @@
+//! What sim-service announces, applied to the copy of the inventory.

@@ -1,0 +1,6 @@
+//! What comes in: the Data Streamer over HTTP, batches, events, requests and ticks over NATS.
+
+pub mod http;
+pub mod inventory;
+pub mod rpc;
+pub mod ticks;

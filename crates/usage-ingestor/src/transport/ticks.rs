@@ -1,0 +1,1 @@
+//! Periodic work: one replica does each tick.

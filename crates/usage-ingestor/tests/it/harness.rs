@@ -1,0 +1,131 @@
+use std::time::Duration;
+
+use messages::RpcMethod;
+use once_client::OnceClient;
+use once_client::settings::{self as once, OnceSettings};
+use once_emulator::{ControlClient, Emulator, EmulatorConfig};
+use service_runtime::Shared;
+use service_runtime::bus::RpcError;
+use service_runtime::config::Settings;
+use sqlx::PgConnection;
+use test_support::{DATASTREAMER, Scope};
+use usage_ingestor::{IngestorConfig, Running};
+
+/// usage-ingestor, its emulator and its servers. There is no sim-service: a test plays it where it needs one.
+pub struct TestApp {
+    pub scope: Scope,
+    pub emulator: Emulator,
+    pub shared: Shared,
+    pub service: Running,
+}
+
+impl TestApp {
+    pub async fn start() -> Self {
+        Self::start_with(EmulatorConfig::default().with_fleet(20).without_limits(), &[]).await
+    }
+
+    /// `settings` are keys of the section `usage`, such as `("silent_after_minutes", "1")`.
+    pub async fn start_with(emulator: EmulatorConfig, settings: &[(&'static str, &'static str)]) -> Self {
+        let emulator = Emulator::start(emulator).await.expect("emulator");
+        let scope = Scope::new().await;
+        usage_ingestor::migrate(&scope.runtime_config().database)
+            .await
+            .expect("migrate");
+        let (shared, service) = serve(&scope, &emulator, settings).await;
+        Self {
+            scope,
+            emulator,
+            shared,
+            service,
+        }
+    }
+
+    pub fn control(&self) -> ControlClient {
+        self.emulator.control()
+    }
+
+    pub async fn call<M: RpcMethod>(&self, request: M::Request) -> Result<M::Response, RpcError> {
+        self.shared
+            .bus
+            .call::<M>(&request, Duration::from_secs(20), "test")
+            .await
+    }
+
+    /// A connection as the owner that finds the schema's tables without its name.
+    pub async fn connection(&self) -> PgConnection {
+        let mut connection = self.scope.connection().await;
+        sqlx::query("SET search_path = usage, public")
+            .execute(&mut connection)
+            .await
+            .expect("search path");
+        connection
+    }
+
+    /// Posts a body to a path of the receiver with the right login; returns the status and the text.
+    pub async fn post(&self, path: &str, body: impl Into<reqwest::Body>) -> (u16, String) {
+        let answer = reqwest::Client::new()
+            .post(format!("http://{}{path}", self.service.addr))
+            .basic_auth(DATASTREAMER.0, Some(DATASTREAMER.1))
+            .body(body)
+            .send()
+            .await
+            .expect("an answer");
+        (answer.status().as_u16(), answer.text().await.expect("a text"))
+    }
+
+    /// Ends the service in an orderly way and starts it again.
+    pub async fn restart(&mut self, settings: &[(&'static str, &'static str)]) {
+        assert!(
+            self.shared.shutdown.finish(Duration::from_secs(10)).await,
+            "an orderly end"
+        );
+        (self.shared, self.service) = serve(&self.scope, &self.emulator, settings).await;
+    }
+}
+
+async fn serve(
+    scope: &Scope,
+    emulator: &Emulator,
+    settings: &[(&'static str, &'static str)],
+) -> (Shared, Running) {
+    let base_url = emulator.base_url();
+    let keys: Vec<(String, &str)> = settings
+        .iter()
+        .map(|(key, value)| (format!("usage.{key}"), *value))
+        .collect();
+    let mut values = vec![
+        ("ONCE_API_BASE_URL", base_url.as_str()),
+        ("ONCE_CLIENT_ID", "990001_simward"),
+        ("ONCE_CLIENT_SECRET", "emulator-secret"),
+        ("ONCE_SIMS_PER_SECOND", "1000"),
+        ("SIMWARD_INGEST_LISTEN", "127.0.0.1:0"),
+        ("DATASTREAMER_USER", DATASTREAMER.0),
+        ("DATASTREAMER_PASSWORD", DATASTREAMER.1),
+    ];
+    values.extend(settings);
+    let find = |name: &str| {
+        let found = values.iter().rev().find(|(key, _)| *key == name);
+        found.map(|(_, value)| (*value).to_owned())
+    };
+    let own = settings
+        .iter()
+        .zip(&keys)
+        .map(|((name, _), (key, _))| (*name, key.as_str()));
+    let names: Vec<(&str, &str)> = once::SHORT_NAMES
+        .into_iter()
+        .chain(usage_ingestor::SHORT_NAMES)
+        .chain(own)
+        .collect();
+    let settings =
+        Settings::build(&[once::DEFAULTS, usage_ingestor::DEFAULTS], &names, find).expect("settings");
+    let config = IngestorConfig::from_settings(&settings).expect("settings");
+    let account: OnceSettings = settings.section("once").expect("settings");
+    let runtime = scope.runtime_config();
+    let account = account.client(&runtime.redis.prefix).expect("an account");
+    let shared = Shared::start(runtime, "test").await.expect("servers");
+    let client = OnceClient::new(account, shared.redis.clone(), shared.metrics.recorder()).expect("a client");
+    let service = usage_ingestor::run(config, client, &shared)
+        .await
+        .expect("usage-ingestor");
+    (shared, service)
+}

@@ -1,0 +1,5 @@
+//! usage-ingestor alone, over real servers and the 1NCE emulator.
+#![allow(clippy::expect_used, clippy::unwrap_used)]
+
+mod harness;
+mod start;
