@@ -87,7 +87,11 @@ pub async fn run(config: IngestorConfig, client: OnceClient, shared: &Shared) ->
         outbox: Outbox::start(&runtime.db, &shared.bus, &shared.metrics, &shared.shutdown),
         subjects: shared.bus.subjects().clone(),
         metrics: shared.metrics.clone(),
+        merges: app::merge_metrics::MergeMetrics::new(&shared.metrics),
     };
+    let server = runtime.rpc_server().await?;
+    transport::rejects::serve(&server, &app).await?;
+    transport::batches::start(&app, &runtime);
     let addr = transport::http::serve(&app, &shared.shutdown)?;
     Ok(Running { addr, runtime })
 }

@@ -7,14 +7,14 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use domain::DataVolume;
+use domain::{DataVolume, provider_time};
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
-use super::{Unreadable, time};
+use super::Unreadable;
 
 #[derive(Debug, Default)]
 pub(crate) struct Fields(BTreeMap<String, Box<RawValue>>);
@@ -133,7 +133,7 @@ impl Fields {
     }
 
     pub(crate) fn time(&mut self, name: &str) -> Option<DateTime<Utc>> {
-        self.parsed(name, |text| time::parse(text).ok_or(()))
+        self.parsed(name, |text| provider_time(text).ok_or(()))
     }
 
     /// An object inside.

@@ -11,7 +11,6 @@ mod orders;
 mod quota;
 mod sim;
 mod sms;
-mod time;
 mod usage;
 
 pub(crate) use connectivity::{read_connectivity, read_connectivity_info};

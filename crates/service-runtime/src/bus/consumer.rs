@@ -95,7 +95,7 @@ where
     }
 }
 
-async fn declare(bus: &Bus, spec: &ConsumerSpec) -> Result<PullConsumer, BusError> {
+pub(super) async fn declare(bus: &Bus, spec: &ConsumerSpec) -> Result<PullConsumer, BusError> {
     let stream = bus.subjects().stream(spec.stream.name);
     let config = pull::Config {
         durable_name: Some(spec.durable.to_owned()),
@@ -117,7 +117,13 @@ async fn declare(bus: &Bus, spec: &ConsumerSpec) -> Result<PullConsumer, BusErro
         .map_err(|error| BusError::jetstream(format!("consumer {}", spec.durable), error))
 }
 
-async fn settle(bus: &Bus, spec: &ConsumerSpec, metrics: &Metrics, message: &Message, outcome: Outcome) {
+pub(super) async fn settle(
+    bus: &Bus,
+    spec: &ConsumerSpec,
+    metrics: &Metrics,
+    message: &Message,
+    outcome: Outcome,
+) {
     let delivered = message.info().map_or(1, |info| info.delivered);
     let outcome = match outcome {
         Outcome::Retry(_) if delivered >= spec.max_deliver => {

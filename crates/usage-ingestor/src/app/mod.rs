@@ -1,11 +1,16 @@
 //! Use cases, one file each.
 
 pub mod api_readings;
+pub mod decode;
 pub mod differences;
 pub mod discovery;
 pub mod export_usage;
 pub mod ingest_status;
 pub mod inventory;
+pub mod merge;
+pub mod merge_metrics;
+pub mod receive;
+pub mod rejects;
 pub mod silence;
 pub mod sim_events;
 pub mod sim_usage;
@@ -33,4 +38,5 @@ pub struct App {
     pub outbox: Outbox,
     pub subjects: Subjects,
     pub metrics: Metrics,
+    pub merges: merge_metrics::MergeMetrics,
 }

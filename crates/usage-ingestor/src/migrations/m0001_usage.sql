@@ -130,7 +130,8 @@ CREATE TABLE sim_events (
     description text NOT NULL,
     triggered_by text,
     imsi bigint,
-    detail jsonb,
+    -- JSON as it came.
+    detail text,
     PRIMARY KEY (iccid, occurred_at, kind, event_id)
 );
 SELECT create_hypertable('sim_events', 'occurred_at', chunk_time_interval => INTERVAL '7 days', create_default_indexes => false);

@@ -1,15 +1,25 @@
 //! The schema `usage`. What comes out are domain types; rows stay here.
 
 mod api_readings;
+pub mod arrivals;
+pub mod copy;
 mod differences;
+pub mod event_records;
 mod export_usage;
+pub mod fleet_usage;
 mod ingest_status;
 mod inventory;
+pub mod members;
+pub mod rejects;
 mod sim_events;
 mod sim_usage;
 mod stream_state;
 mod top_usage;
+pub mod usage_days;
+pub mod usage_records;
 mod usage_summary;
+
+pub use rejects::StoredReject;
 
 use domain::OrganizationId;
 use service_runtime::db::Db;

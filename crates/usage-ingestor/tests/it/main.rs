@@ -2,4 +2,6 @@
 #![allow(clippy::expect_used, clippy::unwrap_used)]
 
 mod harness;
+mod receive;
+mod records;
 mod start;

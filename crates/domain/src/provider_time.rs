@@ -2,8 +2,8 @@
 
 use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, TimeZone, Utc};
 
-/// Years 1 to 9999 only: a later one is a mistake, and no database column takes it.
-pub(super) fn parse(text: &str) -> Option<DateTime<Utc>> {
+/// Reads any of these spellings. Years 1 to 9999 only: a later one is a mistake, and no database column takes it.
+pub fn provider_time(text: &str) -> Option<DateTime<Utc>> {
     parse_any(text).filter(|time| (1..=9999).contains(&time.year()))
 }
 
@@ -37,8 +37,8 @@ mod tests {
 
     #[test]
     fn a_year_that_no_database_takes_is_no_time() {
-        assert_eq!(parse("1000000000000000"), None);
-        assert!(parse("9999-12-31T23:59:59Z").is_some());
+        assert_eq!(provider_time("1000000000000000"), None);
+        assert!(provider_time("9999-12-31T23:59:59Z").is_some());
     }
 
     #[test]
@@ -53,20 +53,20 @@ mod tests {
             "2018-03-09 07:59:09",
             "1520582349000",
         ] {
-            assert_eq!(parse(text), Some(moment), "{text}");
+            assert_eq!(provider_time(text), Some(moment), "{text}");
         }
         assert_eq!(
-            parse("2018-03-09").unwrap().to_rfc3339(),
+            provider_time("2018-03-09").unwrap().to_rfc3339(),
             "2018-03-09T00:00:00+00:00"
         );
-        assert_eq!(parse("TOTAL"), None);
-        assert_eq!(parse(""), None);
+        assert_eq!(provider_time("TOTAL"), None);
+        assert_eq!(provider_time(""), None);
     }
 
     proptest! {
         #[test]
         fn no_text_makes_it_panic(text in "\\PC*") {
-            parse(&text);
+            provider_time(&text);
         }
     }
 }

@@ -1,0 +1,122 @@
+//! Daily totals, raised in the transaction that stores the records.
+
+use chrono::{DateTime, NaiveDate, Utc};
+use sqlx::{PgConnection, Row};
+
+/// What new records add to one UTC day of one SIM.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct DayDelta {
+    pub rx: i64,
+    pub tx: i64,
+    pub total: i64,
+    pub sms_mo: i64,
+    pub sms_mt: i64,
+    /// Records of data, and of any kind.
+    pub data_records: i32,
+    pub records: u32,
+    /// Short hashes of the sessions.
+    pub marks: Vec<i32>,
+    pub last_ended_at_ms: i64,
+}
+
+/// Volumes of a day.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Volumes {
+    pub rx: i64,
+    pub tx: i64,
+    pub total: i64,
+    pub sms_mo: i64,
+    pub sms_mt: i64,
+}
+
+/// A day after it was raised.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DayState {
+    /// What the stream told so far.
+    pub stream: Volumes,
+    pub data_records: i64,
+    /// What the API told.
+    pub api: Option<Volumes>,
+}
+
+impl DayState {
+    /// What of the API's numbers the stream did not bring: the same rule as the generated columns `used_*`.
+    pub fn only_by_api(&self) -> Volumes {
+        let Some(api) = self.api else {
+            return Volumes::default();
+        };
+        let mut rest = Volumes {
+            sms_mo: (api.sms_mo - self.stream.sms_mo).max(0),
+            sms_mt: (api.sms_mt - self.stream.sms_mt).max(0),
+            ..Volumes::default()
+        };
+        if api.total > self.stream.total + 1024 * self.data_records {
+            rest.rx = api.rx - self.stream.rx;
+            rest.tx = api.tx - self.stream.tx;
+            rest.total = api.total - self.stream.total;
+        }
+        rest
+    }
+}
+
+/// A SIM and a UTC day.
+pub type DayKey = (i64, NaiveDate);
+
+/// Raises the days, which are in order; answers each as it is now, in the same order.
+///
+/// # Errors
+/// The database's.
+pub async fn raise(
+    transaction: &mut PgConnection,
+    days: &[(DayKey, DayDelta)],
+) -> Result<Vec<(DayKey, DayState)>, sqlx::Error> {
+    let big = |field: fn(&DayDelta) -> i64| -> Vec<i64> { days.iter().map(|(_, day)| field(day)).collect() };
+    let marks = |day: &DayDelta| {
+        let marks: Vec<String> = day.marks.iter().map(ToString::to_string).collect();
+        format!("{{{}}}", marks.join(","))
+    };
+    let last = |day: &DayDelta| super::copy::millis_to_time(day.last_ended_at_ms);
+    let rows = sqlx::query(include_str!("raise_days.sql"))
+        .bind(days.iter().map(|((iccid, _), _)| *iccid).collect::<Vec<_>>())
+        .bind(days.iter().map(|((_, day), _)| *day).collect::<Vec<_>>())
+        .bind(big(|day| day.rx))
+        .bind(big(|day| day.tx))
+        .bind(big(|day| day.total))
+        .bind(big(|day| day.sms_mo))
+        .bind(big(|day| day.sms_mt))
+        .bind(days.iter().map(|(_, day)| day.data_records).collect::<Vec<_>>())
+        .bind(days.iter().map(|(_, day)| marks(day)).collect::<Vec<_>>())
+        .bind(
+            days.iter()
+                .map(|(_, day)| last(day))
+                .collect::<Vec<DateTime<Utc>>>(),
+        )
+        .fetch_all(transaction)
+        .await?;
+    Ok(rows.iter().map(state).collect())
+}
+
+fn state(row: &sqlx::postgres::PgRow) -> (DayKey, DayState) {
+    let api_total: Option<i64> = row.get("api_total");
+    let or_zero = |name: &str| row.get::<Option<i64>, _>(name).unwrap_or(0);
+    let int = |name: &str| i64::from(row.get::<i32, _>(name));
+    let int_or_zero = |name: &str| i64::from(row.get::<Option<i32>, _>(name).unwrap_or(0));
+    let state = DayState {
+        stream: Volumes {
+            rx: row.get("rx"),
+            tx: row.get("tx"),
+            total: row.get("total"),
+            sms_mo: int("sms_mo"),
+            sms_mt: int("sms_mt"),
+        },
+        data_records: int("data_records"),
+        api: api_total.map(|total| Volumes {
+            rx: or_zero("api_rx"),
+            tx: or_zero("api_tx"),
+            total,
+            sms_mo: int_or_zero("api_sms_mo"),
+            sms_mt: int_or_zero("api_sms_mt"),
+        }),
+    };
+    ((row.get("iccid"), row.get("day")), state)
+}

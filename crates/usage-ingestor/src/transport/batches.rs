@@ -1,0 +1,115 @@
+//! Received batches: from the stream INGEST to the merge.
+
+use std::time::Duration;
+
+use async_nats::jetstream::Message;
+use chrono::{DateTime, Utc};
+use messages::INGEST;
+use messages::pb::usage::IngestBatch;
+use prost::Message as _;
+use service_runtime::Runtime;
+use service_runtime::bus::{BatchLimits, ConsumerSpec, Outcome, consume_batches};
+use service_runtime::shutdown::Shutdown;
+
+use crate::app::App;
+use crate::app::merge::Received;
+
+/// The name under which every merge takes batches.
+pub const DURABLE: &str = "usage-merge";
+
+const SPEC: ConsumerSpec = ConsumerSpec {
+    stream: INGEST,
+    durable: DURABLE,
+    filter: "ingest.v1.batch",
+    // A batch that no attempt brought to an end ended the process each time. Without the database a merge waits and
+    // spends none.
+    max_deliver: 50,
+    // A killed process keeps its batches from others for so long.
+    ack_wait: Duration::from_secs(15),
+};
+/// A record of usage on the bus; some have less.
+const RECORD_BYTES: usize = 110;
+const MESSAGES: usize = 400;
+/// The server's largest message, so that each fits.
+const LEAST_BYTES: usize = 1 << 20;
+/// Waits after a failed transaction, doubling.
+const FIRST_WAIT: Duration = Duration::from_millis(100);
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
+
+/// Starts the merges of this process.
+pub fn start(app: &App, runtime: &Runtime) {
+    let shared = &runtime.shared;
+    let limits = BatchLimits {
+        messages: MESSAGES,
+        bytes: (app.config.merge_records * RECORD_BYTES).max(LEAST_BYTES),
+    };
+    for _ in 0..app.config.merges {
+        let writer = i16::from(rand::random::<u8>());
+        let (app, end) = (app.clone(), shared.shutdown.clone());
+        let handler = move |messages: Vec<Message>| {
+            let (app, end) = (app.clone(), end.clone());
+            async move { handle(&app, messages, writer, &end).await }
+        };
+        let (bus, metrics, shutdown) = (
+            shared.bus.clone(),
+            shared.metrics.clone(),
+            shared.shutdown.clone(),
+        );
+        shared
+            .shutdown
+            .spawn(consume_batches(bus, SPEC, limits, metrics, shutdown, handler));
+    }
+}
+
+/// Merges the messages together; when that can never succeed, each alone, so that a bad one costs only itself.
+async fn handle(app: &App, messages: Vec<Message>, writer: i16, end: &Shutdown) -> Vec<Outcome> {
+    let decoded: Vec<Result<Received, String>> = messages.iter().map(receive).collect();
+    let readable: Vec<Received> = decoded
+        .iter()
+        .filter_map(|decoded| decoded.as_ref().ok().cloned())
+        .collect();
+    let together = merge(app, readable, writer, end).await;
+    let mut outcomes = Vec::with_capacity(messages.len());
+    for decoded in decoded {
+        outcomes.push(match (decoded, &together) {
+            (Err(reason), _) => Outcome::Poison(reason),
+            (Ok(alone), Outcome::Poison(_)) => merge(app, vec![alone], writer, end).await,
+            (Ok(_), outcome) => outcome.clone(),
+        });
+    }
+    outcomes
+}
+
+fn receive(message: &Message) -> Result<Received, String> {
+    let info = message.info().map_err(|error| error.to_string())?;
+    let at = info.published.unix_timestamp_nanos();
+    let at = i64::try_from(at / 1_000_000).ok();
+    let at = at.and_then(DateTime::from_timestamp_millis);
+    Ok(Received {
+        sequence: info.stream_sequence.cast_signed(),
+        at: at.unwrap_or_else(Utc::now),
+        again: info.delivered > 1,
+        batch: IngestBatch::decode(message.payload.clone()).map_err(|error| error.to_string())?,
+    })
+}
+
+/// Tries until the database has taken it or says that it never will.
+async fn merge(app: &App, received: Vec<Received>, writer: i16, end: &Shutdown) -> Outcome {
+    let mut wait = FIRST_WAIT;
+    loop {
+        match app.merge(received.clone(), writer).await {
+            Ok(_) => return Outcome::Done,
+            Err(error) if error.is_permanent() => {
+                tracing::error!(%error, batches = received.len(), "batches cannot be merged");
+                return Outcome::Poison(error.to_string());
+            }
+            Err(error) => {
+                tracing::warn!(%error, batches = received.len(), "the merge waits for the database")
+            }
+        }
+        if !end.sleep(wait).await {
+            return Outcome::Retry(Duration::ZERO);
+        }
+        wait = (wait * 2).min(LONGEST_WAIT);
+    }
+}
