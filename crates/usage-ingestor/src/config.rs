@@ -49,6 +49,8 @@ pub struct IngestorConfig {
     pub merge_records: usize,
     /// Transactions at the same time.
     pub merges: usize,
+    /// A killed process keeps its batches for so long, seconds.
+    pub lease_seconds: u64,
     /// Usage records are kept, days.
     pub usage_days: i32,
     /// Events are kept, days.
@@ -113,6 +115,10 @@ impl IngestorConfig {
                 "usage.merge_records is 1 to 1000000",
             ),
             ((1..=16).contains(&self.merges), "usage.merges is 1 to 16"),
+            (
+                (1..=3600).contains(&self.lease_seconds),
+                "usage.lease_seconds is 1 to 3600",
+            ),
             (
                 i64::from(self.usage_days) > LONGEST_WAIT_DAYS + 10
                     && i64::from(self.events_days) > LONGEST_WAIT_DAYS + 10,

@@ -10,13 +10,11 @@ mod store;
 mod transport;
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 
 use once_client::OnceClient;
 use service_runtime::bus::BusError;
 use service_runtime::config::DatabaseConfig;
 use service_runtime::db::{self, DbError};
-use service_runtime::outbox::Outbox;
 use service_runtime::{Runtime, RuntimeError, Shared};
 
 pub use config::{DEFAULTS, IngestorConfig, SHORT_NAMES};
@@ -79,16 +77,7 @@ pub async fn check_schema(db: &db::Db) -> Result<(), DbError> {
 pub async fn run(config: IngestorConfig, client: OnceClient, shared: &Shared) -> Result<Running, StartError> {
     let runtime = Runtime::start(shared, NAME).await?;
     check_schema(&runtime.db).await?;
-    let app = app::App {
-        config: Arc::new(config),
-        store: store::Store::new(runtime.db.clone()),
-        bus: shared.bus.clone(),
-        client,
-        outbox: Outbox::start(&runtime.db, &shared.bus, &shared.metrics, &shared.shutdown),
-        subjects: shared.bus.subjects().clone(),
-        metrics: shared.metrics.clone(),
-        merges: app::merge_metrics::MergeMetrics::new(&shared.metrics),
-    };
+    let app = app::App::new(config, client, &runtime);
     let server = runtime.rpc_server().await?;
     transport::rejects::serve(&server, &app).await?;
     transport::batches::start(&app, &runtime);

@@ -21,6 +21,7 @@ use std::sync::Arc;
 
 use messages::Subjects;
 use once_client::OnceClient;
+use service_runtime::Runtime;
 use service_runtime::bus::Bus;
 use service_runtime::metrics::Metrics;
 use service_runtime::outbox::Outbox;
@@ -39,4 +40,21 @@ pub struct App {
     pub subjects: Subjects,
     pub metrics: Metrics,
     pub merges: merge_metrics::MergeMetrics,
+}
+
+impl App {
+    /// Over a started runtime; also starts to publish what waits in the outbox.
+    pub fn new(config: IngestorConfig, client: OnceClient, runtime: &Runtime) -> Self {
+        let shared = &runtime.shared;
+        Self {
+            config: Arc::new(config),
+            store: Store::new(runtime.db.clone()),
+            bus: shared.bus.clone(),
+            client,
+            outbox: Outbox::start(&runtime.db, &shared.bus, &shared.metrics, &shared.shutdown),
+            subjects: shared.bus.subjects().clone(),
+            metrics: shared.metrics.clone(),
+            merges: merge_metrics::MergeMetrics::new(&shared.metrics),
+        }
+    }
 }

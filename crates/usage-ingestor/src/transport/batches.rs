@@ -17,6 +17,7 @@ use crate::app::merge::Received;
 /// The name under which every merge takes batches.
 pub const DURABLE: &str = "usage-merge";
 
+/// `ack_wait` is the configured lease.
 const SPEC: ConsumerSpec = ConsumerSpec {
     stream: INGEST,
     durable: DURABLE,
@@ -24,7 +25,6 @@ const SPEC: ConsumerSpec = ConsumerSpec {
     // A batch that no attempt brought to an end ended the process each time. Without the database a merge waits and
     // spends none.
     max_deliver: 50,
-    // A killed process keeps its batches from others for so long.
     ack_wait: Duration::from_secs(15),
 };
 /// A record of usage on the bus; some have less.
@@ -39,6 +39,10 @@ const LONGEST_WAIT: Duration = Duration::from_secs(5);
 /// Starts the merges of this process.
 pub fn start(app: &App, runtime: &Runtime) {
     let shared = &runtime.shared;
+    let spec = ConsumerSpec {
+        ack_wait: Duration::from_secs(app.config.lease_seconds),
+        ..SPEC
+    };
     let limits = BatchLimits {
         messages: MESSAGES,
         bytes: (app.config.merge_records * RECORD_BYTES).max(LEAST_BYTES),
@@ -57,7 +61,7 @@ pub fn start(app: &App, runtime: &Runtime) {
         );
         shared
             .shutdown
-            .spawn(consume_batches(bus, SPEC, limits, metrics, shutdown, handler));
+            .spawn(consume_batches(bus, spec, limits, metrics, shutdown, handler));
     }
 }
 

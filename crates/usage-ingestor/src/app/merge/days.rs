@@ -53,9 +53,10 @@ fn session_mark(record: &UsageRecord) -> i32 {
         Ok(session) => session.as_u128(),
         Err(_) => record.record_id.cast_unsigned().into(),
     };
-    // Folded and mixed, so that neighbouring numbers differ.
-    let folded = (id ^ (id >> 64)) as u64;
-    ((folded.wrapping_mul(0x9e37_79b9_7f4a_7c15)) >> 32) as i32
+    // Both halves are spread over all bits first, so that no pattern in them cancels out.
+    let (high, low) = ((id >> 64) as u64, id as u64);
+    let mixed = high.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ low.wrapping_mul(0xc2b2_ae3d_27d4_eb4f);
+    (mixed >> 32) as i32
 }
 
 /// What the records add to the fleet's sums, and how they change what only the API told.

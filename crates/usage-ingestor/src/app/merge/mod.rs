@@ -1,6 +1,8 @@
 //! Received batches to the books: records, days, fleet sums, events, rejects and what is announced, in one transaction.
 
 mod announce;
+#[cfg(test)]
+mod books;
 mod days;
 
 use std::collections::{BTreeMap, HashSet};
