@@ -8,7 +8,7 @@ use service_runtime::Shared;
 use service_runtime::bus::RpcError;
 use service_runtime::config::Settings;
 use sqlx::PgConnection;
-use test_support::{DATASTREAMER, Scope};
+use test_support::{DATASTREAMER, Scope, Stack};
 use usage_ingestor::{IngestorConfig, Running};
 
 /// usage-ingestor, its emulator and its servers. There is no sim-service: a test plays it where it needs one.
@@ -26,8 +26,21 @@ impl TestApp {
 
     /// `settings` are keys of the section `usage`, such as `("silent_after_minutes", "1")`.
     pub async fn start_with(emulator: EmulatorConfig, settings: &[(&'static str, &'static str)]) -> Self {
+        Self::build(emulator, Scope::new().await, settings).await
+    }
+
+    /// On servers that the test may kill.
+    pub async fn start_on(stack: &Stack, settings: &[(&'static str, &'static str)]) -> Self {
+        let emulator = EmulatorConfig::default().with_fleet(20).without_limits();
+        Self::build(emulator, Scope::on_stack(stack).await, settings).await
+    }
+
+    async fn build(
+        emulator: EmulatorConfig,
+        scope: Scope,
+        settings: &[(&'static str, &'static str)],
+    ) -> Self {
         let emulator = Emulator::start(emulator).await.expect("emulator");
-        let scope = Scope::new().await;
         usage_ingestor::migrate(&scope.runtime_config().database)
             .await
             .expect("migrate");

@@ -4,4 +4,5 @@
 mod harness;
 mod receive;
 mod records;
+mod rejects;
 mod start;
