@@ -5,6 +5,8 @@
 mod app;
 mod config;
 mod error;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod migrations;
 mod store;
 mod transport;

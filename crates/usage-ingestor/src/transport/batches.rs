@@ -5,14 +5,12 @@ use std::time::Duration;
 use async_nats::jetstream::Message;
 use chrono::{DateTime, Utc};
 use messages::INGEST;
-use messages::pb::usage::IngestBatch;
-use prost::Message as _;
 use service_runtime::Runtime;
 use service_runtime::bus::{BatchLimits, ConsumerSpec, Outcome, consume_batches};
 use service_runtime::shutdown::Shutdown;
 
 use crate::app::App;
-use crate::app::merge::Received;
+use crate::app::merge::{Received, read_batch};
 
 /// The name under which every merge takes batches.
 pub const DURABLE: &str = "usage-merge";
@@ -93,7 +91,7 @@ fn receive(message: &Message) -> Result<Received, String> {
         sequence: info.stream_sequence.cast_signed(),
         at: at.unwrap_or_else(Utc::now),
         again: info.delivered > 1,
-        batch: IngestBatch::decode(message.payload.clone()).map_err(|error| error.to_string())?,
+        batch: read_batch(message.payload.clone())?,
     })
 }
 

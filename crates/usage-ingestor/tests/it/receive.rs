@@ -234,16 +234,8 @@ async fn usage_and_events_of_one_url_are_told_apart_and_come_again_without_effec
         "event_severity": {"id": 1, "description": "WARN"}, "event_source": {"id": 0, "description": "Network"},
         "alert": true, "description": "made-up", "sim": {"iccid": iccid(1)}, "detail": {"a": [1, 2]}
     });
-    let body = json!([
-        data(1, 1, at, "0.2", "0.1"),
-        event,
-        data(2, 2, at, "1", "1")
-    ]);
-    let again = json!([
-        data(2, 2, at, "1", "1"),
-        data(3, 2, at, "1", "1"),
-        event
-    ]);
+    let body = json!([data(1, 1, at, "0.2", "0.1"), event, data(2, 2, at, "1", "1")]);
+    let again = json!([data(2, 2, at, "1", "1"), data(3, 2, at, "1", "1"), event]);
 
     assert_eq!(app.post("/datastreamer/v1", body.to_string()).await.0, 200);
     stored(&app, 2).await;

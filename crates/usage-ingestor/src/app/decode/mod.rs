@@ -9,6 +9,7 @@ mod wire;
 
 pub use batches::{Batches, Encoded};
 pub use limits::Limits;
+pub use usage::{MAX_BYTES, MAX_SMS};
 
 use messages::pb::usage as pb;
 use serde_json::value::RawValue;

@@ -11,9 +11,9 @@ use super::wire::{
 use super::{Limits, Record};
 
 /// 4 TiB: more than any session moves, and so little that a day's sum cannot pass 64 bits.
-const MAX_BYTES: i64 = 1 << 42;
+pub const MAX_BYTES: i64 = 1 << 42;
 /// Messages of one record; a record is made for each.
-const MAX_SMS: i64 = 10_000;
+pub const MAX_SMS: u32 = 10_000;
 /// A session that began earlier before its end is a mistake; the record's day is that of its end.
 const LONGEST_SESSION: Duration = Duration::days(400);
 const MAX_INT: u32 = i32::MAX as u32;
@@ -132,7 +132,7 @@ fn count(name: &str, raw: Option<&RawValue>) -> Result<Option<u32>, String> {
     // `1`, `1.0` and `"1"` are one message. A millionth of a MB is finer than a count, so a fraction shows.
     let whole = text.parse::<f64>().ok().filter(|count| count.fract() == 0.0);
     match whole {
-        Some(count) if (0.0..=MAX_SMS as f64).contains(&count) => Ok(Some(count as u32)),
+        Some(count) if (0.0..=f64::from(MAX_SMS)).contains(&count) => Ok(Some(count as u32)),
         Some(_) => Err(format!("{name} is not between 0 and {MAX_SMS} messages")),
         None => Err(format!("{name} is no whole number")),
     }

@@ -43,7 +43,11 @@ fn record(number: u16) -> pb::UsageRecord {
         mcc: 262,
         operator_id: (number % 3) as u32,
         rat: 6,
-        session_id: (!sms).then(|| vec![(number % 7) as u8; 16]).unwrap_or_default(),
+        session_id: if sms {
+            Vec::new()
+        } else {
+            vec![(number % 7) as u8; 16]
+        },
         ..pb::UsageRecord::default()
     }
 }

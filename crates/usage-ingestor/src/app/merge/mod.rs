@@ -4,6 +4,7 @@ mod announce;
 #[cfg(test)]
 mod books;
 mod days;
+mod read_batch;
 
 use std::collections::{BTreeMap, HashSet};
 use std::time::Instant;
@@ -16,6 +17,10 @@ use super::App;
 use crate::error::StoreError;
 use crate::store::arrivals::{self, Arrivals};
 use crate::store::{event_records, fleet_usage, members, rejects, usage_days, usage_records};
+
+#[cfg(fuzzing)]
+pub use days::deltas;
+pub use read_batch::read_batch;
 
 /// A decoded message of the stream INGEST.
 #[derive(Debug, Clone)]
