@@ -82,7 +82,30 @@ pub async fn run(config: IngestorConfig, client: OnceClient, shared: &Shared) ->
     let app = app::App::new(config, client, &runtime);
     let server = runtime.rpc_server().await?;
     transport::rejects::serve(&server, &app).await?;
+    transport::readings::serve(&server, &app).await?;
     transport::batches::start(&app, &runtime);
+    app.run_readings(&shared.shutdown);
+    watch_streams(&app, &runtime);
     let addr = transport::http::serve(&app, &shared.shutdown)?;
     Ok(Running { addr, runtime })
+}
+
+/// A silent stream limits the service but does not make it unready: what is stored is still served.
+fn watch_streams(app: &app::App, runtime: &Runtime) {
+    let store = app.store.clone();
+    runtime.health.add("data_streamer", false, move || {
+        let store = store.clone();
+        async move {
+            match store::stream_state::silent(&store).await {
+                Ok(streams) if streams.is_empty() => Ok(()),
+                Ok(streams) => Err(format!("nothing comes any more: {}", streams.join(", "))),
+                Err(_) => Err("not known, the database does not answer".to_owned()),
+            }
+        }
+    });
+    let (app, end) = (app.clone(), runtime.shared.shutdown.clone());
+    runtime
+        .shared
+        .shutdown
+        .spawn(async move { app.watch_streams(&end).await });
 }

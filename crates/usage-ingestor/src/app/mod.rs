@@ -40,6 +40,7 @@ pub struct App {
     pub subjects: Subjects,
     pub metrics: Metrics,
     pub merges: merge_metrics::MergeMetrics,
+    pub readings: api_readings::Readings,
 }
 
 impl App {
@@ -55,6 +56,7 @@ impl App {
             subjects: shared.bus.subjects().clone(),
             metrics: shared.metrics.clone(),
             merges: merge_metrics::MergeMetrics::new(&shared.metrics),
+            readings: api_readings::Readings::default(),
         }
     }
 }

@@ -197,6 +197,21 @@ CREATE TABLE sync_state (
 );
 CREATE INDEX sync_state_next ON sync_state (priority, due_at);
 CREATE INDEX sync_state_read ON sync_state (last_read_at);
+CREATE INDEX sync_state_failed ON sync_state (failed_at) WHERE failed_at IS NOT NULL;
+
+-- Every SIM that becomes known gets its first reading.
+CREATE FUNCTION want_reading() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO usage.sync_state (iccid, priority, due_at)
+    SELECT iccid, 2, now() FROM new_rows WHERE organization_id IS NOT NULL AND NOT missing ORDER BY iccid
+    ON CONFLICT (iccid) DO NOTHING;
+    RETURN NULL;
+END $$;
+
+CREATE TRIGGER want_reading_of_new AFTER INSERT ON sims
+    REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION want_reading();
+CREATE TRIGGER want_reading_of_known AFTER UPDATE ON sims
+    REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION want_reading();
 
 -- Old chunks go, and younger ones are compressed, as far as the edition of TimescaleDB can. The owner's work: a service's
 -- role may not drop chunks. Answers what the edition is.

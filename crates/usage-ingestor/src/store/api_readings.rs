@@ -1,1 +1,263 @@
 //! The queue of readings by API and their results.
+
+use chrono::NaiveDate;
+use domain::Iccid;
+use once_client::model::UsageDay;
+use sqlx::{PgConnection, Row};
+use uuid::Uuid;
+
+use super::fleet_usage::{self, FleetKey, FleetSums, ONLY_BY_API};
+use super::usage_days::{self, DayState, Volumes};
+use super::{Scope, Store};
+use crate::error::StoreError;
+
+/// Somebody asked for it.
+pub const ASKED: i16 = 0;
+/// The stream left a gap, or somebody asked for the fleet.
+pub const GAP: i16 = 1;
+/// The regular check.
+pub const CHECK: i16 = 3;
+
+/// A reading that is due, taken by this process for two minutes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DueReading {
+    pub iccid: Iccid,
+    pub priority: i16,
+    pub from_day: Option<NaiveDate>,
+    pub checked_through: Option<NaiveDate>,
+    pub attempts: i32,
+}
+
+impl Store {
+    /// Takes the most urgent reading that is due.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn take_reading(&self) -> Result<Option<DueReading>, StoreError> {
+        for priority in ASKED..=CHECK {
+            let row = sqlx::query(
+                "UPDATE sync_state SET taken_until = now() + interval '2 minutes'
+                 WHERE iccid = (
+                     SELECT iccid FROM sync_state
+                     WHERE priority = $1 AND due_at <= now() AND coalesce(taken_until <= now(), true)
+                     ORDER BY due_at LIMIT 1 FOR UPDATE SKIP LOCKED)
+                 RETURNING iccid, priority, from_day, checked_through, attempts",
+            )
+            .bind(priority)
+            .fetch_optional(self.db().pool())
+            .await?;
+            if let Some(row) = row {
+                let number: i64 = row.get("iccid");
+                return Ok(Some(DueReading {
+                    iccid: Iccid::from_i64(number)
+                        .map_err(|error| StoreError::Corrupt(format!("ICCID {number}: {error}")))?,
+                    priority: row.get("priority"),
+                    from_day: row.get("from_day"),
+                    checked_through: row.get("checked_through"),
+                    attempts: row.get("attempts"),
+                }));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Stores what the API told of some days, and that every closed one up to `through` was compared.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn store_reading(
+        &self,
+        reading: &DueReading,
+        days: &[UsageDay],
+        through: NaiveDate,
+    ) -> Result<(), StoreError> {
+        let iccid = reading.iccid.as_i64();
+        let mut transaction = self.db().pool().begin().await?;
+        let organization: Option<Uuid> =
+            sqlx::query_scalar("SELECT organization_id FROM sims WHERE iccid = $1 FOR SHARE")
+                .bind(iccid)
+                .fetch_optional(&mut *transaction)
+                .await?
+                .flatten();
+        let sums = write_days(&mut transaction, iccid, organization.unwrap_or_default(), days).await?;
+        fleet_usage::raise(&mut transaction, &sums, 0).await?;
+        sqlx::query(
+            "UPDATE sync_state SET
+                 checked_through = greatest(checked_through, $2), last_read_at = now(), attempts = 0, last_error = NULL,
+                 taken_until = NULL,
+                 -- Whoever asked for more meanwhile gets it next.
+                 priority = CASE WHEN from_day IS NOT DISTINCT FROM $3 THEN $4 ELSE priority END,
+                 from_day = CASE WHEN from_day IS NOT DISTINCT FROM $3 THEN NULL ELSE from_day END
+             WHERE iccid = $1",
+        )
+        .bind(iccid)
+        .bind(through)
+        .bind(reading.from_day)
+        .bind(CHECK)
+        .execute(&mut *transaction)
+        .await?;
+        transaction.commit().await?;
+        Ok(())
+    }
+
+    /// When the SIM's regular check is due: tomorrow where its last days differ or nothing feeds it, otherwise after the
+    /// given number of days, spread so that a fleet that came at once is not checked at once.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn schedule_check(
+        &self,
+        iccid: Iccid,
+        stream_flows: bool,
+        check_days: i64,
+    ) -> Result<(), StoreError> {
+        sqlx::query(
+            "UPDATE sync_state SET due_at = now() + CASE
+                 WHEN NOT $2 OR EXISTS (
+                     SELECT FROM sim_usage_daily AS daily
+                     WHERE daily.iccid = $1 AND day BETWEEN (now() AT TIME ZONE 'UTC')::date - 3
+                                                        AND (now() AT TIME ZONE 'UTC')::date - 1 AND differs)
+                 THEN interval '1 day'
+                 ELSE make_interval(hours => ($3 * 24 * (0.9 + 0.2 * random()))::integer) END
+             WHERE iccid = $1 AND priority = $4",
+        )
+        .bind(iccid.as_i64())
+        .bind(stream_flows)
+        .bind(check_days)
+        .bind(CHECK)
+        .execute(self.db().pool())
+        .await?;
+        Ok(())
+    }
+
+    /// Puts a reading back for a while; `failed` says that the SIM's own reading failed.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn postpone_reading(
+        &self,
+        iccid: Iccid,
+        seconds: f64,
+        failed: Option<&str>,
+    ) -> Result<(), StoreError> {
+        sqlx::query(
+            "UPDATE sync_state SET taken_until = NULL, due_at = now() + make_interval(secs => $2),
+                 last_error = coalesce($3, last_error),
+                 failed_at = CASE WHEN $3::text IS NULL THEN failed_at ELSE now() END,
+                 attempts = attempts + CASE WHEN $3::text IS NULL THEN 0 ELSE 1 END
+             WHERE iccid = $1",
+        )
+        .bind(iccid.as_i64())
+        .bind(seconds)
+        .bind(failed)
+        .execute(self.db().pool())
+        .await?;
+        Ok(())
+    }
+
+    /// Makes one SIM's reading due now, before all others; `false` when the scope holds no such SIM.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn ask_reading(
+        &self,
+        scope: Scope,
+        iccid: Iccid,
+        from: Option<NaiveDate>,
+    ) -> Result<bool, StoreError> {
+        let asked = sqlx::query(
+            "INSERT INTO sync_state AS held (iccid, priority, due_at, from_day)
+             SELECT iccid, $3, now(), $4 FROM sims WHERE iccid = $1 AND ($2::uuid IS NULL OR organization_id = $2)
+             ON CONFLICT (iccid) DO UPDATE SET priority = $3, due_at = now(),
+                 from_day = least(held.from_day, excluded.from_day)",
+        )
+        .bind(iccid.as_i64())
+        .bind(scope.organization())
+        .bind(ASKED)
+        .bind(from)
+        .execute(self.db().pool())
+        .await?;
+        Ok(asked.rows_affected() > 0)
+    }
+
+    /// Makes the reading of every SIM in scope due now, behind what persons ask for; answers how many.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn ask_all_readings(&self, scope: Scope, from: Option<NaiveDate>) -> Result<u64, StoreError> {
+        let asked = sqlx::query(
+            "UPDATE sync_state SET priority = least(priority, $1), due_at = now(), from_day = least(from_day, $2)
+             FROM sims WHERE sims.iccid = sync_state.iccid AND NOT sims.missing
+               AND ($3::uuid IS NULL OR sims.organization_id = $3)",
+        )
+        .bind(GAP)
+        .bind(from)
+        .bind(scope.organization())
+        .execute(self.db().pool())
+        .await?;
+        Ok(asked.rows_affected())
+    }
+
+    /// SIMs that wait now, and closed days of the last five weeks that differ.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn reading_numbers(&self) -> Result<(i64, i64), StoreError> {
+        let row = sqlx::query(
+            "SELECT (SELECT count(*) FROM sync_state WHERE due_at <= now()),
+                    (SELECT count(*) FROM sim_usage_daily
+                     WHERE differs AND day BETWEEN (now() AT TIME ZONE 'UTC')::date - 35
+                                               AND (now() AT TIME ZONE 'UTC')::date - 1)",
+        )
+        .fetch_one(self.db().pool())
+        .await?;
+        Ok((row.get(0), row.get(1)))
+    }
+}
+
+/// Writes the API's numbers beside the stream's; answers how the fleet's sums change.
+async fn write_days(
+    transaction: &mut PgConnection,
+    iccid: i64,
+    organization: Uuid,
+    days: &[UsageDay],
+) -> Result<FleetSums, sqlx::Error> {
+    let dates: Vec<NaiveDate> = days.iter().map(|day| day.date).collect();
+    // Held until the end, so that a merge of the same days comes before or after.
+    let before = usage_days::lock(transaction, iccid, &dates).await?;
+    let mut sums = FleetSums::new();
+    for day in days {
+        let told = volumes(day);
+        let known = before
+            .iter()
+            .find(|(date, _)| *date == day.date)
+            .map(|(_, state)| state);
+        if known.is_none() && told == Volumes::default() {
+            continue;
+        }
+        let after = usage_days::set_api(transaction, iccid, day.date, &told).await?;
+        let old = DayState {
+            api: known.and_then(|state| state.api),
+            ..after
+        };
+        let key = FleetKey {
+            day: day.date,
+            organization,
+            mcc: 0,
+            operator_id: 0,
+            rat: ONLY_BY_API,
+        };
+        fleet_usage::add(&mut sums, key, after.only_by_api().minus(&old.only_by_api()));
+    }
+    Ok(sums)
+}
+
+fn volumes(day: &UsageDay) -> Volumes {
+    Volumes {
+        rx: day.data.rx.bytes().max(0),
+        tx: day.data.tx.bytes().max(0),
+        total: day.data.total.bytes().max(0),
+        sms_mo: day.sms.mo.clamp(0, i64::from(i32::MAX)),
+        sms_mt: day.sms.mt.clamp(0, i64::from(i32::MAX)),
+    }
+}

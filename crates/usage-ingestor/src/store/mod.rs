@@ -1,6 +1,6 @@
 //! The schema `usage`. What comes out are domain types; rows stay here.
 
-mod api_readings;
+pub mod api_readings;
 pub mod arrivals;
 pub mod copy;
 mod differences;
@@ -13,7 +13,7 @@ pub mod members;
 pub mod rejects;
 mod sim_events;
 mod sim_usage;
-mod stream_state;
+pub mod stream_state;
 mod top_usage;
 pub mod usage_days;
 pub mod usage_records;
@@ -31,6 +31,16 @@ pub enum Scope {
     All,
     /// One organization.
     Organization(OrganizationId),
+}
+
+impl Scope {
+    /// The only organization it holds; `None`: all.
+    pub fn organization(self) -> Option<uuid::Uuid> {
+        match self {
+            Self::All => None,
+            Self::Organization(organization) => Some(organization.0),
+        }
+    }
 }
 
 /// The usage schema of one process.

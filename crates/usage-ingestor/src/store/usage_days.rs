@@ -1,7 +1,7 @@
 //! Daily totals, raised in the transaction that stores the records.
 
 use chrono::{DateTime, NaiveDate, Utc};
-use sqlx::{PgConnection, Row};
+use sqlx::{AssertSqlSafe, PgConnection, Row};
 
 /// What new records add to one UTC day of one SIM.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -27,6 +27,19 @@ pub struct Volumes {
     pub total: i64,
     pub sms_mo: i64,
     pub sms_mt: i64,
+}
+
+impl Volumes {
+    /// The difference, which may be negative.
+    pub fn minus(&self, other: &Self) -> Self {
+        Self {
+            rx: self.rx - other.rx,
+            tx: self.tx - other.tx,
+            total: self.total - other.total,
+            sms_mo: self.sms_mo - other.sms_mo,
+            sms_mt: self.sms_mt - other.sms_mt,
+        }
+    }
 }
 
 /// A day after it was raised.
@@ -94,6 +107,65 @@ pub async fn raise(
         .fetch_all(transaction)
         .await?;
     Ok(rows.iter().map(state).collect())
+}
+
+/// The columns of [`DayState`].
+const STATE: &str = "iccid, day, rx, tx, total, sms_mo, sms_mt, data_records, api_rx, api_tx, api_total, api_sms_mo, \
+                     api_sms_mt";
+
+/// Holds the SIM's rows of these days until the transaction ends, and answers them.
+///
+/// # Errors
+/// The database's.
+pub async fn lock(
+    transaction: &mut PgConnection,
+    iccid: i64,
+    days: &[NaiveDate],
+) -> Result<Vec<(NaiveDate, DayState)>, sqlx::Error> {
+    let statement = format!(
+        "SELECT {STATE} FROM sim_usage_daily WHERE iccid = $1 AND day = ANY($2) ORDER BY day FOR UPDATE"
+    );
+    let rows = sqlx::query(AssertSqlSafe(statement))
+        .bind(iccid)
+        .bind(days)
+        .fetch_all(transaction)
+        .await?;
+    Ok(rows
+        .iter()
+        .map(state)
+        .map(|((_, day), state)| (day, state))
+        .collect())
+}
+
+/// Sets what the API told of a day.
+///
+/// # Errors
+/// The database's.
+pub async fn set_api(
+    transaction: &mut PgConnection,
+    iccid: i64,
+    day: NaiveDate,
+    told: &Volumes,
+) -> Result<DayState, sqlx::Error> {
+    let statement = format!(
+        "INSERT INTO sim_usage_daily AS held (iccid, day, api_rx, api_tx, api_total, api_sms_mo, api_sms_mt, api_read_at)
+         VALUES ($1, $2, $3, $4, $5, $6::integer, $7::integer, now())
+         ON CONFLICT (iccid, day) DO UPDATE SET
+             api_rx = excluded.api_rx, api_tx = excluded.api_tx, api_total = excluded.api_total,
+             api_sms_mo = excluded.api_sms_mo, api_sms_mt = excluded.api_sms_mt, api_read_at = excluded.api_read_at
+         RETURNING {STATE}"
+    );
+    let row = sqlx::query(AssertSqlSafe(statement))
+        .bind(iccid)
+        .bind(day)
+        .bind(told.rx)
+        .bind(told.tx)
+        .bind(told.total)
+        .bind(told.sms_mo)
+        .bind(told.sms_mt)
+        .fetch_one(transaction)
+        .await?;
+    Ok(state(&row).1)
 }
 
 fn state(row: &sqlx::postgres::PgRow) -> (DayKey, DayState) {

@@ -3,6 +3,7 @@
 pub mod batches;
 pub mod http;
 pub mod inventory;
+pub mod readings;
 pub mod rejects;
 pub mod rpc;
 pub mod ticks;

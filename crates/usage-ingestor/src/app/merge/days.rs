@@ -87,13 +87,6 @@ pub fn fleet_sums(
             continue;
         }
         let (now, before) = (after.only_by_api(), before(after, delta).only_by_api());
-        let change = Volumes {
-            rx: now.rx - before.rx,
-            tx: now.tx - before.tx,
-            total: now.total - before.total,
-            sms_mo: now.sms_mo - before.sms_mo,
-            sms_mt: now.sms_mt - before.sms_mt,
-        };
         let key = FleetKey {
             day: key.1,
             organization: organization(key.0),
@@ -101,7 +94,7 @@ pub fn fleet_sums(
             operator_id: 0,
             rat: ONLY_BY_API,
         };
-        fleet_usage::add(&mut sums, key, change);
+        fleet_usage::add(&mut sums, key, now.minus(&before));
     }
     sums
 }
