@@ -3,9 +3,9 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use async_nats::jetstream;
-use messages::{INGEST, Subjects};
+use messages::INGEST;
 use once_emulator::EmulatorConfig;
+use service_runtime::bus::Bus;
 use sqlx::{PgPool, Row};
 use test_support::{DATASTREAMER, eventually_within};
 use tests_e2e::Sandbox;
@@ -149,10 +149,10 @@ impl Receiver {
     /// Waits until every record is committed and acknowledged. The stream is asked instead of the table, whose count
     /// would cost the machine as much as the merge.
     async fn merged(&self) {
-        let scope = &self.sandbox.scope;
-        let nats = async_nats::connect(&scope.nats_url).await.expect("NATS");
-        let name = Subjects::new(&scope.prefix).stream(INGEST.name);
-        let stream = jetstream::new(nats).get_stream(name).await.expect("the stream");
+        let config = self.sandbox.scope.runtime_config().nats;
+        let bus = Bus::connect(&config, "bench").await.expect("NATS");
+        let name = bus.subjects().stream(INGEST.name);
+        let stream = bus.jetstream().get_stream(name).await.expect("the stream");
         let empty = || async {
             let waiting = stream.get_info().await?.state.messages;
             anyhow::ensure!(waiting == 0, "{waiting} batches wait");
