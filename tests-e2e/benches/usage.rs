@@ -7,7 +7,7 @@ use serde_json::Value;
 use tests_e2e::Sandbox;
 use tokio::task::block_in_place;
 
-use crate::fleet::{REST, SETTINGS, iccid};
+use crate::fleet::{REST, SETTINGS, iccid, without_usage};
 use crate::load::{Limit, run, write_get};
 use crate::report::{Report, ms};
 use crate::sizes::Sizes;
@@ -51,7 +51,7 @@ const PERIODS: [Period; 3] = [
 
 /// Loads and reads.
 pub async fn measure(report: &mut Report, sizes: &Sizes) {
-    let emulator = EmulatorConfig::default().with_fleet(3);
+    let emulator = without_usage(EmulatorConfig::default().with_fleet(3));
     let sandbox = Sandbox::start(emulator, &SETTINGS).await;
     // Its accounts are what the SIMs are written for.
     sandbox.first_sync().await;
