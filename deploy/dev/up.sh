@@ -46,7 +46,7 @@ start_stack() {
 }
 
 start_emulator() {
-  if uses_real_1nce; then
+  if [[ $SIM_SOURCE != emulator ]]; then
     stop_service once-emulator
     step "1NCE at $ONCE_API_BASE_URL"
     return 0
@@ -193,9 +193,10 @@ TEXT
 
 # One usage record as 1NCE posts it, and what became of it. A made-up record is nothing for a fleet that is real.
 try_usage() {
-  local iccid=8988280666000000001
+  local iccid=8988280666000000001 login
+  printf -v login '%q' "$DATASTREAMER_USER:$DATASTREAMER_PASSWORD"
   cat <<TEXT
-  curl -u "$DATASTREAMER_USER:$DATASTREAMER_PASSWORD" -H "Content-Type: application/json" "$DATASTREAMER_URL" -d '[{
+  curl -u $login -H "Content-Type: application/json" "$DATASTREAMER_URL" -d '[{
     "id":'\$(date +%s)',"start_timestamp":"'\$(date -u +%FT%TZ)'","end_timestamp":"'\$(date -u +%FT%TZ)'",
     "imsi":"901405100000001","imsi_id":1,"organisation":{"id":42,"name":"99000001"},
     "sim":{"id":1,"iccid":"$iccid","msisdn":"882285100000001"},
