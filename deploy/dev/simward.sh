@@ -4,8 +4,7 @@ set -euo pipefail
 # shellcheck source=deploy/dev/lib/local.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib/local.sh"
 
-load_env_file "$CHECKOUT/.env"
+load_settings
 [[ -r $STACK_DIR/stack.env && -n $(remembered BIN) ]] || die "nothing was started yet: make up"
-forget_own_addresses
 export_simward_env
 exec "$(remembered BIN)/simward" "$@"

@@ -32,5 +32,6 @@ else
   service_line once-emulator "http://127.0.0.1:$port/_emulator/health" "$port" || result=1
 fi
 listen=${SIMWARD_LISTEN:-$(remembered SIMWARD_LISTEN)}
-service_line simward "$(listen_url "$listen")/health/ready" "${listen##*:}" || result=1
+ingest=${SIMWARD_INGEST_LISTEN:-$(remembered SIMWARD_INGEST_LISTEN)}
+service_line simward "$(listen_url "$listen")/health/ready" "${listen##*:}, Data Streamer ${ingest##*:}" || result=1
 exit "$result"

@@ -4,6 +4,8 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use futures_util::future::join_all;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -120,6 +122,24 @@ pub fn write_get(text: &mut Vec<u8>, path: &str, key: &str) {
     }
 }
 
+/// Writes a POST of JSON with a Basic login.
+pub fn write_post(text: &mut Vec<u8>, path: &str, (user, password): (&str, &str), body: &[u8]) {
+    let login = BASE64_STANDARD.encode(format!("{user}:{password}"));
+    let length = body.len().to_string();
+    for part in [
+        "POST ",
+        path,
+        " HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\nAuthorization: Basic ",
+        &login,
+        "\r\nContent-Length: ",
+        &length,
+        "\r\n\r\n",
+    ] {
+        text.extend_from_slice(part.as_bytes());
+    }
+    text.extend_from_slice(body);
+}
+
 /// One HTTP/1.1 connection that waits for each answer.
 pub struct Connection {
     stream: TcpStream,
@@ -169,7 +189,7 @@ impl Connection {
         assert!(
             self.answer.starts_with(b"HTTP/1.1 200"),
             "{}{}",
-            String::from_utf8_lossy(request),
+            String::from_utf8_lossy(&request[..request.len().min(4096)]),
             String::from_utf8_lossy(&self.answer[..filled])
         );
     }

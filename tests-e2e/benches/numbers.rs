@@ -1,21 +1,27 @@
 //! The numbers that Simward promises, measured in one run and shown as ratios: to a bare actix-web handler, to pgbench
-//! on the same query, to the rate that 1NCE grants, or to the limit itself.
+//! on the same query, to PostgreSQL's COPY, to the rate that 1NCE grants, or to the limit itself.
 //!
-//! `make bench` provides the servers. BENCH_SIMS sets the size of the fleet, BENCH_QUICK=1 makes a short run of it,
-//! BENCH_ONLY names one part: sweep, gets, lists or process.
+//! `make bench` provides the servers. BENCH_SIMS sets the size of the fleet, BENCH_USAGE_ROWS the usage records that are
+//! stored when usage is read, BENCH_INGEST_RECORDS those that are received, BENCH_QUICK=1 makes a short run of it.
+//! BENCH_ONLY names one part: sweep, gets, lists, process, webhook, ingest or usage.
 //! Nothing fails for being slow: the table says MISS.
 #![forbid(unsafe_code)]
 
 mod bare;
+mod copy;
 mod fleet;
 mod gets;
+mod ingest;
 mod lists;
 mod load;
 mod pgbench;
 mod process;
+mod records;
 mod report;
 mod sizes;
 mod sweep;
+mod usage;
+mod usage_rows;
 
 use report::Report;
 use sizes::Sizes;
@@ -33,6 +39,12 @@ async fn main() {
     }
     if ["gets", "lists", "process"].iter().any(|part| sizes.wants(part)) {
         measure_fleet(&mut report, &sizes).await;
+    }
+    if ["webhook", "ingest"].iter().any(|part| sizes.wants(part)) {
+        ingest::measure(&mut report, &sizes).await;
+    }
+    if sizes.wants("usage") {
+        usage::measure(&mut report, &sizes).await;
     }
     report.print();
 }

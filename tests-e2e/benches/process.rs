@@ -80,13 +80,22 @@ async fn is_ready(addr: SocketAddr) -> std::io::Result<bool> {
 
 /// What the only running Simward of this program holds in memory.
 fn resident_mib() -> f64 {
+    status_mib("VmRSS:")
+}
+
+/// The most that it has held since its start.
+pub fn peak_mib() -> f64 {
+    status_mib("VmHWM:")
+}
+
+fn status_mib(field: &str) -> f64 {
     let mine = format!("PPid:\t{}", std::process::id());
     let processes = std::fs::read_dir("/proc").expect("/proc").flatten();
     let statuses = processes.filter_map(|entry| std::fs::read_to_string(entry.path().join("status")).ok());
     let resident: Vec<f64> = statuses
         .filter(|status| status.starts_with("Name:\tsimward\n") && status.lines().any(|line| line == mine))
         .filter_map(|status| {
-            let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+            let line = status.lines().find_map(|line| line.strip_prefix(field))?;
             line.trim().trim_end_matches(" kB").parse::<f64>().ok()
         })
         .collect();

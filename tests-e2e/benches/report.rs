@@ -58,6 +58,11 @@ impl Report {
         ]);
     }
 
+    /// Something that could not be measured here.
+    pub fn missing(&mut self, name: &str, reason: &str) {
+        self.push([name, "not measured", reason, "", "", "MISS"]);
+    }
+
     /// Something worth knowing that has no bar.
     pub fn note(&mut self, name: &str, measured: String, comparison: &str, ratio: Option<f64>) {
         let ratio = ratio.map(|ratio| format!("{ratio:.2}")).unwrap_or_default();

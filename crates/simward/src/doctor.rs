@@ -13,6 +13,7 @@ use service_runtime::config::{DatabaseConfig, RedisConfig, RuntimeConfig, Settin
 use service_runtime::db::Db;
 use service_runtime::metrics::Metrics;
 use service_runtime::redis;
+use usage_ingestor::IngestorConfig;
 
 /// One row of the table.
 struct Finding {
@@ -75,6 +76,7 @@ pub async fn run(settings: &Settings) -> anyhow::Result<()> {
         Ok(_) => report.works("gateway settings", "complete"),
         Err(error) => report.broken("gateway settings", error),
     }
+    check_receiver(settings, &mut report);
     match settings.runtime() {
         Ok(config) => {
             report.works("server settings", "complete");
@@ -91,6 +93,23 @@ pub async fn run(settings: &Settings) -> anyhow::Result<()> {
         .count();
     anyhow::ensure!(broken == 0, "{broken} thing(s) to mend");
     Ok(())
+}
+
+fn check_receiver(settings: &Settings, report: &mut Report) {
+    let subject = "Data Streamer login";
+    match IngestorConfig::from_settings(settings) {
+        Ok(usage) if usage.user.is_empty() => report.add(
+            subject,
+            Verdict::Limited,
+            "not set, so nothing is received: choose DATASTREAMER_USER and DATASTREAMER_PASSWORD, then make streams \
+             with them in the portal",
+        ),
+        Ok(usage) => {
+            let next = if usage.next_user.is_empty() { "" } else { ", and the next one" };
+            report.works(subject, format!("set{next}, received at {}", usage.listen));
+        }
+        Err(error) => report.broken("usage settings", error),
+    }
 }
 
 async fn check_servers(config: &RuntimeConfig, report: &mut Report) {

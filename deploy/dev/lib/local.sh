@@ -47,13 +47,25 @@ binary_folder() {
 # so that only servers given from outside replace the private ones.
 forget_own_addresses() {
   local key file own
-  for key in DATABASE_URL GATEWAY_DATABASE_URL SIM_DATABASE_URL NATS_URL NATS_CONSUMER_URL REDIS_URL; do
+  for key in DATABASE_URL GATEWAY_DATABASE_URL SIM_DATABASE_URL USAGE_DATABASE_URL NATS_URL NATS_CONSUMER_URL REDIS_URL; do
     for file in "$DEV_ENV" "$STACK_DIR/stack.env"; do
       own=$(env_value "$file" "$key")
       if [[ -n $own && ${!key-} == "$own" && $(stack_is_external "$key") == no ]]; then unset "$key"; fi
     done
   done
 }
+# Reads .env, which what the caller set wins over. The Data Streamer's login out of a sourced dev.env is not the
+# caller's: an old shell would undo what .env says now.
+load_settings() {
+  local key own
+  for key in DATASTREAMER_USER DATASTREAMER_PASSWORD; do
+    own=$(env_value "$DEV_ENV" "$key")
+    if [[ -n $own && ${!key-} == "$own" ]]; then unset "$key"; fi
+  done
+  load_env_file "$CHECKOUT/.env"
+  forget_own_addresses
+}
+
 # "yes" when the stack's record says that the server behind variable $1 was given from outside.
 stack_is_external() {
   local prefix
@@ -68,37 +80,57 @@ stack_is_external() {
 # Whether 1NCE itself is meant instead of the emulator.
 uses_real_1nce() { [[ -n ${ONCE_API_BASE_URL-} ]]; }
 
-# Exports what simward reads: the stack's addresses, the secret of the keys and 1NCE's address.
+# Exports what simward reads: the stack's addresses, the secret of the keys, the Data Streamer's login and 1NCE's address.
 # The addresses of the stack replace the caller's: dev.env names the read-only bus login.
 export_simward_env() {
   local key
-  for key in DATABASE_URL GATEWAY_DATABASE_URL SIM_DATABASE_URL NATS_URL REDIS_URL; do
+  for key in DATABASE_URL GATEWAY_DATABASE_URL SIM_DATABASE_URL USAGE_DATABASE_URL NATS_URL REDIS_URL; do
     export "$key=$(env_value "$STACK_DIR/stack.env" "$key")"
   done
-  SIMWARD_KEY_SECRET=${SIMWARD_KEY_SECRET:-$(key_secret)}
+  # Made once: with another secret every API key stored in the database would be void.
+  SIMWARD_KEY_SECRET=${SIMWARD_KEY_SECRET:-$(secret SIMWARD_KEY_SECRET "$(random_hex 32)")}
   if ! uses_real_1nce; then
     ONCE_API_BASE_URL=http://127.0.0.1:$(remembered EMULATOR_PORT)/management-api
     ONCE_CLIENT_ID=990001_simward ONCE_CLIENT_SECRET=emulator-secret
+    # The emulator travels in time, Simward does not.
+    export SIMWARD__USAGE__MAX_FUTURE_HOURS=${SIMWARD__USAGE__MAX_FUTURE_HOURS:-876000}
   fi
   export SIMWARD_KEY_SECRET ONCE_API_BASE_URL ONCE_CLIENT_ID ONCE_CLIENT_SECRET
   export SIMWARD_LISTEN=${SIMWARD_LISTEN:-$(remembered SIMWARD_LISTEN)} RUST_LOG=${RUST_LOG:-info}
+  export SIMWARD_INGEST_LISTEN=${SIMWARD_INGEST_LISTEN:-$(remembered SIMWARD_INGEST_LISTEN)}
+  export_streamer_login
 }
 
-# Made once: with another secret every API key stored in the database would be void.
-key_secret() {
-  if [[ -z $(env_value "$LOCAL/secrets.env" SIMWARD_KEY_SECRET) ]]; then
-    printf 'SIMWARD_KEY_SECRET=%s\n' "$(random_hex 32)" | write_private "$LOCAL/secrets.env"
+# The login that streams post with: as given, also in an earlier run, or made once.
+export_streamer_login() {
+  if [[ -n ${DATASTREAMER_USER-} && -n ${DATASTREAMER_PASSWORD-} ]]; then
+    keep_secret DATASTREAMER_USER "$DATASTREAMER_USER"
+    keep_secret DATASTREAMER_PASSWORD "$DATASTREAMER_PASSWORD"
+  elif [[ -n ${DATASTREAMER_USER-}${DATASTREAMER_PASSWORD-} ]]; then
+    die "DATASTREAMER_USER and DATASTREAMER_PASSWORD go together"
   fi
-  env_value "$LOCAL/secrets.env" SIMWARD_KEY_SECRET
+  DATASTREAMER_USER=$(secret DATASTREAMER_USER 1nce)
+  DATASTREAMER_PASSWORD=$(secret DATASTREAMER_PASSWORD "$(random_hex 24)")
+  export DATASTREAMER_USER DATASTREAMER_PASSWORD
+}
+
+# Secret $1 of .local/secrets.env; $2 becomes it where there is none yet.
+secret() {
+  if [[ -z $(env_value "$LOCAL/secrets.env" "$1") ]]; then keep_secret "$1" "$2"; fi
+  env_value "$LOCAL/secrets.env" "$1"
+}
+keep_secret() { keep_line "$LOCAL/secrets.env" "$1" "$2"; }
+
+# KEY $2 has value $3 in the private env file $1, whatever it had.
+keep_line() {
+  local rest
+  rest=$(sed "/^$2=/d" "$1" 2>/dev/null || true)
+  { printf '%s\n' "$rest" && env_line "$2" "$3"; } | sed '/^$/d' | write_private "$1"
 }
 
 # Small facts that a second start uses again (ports, the folder of the binaries).
 remembered() { env_value "$RUN/remembered.env" "$1"; }
-remember() {
-  local rest
-  rest=$(sed "/^$1=/d" "$RUN/remembered.env" 2>/dev/null || true)
-  printf '%s\n%s=%s\n' "$rest" "$1" "$2" | sed '/^$/d' | write_private "$RUN/remembered.env"
-}
+remember() { keep_line "$RUN/remembered.env" "$1" "$2"; }
 
 service_pid() { read_pid "$RUN/$1.pid"; }
 # Only the program that this checkout started: the number may be another checkout's Simward by now.
@@ -123,14 +155,14 @@ stop_service() { ! service_running "$1" || stop_process "$(service_pid "$1")" "/
 start_service() {
   local name=$1 exe="$BIN/$1" print settings
   shift
-  settings='^(DATABASE_URL|GATEWAY_|SIM_|SIMWARD_|ONCE_|NATS_|REDIS_|RUST_LOG)'
+  settings='^(DATABASE_URL|GATEWAY_|SIM_|USAGE_|SIMWARD_|DATASTREAMER_|ONCE_|NATS_|REDIS_|RUST_LOG)'
   # The emulator forgets what was changed in it when it starts again.
   if [[ $name == once-emulator ]]; then settings='^(EMULATOR_|FLEET|RUST_LOG)'; fi
   print=$({
     stat -c '%n %Y %s' "$exe"
     printf '%s\n' "$@"
     env | grep -E "$settings" |
-      grep -v -E '^(SIMWARD_URL|SIMWARD_ADMIN_KEY|SIMWARD_CACHE|EMULATOR_URL)=' | sort
+      grep -v -E '^(SIMWARD_URL|SIMWARD_ADMIN_KEY|SIMWARD_CACHE|DATASTREAMER_URL|EMULATOR_URL)=' | sort
   } | sha256sum | cut -d' ' -f1)
   if service_running "$name"; then
     if [[ $print == "$(read_pid "$RUN/$name.print")" ]]; then return 3; fi

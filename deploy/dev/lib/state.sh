@@ -3,14 +3,14 @@
 # stack.env (addresses, for everybody else), both readable by their owner only.
 
 readonly STATE_KEYS=(EPHEMERAL PG_PORT NATS_PORT REDIS_PORT PG_PASSWORD GATEWAY_PASSWORD SIM_PASSWORD
-  NATS_PASSWORD CONSUMER_PASSWORD REDIS_PASSWORD PG_EXTERNAL NATS_EXTERNAL NATS_CONSUMER_EXTERNAL REDIS_EXTERNAL)
+  USAGE_PASSWORD NATS_PASSWORD CONSUMER_PASSWORD REDIS_PASSWORD PG_EXTERNAL NATS_EXTERNAL NATS_CONSUMER_EXTERNAL REDIS_EXTERNAL)
 declare -gA STATE=()
 
 # Loads the state of $DIR, making passwords where there are none yet.
 load_state() {
   local key
   for key in "${STATE_KEYS[@]}"; do STATE[$key]=$(env_value "$DIR/stack.state" "$key"); done
-  for key in PG GATEWAY SIM NATS CONSUMER REDIS; do
+  for key in PG GATEWAY SIM USAGE NATS CONSUMER REDIS; do
     [[ -n ${STATE[${key}_PASSWORD]} ]] || STATE[${key}_PASSWORD]=$(random_hex 16)
   done
   : "${STATE[EPHEMERAL]:=0}"
@@ -49,9 +49,9 @@ url_with_login() {
 
 write_stack_env() {
   local database=${STATE[PG_EXTERNAL]} nats=${STATE[NATS_EXTERNAL]} redis=${STATE[REDIS_EXTERNAL]}
-  local consumer=${STATE[NATS_CONSUMER_EXTERNAL]} gateway='' sim=''
+  local consumer=${STATE[NATS_CONSUMER_EXTERNAL]} gateway='' sim='' usage=''
   if [[ -n $database ]]; then
-    gateway=${GATEWAY_DATABASE_URL-} sim=${SIM_DATABASE_URL-}
+    gateway=${GATEWAY_DATABASE_URL-} sim=${SIM_DATABASE_URL-} usage=${USAGE_DATABASE_URL-}
   fi
   database=${database:-postgres://simward:${STATE[PG_PASSWORD]}@127.0.0.1:${STATE[PG_PORT]}/simward}
   if [[ -z $nats ]]; then
@@ -61,10 +61,12 @@ write_stack_env() {
   redis=${redis:-redis://default:${STATE[REDIS_PASSWORD]}@127.0.0.1:${STATE[REDIS_PORT]}}
   gateway=${gateway:-$(url_with_login simward_gateway "${STATE[GATEWAY_PASSWORD]}" "$database")}
   sim=${sim:-$(url_with_login simward_sim "${STATE[SIM_PASSWORD]}" "$database")}
+  usage=${usage:-$(url_with_login simward_usage "${STATE[USAGE_PASSWORD]}" "$database")}
   {
     env_line DATABASE_URL "$database"
     env_line GATEWAY_DATABASE_URL "$gateway"
     env_line SIM_DATABASE_URL "$sim"
+    env_line USAGE_DATABASE_URL "$usage"
     env_line NATS_URL "$nats"
     env_line NATS_CONSUMER_URL "$consumer"
     env_line REDIS_URL "$redis"

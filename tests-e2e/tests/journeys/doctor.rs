@@ -50,3 +50,31 @@ async fn the_doctor_asks_1nce_also_when_a_server_is_not_named() {
     );
     assert!(row("ok      1NCE login"), "{table}");
 }
+
+#[tokio::test]
+async fn the_doctor_says_whether_the_data_streamer_has_a_login() {
+    let sandbox = Sandbox::start(EmulatorConfig::default().with_fleet(3).without_limits(), &[]).await;
+    let receiver = |options: &SimwardOptions| {
+        let output = simward_command(&sandbox.scope, options, &["doctor"]);
+        let table = String::from_utf8(output.stdout).unwrap();
+        let row = table.lines().find(|line| line.contains("Data Streamer login"));
+        (row.unwrap_or(&table).to_owned(), output.status.success())
+    };
+
+    let (row, well) = receiver(&sandbox.options);
+    assert!(well && row.starts_with("ok"), "{row}");
+
+    let none = sandbox
+        .options
+        .clone()
+        .with("DATASTREAMER_USER", "")
+        .with("DATASTREAMER_PASSWORD", "");
+    let (row, well) = receiver(&none);
+    assert!(well && row.starts_with("limit"), "{row}");
+    assert!(row.contains("choose DATASTREAMER_USER"), "{row}");
+
+    let half = sandbox.options.clone().with("DATASTREAMER_PASSWORD", "");
+    let (table, well) = receiver(&half);
+    assert!(!well && table.contains("BROKEN  usage settings"), "{table}");
+    assert!(table.contains("go together"), "{table}");
+}
