@@ -21,7 +21,7 @@ use expected::Expectation;
 /// Both streams.
 pub const STREAMS: [&str; 2] = ["usage", "events"];
 /// How often it is looked at.
-const LOOK: Duration = Duration::from_secs(20);
+const LOOK: Duration = Duration::from_secs(5);
 /// Fewer missing records than this are no sign: small fleets are quiet for hours.
 const MISSED: f64 = 20.0;
 /// While a stream is silent its SIMs are read by API so often.

@@ -2,7 +2,9 @@
 #![allow(clippy::expect_used, clippy::unwrap_used)]
 
 mod harness;
+mod readings;
 mod receive;
 mod records;
 mod rejects;
+mod silence;
 mod start;

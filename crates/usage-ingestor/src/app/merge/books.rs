@@ -1,14 +1,16 @@
 //! The books are right after any sequence of batches, repeated, split, reordered and cut off, with a crash at any await.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod history;
+
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, Utc};
+use domain::{DataVolume, Iccid};
 use messages::pb::usage as pb;
 use once_client::OnceClient;
+use once_client::model::{DataUsage, Extra, SmsUsage, UsageDay};
 use once_client::settings::{self as once, OnceSettings};
-use proptest::prelude::*;
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
 use prost::Message;
 use service_runtime::config::Settings;
@@ -16,66 +18,12 @@ use service_runtime::{Runtime, Shared};
 use sqlx::{PgConnection, Row};
 use test_support::Scope;
 
+use self::history::{Attempt, Books, FIRST_MS, History, Reading, Step, Sums, day, expected, history, record};
 use super::Received;
 use crate::app::App;
 use crate::config::IngestorConfig;
-
-/// Midnight of the first of three days.
-const FIRST_MS: i64 = 1_790_000_000_000 / 86_400_000 * 86_400_000;
-const DAY_MS: i64 = 86_400_000;
-
-/// Records that are told apart by a small number, so that random ones are often the same.
-fn record(number: u16) -> pb::UsageRecord {
-    let number = u64::from(number);
-    let sms = number % 5 == 0;
-    let volume = |factor: u64| if sms { 0 } else { (number * factor) % 5000 };
-    pb::UsageRecord {
-        iccid: 8_988_280_666_000_000_000 + number % 4,
-        record_id: (number / 4).cast_signed(),
-        started_at_ms: FIRST_MS,
-        // Some end exactly at midnight, which is the next day.
-        ended_at_ms: FIRST_MS + (number % 12).cast_signed() * DAY_MS / 4,
-        rx: volume(7),
-        tx: volume(11),
-        total: volume(7) + volume(11),
-        sms_mo: u32::from(sms && number % 2 == 0),
-        sms_mt: u32::from(sms && number % 2 == 1),
-        mcc: 262,
-        operator_id: (number % 3) as u32,
-        rat: 6,
-        session_id: if sms {
-            Vec::new()
-        } else {
-            vec![(number % 7) as u8; 16]
-        },
-        ..pb::UsageRecord::default()
-    }
-}
-
-/// One attempt to merge some of the batches; with a number it is cut off after so many polls.
-#[derive(Debug, Clone)]
-struct Attempt {
-    batches: Vec<prop::sample::Index>,
-    cut: Option<usize>,
-}
-
-#[derive(Debug, Clone)]
-struct History {
-    batches: Vec<Vec<u16>>,
-    attempts: Vec<Attempt>,
-}
-
-fn history() -> impl Strategy<Value = History> {
-    let batches = prop::collection::vec(prop::collection::vec(0u16..120, 0..30), 1..6);
-    let attempt = (
-        prop::collection::vec(any::<prop::sample::Index>(), 1..4),
-        prop::option::weighted(0.7, 0usize..60),
-    );
-    let attempt = attempt.prop_map(|(batches, cut)| Attempt { batches, cut });
-    (batches, prop::collection::vec(attempt, 0..8))
-        .prop_map(|(batches, attempts)| History { batches, attempts })
-}
-
+use crate::error::StoreError;
+use crate::store::api_readings::DueReading;
 /// A future that is dropped after some polls, as a process dies between any two steps.
 struct Cut<F> {
     work: Pin<Box<F>>,
@@ -118,83 +66,61 @@ fn received(history: &History, batch: usize) -> Received {
     }
 }
 
-async fn play(app: &App, history: &History) {
-    for attempt in &history.attempts {
-        let batches = attempt
-            .batches
-            .iter()
-            .map(|index| received(history, index.index(history.batches.len())));
-        let work = app.merge(batches.collect(), 1);
-        match attempt.cut {
-            None => drop(work.await.expect("the database")),
-            Some(polls) => {
-                let work = Box::pin(work);
-                Cut { work, polls }.await.map(|done| done.expect("the database"));
-            }
-        }
-    }
-    // JetStream delivers until it is told that all is well.
-    for batch in (0..history.batches.len()).rev() {
-        app.merge(vec![received(history, batch)], 2)
-            .await
-            .expect("the database");
-    }
-}
-
-type Sums = (i64, i64, i64, i64, i64);
-
-/// What the books must say: keys, days, sessions and fleet sums of the distinct records.
-#[derive(Debug, PartialEq, Eq, Default)]
-struct Books {
-    keys: BTreeSet<(i64, i64, i64)>,
-    days: BTreeMap<(i64, NaiveDate), (Sums, i64)>,
-    fleet: BTreeMap<(NaiveDate, i32), Sums>,
-    announced: BTreeMap<(i64, NaiveDate), Sums>,
-    events: i64,
-    counted: i64,
-}
-
-fn add(sums: &mut Sums, record: &pb::UsageRecord) {
-    sums.0 += record.rx.cast_signed();
-    sums.1 += record.tx.cast_signed();
-    sums.2 += record.total.cast_signed();
-    sums.3 += i64::from(record.sms_mo);
-    sums.4 += i64::from(record.sms_mt);
-}
-
-fn expected(history: &History) -> Books {
-    let numbers: BTreeSet<u16> = history.batches.iter().flatten().copied().collect();
-    let mut books = Books {
-        events: numbers.len() as i64,
-        counted: numbers.len() as i64,
-        ..Books::default()
+/// Runs work to its end, or cuts it off.
+async fn run<T>(work: impl Future<Output = Result<T, StoreError>>, cut: Option<usize>) {
+    let work = Cut {
+        work: Box::pin(work),
+        polls: cut.unwrap_or(usize::MAX),
     };
-    let mut sessions: BTreeMap<(i64, NaiveDate), BTreeSet<Vec<u8>>> = BTreeMap::new();
-    for record in numbers.into_iter().map(record) {
-        let time = DateTime::from_timestamp_millis(record.ended_at_ms).unwrap();
-        let (iccid, day) = (record.iccid.cast_signed(), time.date_naive());
-        books.keys.insert((iccid, record.ended_at_ms, record.record_id));
-        add(&mut books.days.entry((iccid, day)).or_default().0, &record);
-        add(books.announced.entry((iccid, day)).or_default(), &record);
-        add(
-            books
-                .fleet
-                .entry((day, record.operator_id.cast_signed()))
-                .or_default(),
-            &record,
-        );
-        if !record.session_id.is_empty() {
-            sessions
-                .entry((iccid, day))
-                .or_default()
-                .insert(record.session_id);
+    if let Some(done) = work.await {
+        done.expect("the database");
+    }
+}
+
+async fn play(app: &App, history: &History) {
+    for step in &history.steps {
+        match step {
+            Step::Merge(Attempt { batches, cut }) => {
+                let batches = batches.iter().map(|index| index.index(history.batches.len()));
+                let batches = batches.map(|batch| received(history, batch)).collect();
+                run(app.merge(batches, 1), *cut).await;
+            }
+            Step::Read(reading, cut) => run(read(app, *reading), *cut).await,
         }
     }
-    for (key, sessions) in sessions {
-        books.days.entry(key).or_default().1 = sessions.len() as i64;
+    // JetStream delivers until it is told that all is well, and what was not read to the end is due again.
+    for reading in history.last_readings().into_values() {
+        run(read(app, reading), None).await;
     }
-    books.fleet.retain(|_, sums| *sums != Sums::default());
-    books
+    for batch in (0..history.batches.len()).rev() {
+        run(app.merge(vec![received(history, batch)], 2), None).await;
+    }
+}
+
+async fn read(app: &App, reading: Reading) -> Result<(), StoreError> {
+    let due = DueReading {
+        iccid: Iccid::from_i64(8_988_280_666_000_000_000 + reading.sim).expect("an ICCID"),
+        priority: 3,
+        from_day: None,
+        checked_through: None,
+        attempts: 0,
+    };
+    let bytes = DataVolume::from_bytes;
+    let told = UsageDay {
+        date: day(reading.day),
+        data: DataUsage {
+            total: bytes(reading.rx + reading.tx),
+            tx: bytes(reading.tx),
+            rx: bytes(reading.rx),
+        },
+        sms: SmsUsage {
+            total: reading.sms_mo + reading.sms_mt,
+            mo: reading.sms_mo,
+            mt: reading.sms_mt,
+        },
+        extra: Extra::default(),
+    };
+    app.store.store_reading(&due, &[told], day(0)).await
 }
 
 fn sums(row: &sqlx::postgres::PgRow) -> Sums {
@@ -230,6 +156,7 @@ async fn stored(db: &mut PgConnection) -> Books {
     for row in all(db, fleet).await {
         books.fleet.insert((row.get(0), row.get(1)), sums(&row));
     }
+    books.fleet.retain(|_, sums| *sums != Sums::default());
     for row in all(db, "SELECT payload FROM outbox").await {
         let event = pb::UsageRecorded::decode(row.get::<&[u8], _>(0)).expect("an event");
         for sim in event.sims {

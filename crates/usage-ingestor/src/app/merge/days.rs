@@ -43,7 +43,7 @@ pub fn deltas(new: &[UsageRecord]) -> Vec<(DayKey, DayDelta)> {
 }
 
 /// A record of a message carries no bytes; one of data may carry none too, and then no messages either.
-fn is_data(record: &UsageRecord) -> bool {
+pub fn is_data(record: &UsageRecord) -> bool {
     record.sms_mo == 0 && record.sms_mt == 0
 }
 
