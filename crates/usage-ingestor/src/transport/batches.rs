@@ -65,21 +65,34 @@ pub fn start(app: &App, runtime: &Runtime) {
 
 /// Merges the messages together; when that can never succeed, each alone, so that a bad one costs only itself.
 async fn handle(app: &App, messages: Vec<Message>, writer: i16, end: &Shutdown) -> Vec<Outcome> {
-    let decoded: Vec<Result<Received, String>> = messages.iter().map(receive).collect();
-    let readable: Vec<Received> = decoded
-        .iter()
-        .filter_map(|decoded| decoded.as_ref().ok().cloned())
-        .collect();
-    let together = merge(app, readable, writer, end).await;
-    let mut outcomes = Vec::with_capacity(messages.len());
-    for decoded in decoded {
-        outcomes.push(match (decoded, &together) {
-            (Err(reason), _) => Outcome::Poison(reason),
-            (Ok(alone), Outcome::Poison(_)) => merge(app, vec![alone], writer, end).await,
-            (Ok(_), outcome) => outcome.clone(),
+    let (mut outcomes, mut batches) = (Vec::with_capacity(messages.len()), Vec::new());
+    for message in &messages {
+        outcomes.push(match receive(message) {
+            Ok(batch) => {
+                batches.push(batch);
+                None
+            }
+            Err(reason) => Some(Outcome::Poison(reason)),
         });
     }
-    outcomes
+    let readable = messages
+        .iter()
+        .zip(&outcomes)
+        .filter(|(_, outcome)| outcome.is_none());
+    let readable: Vec<&Message> = readable.map(|(message, _)| message).collect();
+    let together = merge(app, &readable, batches, writer, end).await;
+    let mut settled = Vec::with_capacity(messages.len());
+    for (message, outcome) in messages.iter().zip(outcomes) {
+        settled.push(match (outcome, &together) {
+            (Some(unreadable), _) => unreadable,
+            (None, Outcome::Poison(_)) if readable.len() > 1 => {
+                let alone = receive(message).into_iter().collect();
+                merge(app, &[message], alone, writer, end).await
+            }
+            (None, outcome) => outcome.clone(),
+        });
+    }
+    settled
 }
 
 fn receive(message: &Message) -> Result<Received, String> {
@@ -95,18 +108,33 @@ fn receive(message: &Message) -> Result<Received, String> {
     })
 }
 
-/// Tries until the database has taken it or says that it never will.
-async fn merge(app: &App, received: Vec<Received>, writer: i16, end: &Shutdown) -> Outcome {
+/// Tries until the database has taken it or says that it never will. `batches` are what the messages hold; a later attempt
+/// reads them again, so that a long wait holds no second copy.
+async fn merge(
+    app: &App,
+    messages: &[&Message],
+    batches: Vec<Received>,
+    writer: i16,
+    end: &Shutdown,
+) -> Outcome {
+    let mut batches = Some(batches);
     let mut wait = FIRST_WAIT;
     loop {
-        match app.merge(received.clone(), writer).await {
+        let read_again = || {
+            messages
+                .iter()
+                .filter_map(|message| receive(message).ok())
+                .collect()
+        };
+        let attempt = batches.take().unwrap_or_else(read_again);
+        match app.merge(attempt, writer).await {
             Ok(_) => return Outcome::Done,
             Err(error) if error.is_permanent() => {
-                tracing::error!(%error, batches = received.len(), "batches cannot be merged");
+                tracing::error!(%error, batches = messages.len(), "batches cannot be merged");
                 return Outcome::Poison(error.to_string());
             }
             Err(error) => {
-                tracing::warn!(%error, batches = received.len(), "the merge waits for the database")
+                tracing::warn!(%error, batches = messages.len(), "the merge waits for the database")
             }
         }
         if !end.sleep(wait).await {
