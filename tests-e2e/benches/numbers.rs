@@ -3,7 +3,7 @@
 //!
 //! `make bench` provides the servers. BENCH_SIMS sets the size of the fleet, BENCH_USAGE_ROWS the usage records that are
 //! stored when usage is read, BENCH_INGEST_RECORDS those that are received, BENCH_QUICK=1 makes a short run of it.
-//! BENCH_ONLY names one part: sweep, gets, lists, process, webhook, ingest or usage.
+//! BENCH_ONLY names parts, with commas between them: sweep, gets, lists, process, webhook, ingest or usage.
 //! Nothing fails for being slow: the table says MISS.
 #![forbid(unsafe_code)]
 

@@ -45,7 +45,9 @@ impl Sizes {
 
     /// Whether this part is measured: `sweep`, `gets`, `lists`, `process`, `webhook`, `ingest` or `usage`.
     pub fn wants(&self, part: &str) -> bool {
-        self.only.as_ref().is_none_or(|only| only == part)
+        self.only
+            .as_ref()
+            .is_none_or(|only| only.split(',').any(|wanted| wanted == part))
     }
 
     /// SIMs that a sweep stores; the rest is written by SQL.

@@ -6,6 +6,7 @@ pub(crate) mod list_sims;
 pub(crate) mod sim_view;
 pub(crate) mod sync;
 pub(crate) mod update_sim;
+pub(crate) mod usage;
 pub(crate) mod write_usage;
 
 use std::future::Future;

@@ -10,6 +10,7 @@ use super::{Act, Asker, CHANGE_LIMIT, Gateway};
 use crate::error::{ApiCode, ApiError};
 
 const READ: Duration = Duration::from_secs(5);
+const SYNCS: &str = "syncs concern the whole platform";
 
 /// Which accounts to read.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -22,7 +23,7 @@ pub struct StartSync {
 
 /// How the readings of the fleet stand: numbers of the whole platform. How fresh a SIM is says its `last_synced_at`.
 pub async fn sync_status(gateway: &Gateway, asker: &Asker) -> Result<SyncStatusResponse, ApiError> {
-    platform_only(asker)?;
+    platform_only(asker, SYNCS)?;
     let answer = gateway
         .bus
         .call::<sim_rpc::SyncStatus>(&SyncStatusRequest {}, READ, &asker.request_id)
@@ -37,7 +38,7 @@ pub async fn start_sync(
     asker: Asker,
     start: StartSync,
 ) -> Result<StartSyncResponse, ApiError> {
-    platform_only(&asker)?;
+    platform_only(&asker, SYNCS)?;
     let account = start.account.as_ref();
     let act = Act {
         action: "sync.start",
@@ -61,12 +62,13 @@ pub async fn start_sync(
     Ok(answer?)
 }
 
-fn platform_only(asker: &Asker) -> Result<(), ApiError> {
+/// Refuses the key of one organization; `why` begins the sentence that it is told.
+pub(super) fn platform_only(asker: &Asker, why: &str) -> Result<(), ApiError> {
     match asker.principal.organization {
         None => Ok(()),
-        Some(_) => Err(ApiError::new(
-            ApiCode::Forbidden,
-            "syncs concern the whole platform, and the API key belongs to one organization",
-        )),
+        Some(_) => {
+            let message = format!("{why}, and the API key belongs to one organization");
+            Err(ApiError::new(ApiCode::Forbidden, message))
+        }
     }
 }

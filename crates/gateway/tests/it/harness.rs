@@ -22,6 +22,7 @@ use test_support::Scope;
 use uuid::Uuid;
 
 use crate::fake_sims::FakeSims;
+use crate::fake_usage::FakeUsage;
 
 pub const ICCID: &str = "8988999000000000017";
 pub const SECRET: &str = "test-secret-test-secret-test-secret";
@@ -32,6 +33,7 @@ pub struct World {
     pub bus: Bus,
     pub db: Db,
     pub sims: FakeSims,
+    pub usage: FakeUsage,
 }
 
 /// A gateway in its world.
@@ -75,11 +77,13 @@ impl World {
         let bus = Bus::connect(&config.nats, "test").await.unwrap();
         let db = Db::connect(&config.database, gateway::SCHEMA).await.unwrap();
         let sims = FakeSims::start(&bus).await;
+        let usage = FakeUsage::start(&bus).await;
         Self {
             config,
             bus,
             db,
             sims,
+            usage,
         }
     }
 

@@ -8,6 +8,8 @@ mod auth;
 mod cache;
 mod envelope;
 mod fake_sims;
+mod fake_usage;
 mod harness;
 mod health;
 mod sims;
+mod usage;

@@ -6,6 +6,7 @@ use futures_util::future::try_join_all;
 
 use super::connection::within;
 use super::{Bus, BusError};
+use crate::telemetry::current_traceparent;
 
 /// A message for a stream.
 #[derive(Debug, Clone)]
@@ -31,11 +32,15 @@ impl Bus {
         publications: Vec<Publication>,
     ) -> Result<(), BusError> {
         self.connected(Duration::ZERO).await?;
+        let trace = current_traceparent();
         let stored = async {
             let mut acks = Vec::with_capacity(publications.len());
             for publication in publications {
                 let mut headers = HeaderMap::new();
                 headers.insert(async_nats::header::NATS_MESSAGE_ID, publication.id.as_str());
+                if let Some(trace) = &trace {
+                    headers.insert("traceparent", trace.as_str());
+                }
                 for (name, value) in publication.headers {
                     headers.insert(name, value.as_str());
                 }

@@ -34,6 +34,13 @@ impl Needs for WriteSims {
     const PERMISSION: Permission = Permission::WriteSims;
 }
 
+/// See usage and events.
+pub struct ReadUsage;
+
+impl Needs for ReadUsage {
+    const PERMISSION: Permission = Permission::ReadUsage;
+}
+
 /// A caller whose key is good and has the permission.
 pub struct Authenticated<N: Needs>(pub Asker, PhantomData<N>);
 

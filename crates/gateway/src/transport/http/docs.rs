@@ -14,7 +14,7 @@ use utoipa_swagger_ui::Config;
 
 use super::docs_examples::Examples;
 use super::envelope::Failure;
-use super::{health, sims, sync};
+use super::{health, ingest, sim_events, sims, sync, usage, usage_export};
 use crate::error::{ApiCode, ApiError};
 
 /// The page brings its own scripts and styles; some styles stand in its elements.
@@ -28,6 +28,9 @@ const SWAGGER_POLICY: HeaderValue = HeaderValue::from_static(
     info(title = "Simward", description = "REST API of Simward, which runs a fleet of 1NCE SIM cards.", license(name = "MIT", identifier = "MIT")),
     paths(
         sims::list_sims, sims::get_sim, sims::get_sim_status, sims::update_sim,
+        usage::sim_usage, sim_events::sim_events, usage::usage_summary, usage::top_usage, usage_export::export_usage,
+        usage::usage_differences, ingest::ingest_status, ingest::list_rejects, ingest::replay_rejects,
+        ingest::start_usage_sync,
         sync::sync_status, sync::start_sync,
         health::report, health::live, health::ready, health::metrics,
     ),
@@ -49,15 +52,17 @@ impl Modify for KeyScheme {
     }
 }
 
-/// The one body that may be left out; as an `Option` it would be documented to accept `null`.
+/// The bodies that may be left out; as an `Option` they would be documented to accept `null`.
 struct OptionalBody;
 
 impl Modify for OptionalBody {
     fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
-        let path = document.paths.paths.get_mut("/api/v1/sync/sims");
-        let operation = path.and_then(|path| path.post.as_mut());
-        if let Some(RefOr::T(body)) = operation.and_then(|operation| operation.request_body.as_mut()) {
-            body.required = Some(Required::False);
+        for path in ["/api/v1/sync/sims", "/api/v1/sync/usage"] {
+            let path = document.paths.paths.get_mut(path);
+            let operation = path.and_then(|path| path.post.as_mut());
+            if let Some(RefOr::T(body)) = operation.and_then(|operation| operation.request_body.as_mut()) {
+                body.required = Some(Required::False);
+            }
         }
     }
 }

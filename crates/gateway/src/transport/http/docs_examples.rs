@@ -9,9 +9,10 @@ use utoipa::openapi::path::Operation;
 use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
 use utoipa::openapi::{Content, ContentBuilder, Ref, RefOr, ResponseBuilder};
 
+use super::docs_usage;
 use crate::error::ApiCode;
 
-const TIME: &str = "2026-07-01T12:00:00Z";
+pub(super) const TIME: &str = "2026-07-01T12:00:00Z";
 
 pub struct Examples;
 
@@ -149,6 +150,10 @@ fn request(route: &str) -> Option<Value> {
             "label": "pump-17", "imei_lock": true, "status": "Enabled", "tags": ["north"], "metadata": { "site": 4 }
         })),
         "post /api/v1/sync/sims" => Some(json!({ "account": "main" })),
+        "post /api/v1/sync/usage" => {
+            Some(json!({ "iccid": "8988999000000000017", "start_date": "2026-06-01" }))
+        }
+        "post /api/v1/ingest/rejects/replay" => Some(json!({ "ids": ["17"] })),
         _ => None,
     }
 }
@@ -196,12 +201,16 @@ fn success(route: &str) -> Value {
                 "simward_http_requests_total{route=\"/api/v1/sims\",method=\"GET\",status=\"200\"} 1\n"
             );
         }
-        _ => return health(true),
+        route => match docs_usage::success(route) {
+            Some(docs_usage::Example::Data(data)) => data,
+            Some(docs_usage::Example::Whole(answer)) => return answer,
+            None => return health(true),
+        },
     };
     json!({ "success": true, "data": data, "meta": meta() })
 }
 
-fn meta() -> Value {
+pub(super) fn meta() -> Value {
     json!({ "timestamp": TIME, "request_id": "019cf7a0-0000-7000-8000-000000000001" })
 }
 

@@ -54,6 +54,24 @@ pub struct Pagination {
     pub next_cursor: Option<String>,
 }
 
+/// An answer with a page of things that only a cursor leads on from.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Listed<T> {
+    success: bool,
+    data: Vec<T>,
+    pagination: CursorPagination,
+    meta: Meta,
+}
+
+/// Where such a page stands; nobody counts what is behind it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct CursorPagination {
+    pub page_size: u32,
+    pub has_next: bool,
+    /// Give it as `cursor` to read on; null on the last page.
+    pub next_cursor: Option<String>,
+}
+
 /// What went wrong.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Fault {
@@ -112,6 +130,30 @@ pub fn answer<T: Serialize>(
 pub fn page<T: Serialize>(
     data: &[T],
     pagination: &Pagination,
+    request_id: &str,
+) -> Result<HttpResponse, ApiError> {
+    paged(data, pagination, request_id)
+}
+
+/// 200 with a page that only a cursor leads on from; an empty cursor ends it.
+pub fn listed<T: Serialize>(
+    data: &[T],
+    page_size: u32,
+    next_cursor: String,
+    request_id: &str,
+) -> Result<HttpResponse, ApiError> {
+    let next_cursor = (!next_cursor.is_empty()).then_some(next_cursor);
+    let pagination = CursorPagination {
+        page_size,
+        has_next: next_cursor.is_some(),
+        next_cursor,
+    };
+    paged(data, &pagination, request_id)
+}
+
+fn paged<T: Serialize, P: Serialize>(
+    data: &[T],
+    pagination: &P,
     request_id: &str,
 ) -> Result<HttpResponse, ApiError> {
     let mut body = Vec::with_capacity(1024 * data.len() + 512);

@@ -5,8 +5,9 @@ use actix_web::http::StatusCode;
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use messages::pb::common::{HealthCheck, HealthRequest, HealthResponse};
-use messages::sim_rpc;
+use messages::{sim_rpc, usage_rpc};
 use serde::Serialize;
+use service_runtime::bus::RpcError;
 use utoipa::ToSchema;
 
 use super::request::RequestId;
@@ -81,24 +82,35 @@ async fn ask(gateway: Data<Gateway>, request: &HttpRequest) -> Result<HealthView
         let sims = asked
             .bus
             .call::<sim_rpc::Health>(&HealthRequest {}, LIMIT, &request_id);
-        Ok(tokio::join!(own, sims))
+        let usage = asked
+            .bus
+            .call::<usage_rpc::Health>(&HealthRequest {}, LIMIT, &request_id);
+        Ok(tokio::join!(own, sims, usage))
     };
-    let (own, sims) = gateway.on_main(work).await?;
-    let sims = sims.unwrap_or_else(|error| HealthResponse {
-        service: "sim".to_owned(),
-        ready: false,
-        checks: vec![HealthCheck {
-            name: "answers".to_owned(),
-            ok: false,
-            required: true,
-            detail: error.message,
-        }],
-    });
-    let mut view = HealthView::of(vec![own.into(), sims.into()]);
+    let (own, sims, usage) = gateway.on_main(work).await?;
+    let sims = sims.unwrap_or_else(|error| silent("sim", error, true));
+    // SIMs are served without it.
+    let mut usage = usage.unwrap_or_else(|error| silent("usage", error, false));
+    usage.ready = true;
+    let mut view = HealthView::of(vec![own.into(), sims.into(), usage.into()]);
     if gateway.shutdown.has_started() {
         view.status = "unready";
     }
     Ok(view)
+}
+
+/// A service that does not answer.
+fn silent(service: &str, error: RpcError, required: bool) -> HealthResponse {
+    HealthResponse {
+        service: service.to_owned(),
+        ready: !required,
+        checks: vec![HealthCheck {
+            name: "answers".to_owned(),
+            ok: false,
+            required,
+            detail: error.message,
+        }],
+    }
 }
 
 /// How everything stands

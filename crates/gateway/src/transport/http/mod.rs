@@ -4,16 +4,24 @@ mod auth;
 mod body;
 mod docs;
 mod docs_examples;
+mod docs_usage;
 mod envelope;
 mod health;
+mod ingest;
+mod ingest_body;
 mod list_query;
 mod middleware;
 mod params;
 mod request;
 mod route_metrics;
+mod sim_events;
 mod sims;
 mod sync;
 mod update_body;
+mod usage;
+mod usage_export;
+mod usage_query;
+mod usage_view;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -103,6 +111,17 @@ fn routes(config: &mut web::ServiceConfig) {
             [web::get().to(sims::get_sim_status)],
         ))
         .service(resource(
+            "/api/v1/sims/{iccid}/usage",
+            "GET",
+            [web::get().to(usage::sim_usage)],
+        ))
+        .service(resource(
+            "/api/v1/sims/{iccid}/events",
+            "GET",
+            [web::get().to(sim_events::sim_events)],
+        ))
+        .configure(usage_routes)
+        .service(resource(
             "/api/v1/sync/status",
             "GET",
             [web::get().to(sync::sync_status)],
@@ -123,6 +142,33 @@ fn routes(config: &mut web::ServiceConfig) {
         ))
         .service(resource("/docs", "GET", [web::get().to(docs::to_swagger)]))
         .service(resource("/docs/{file:.*}", "GET", [web::get().to(docs::swagger)]));
+}
+
+fn usage_routes(config: &mut web::ServiceConfig) {
+    let get = [
+        ("/api/v1/usage/summary", web::get().to(usage::usage_summary)),
+        ("/api/v1/usage/top", web::get().to(usage::top_usage)),
+        ("/api/v1/usage/export", web::get().to(usage_export::export_usage)),
+        (
+            "/api/v1/usage/differences",
+            web::get().to(usage::usage_differences),
+        ),
+        ("/api/v1/ingest/status", web::get().to(ingest::ingest_status)),
+        ("/api/v1/ingest/rejects", web::get().to(ingest::list_rejects)),
+    ];
+    let post = [
+        (
+            "/api/v1/ingest/rejects/replay",
+            web::post().to(ingest::replay_rejects),
+        ),
+        ("/api/v1/sync/usage", web::post().to(ingest::start_usage_sync)),
+    ];
+    for (path, route) in get {
+        config.service(resource(path, "GET", [route]));
+    }
+    for (path, route) in post {
+        config.service(resource(path, "POST", [route]));
+    }
 }
 
 /// A path with its methods; any other method is told which there are.

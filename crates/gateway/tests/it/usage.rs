@@ -1,0 +1,247 @@
+use gateway::Permission;
+use messages::ErrorCode;
+use messages::pb::usage as pb;
+use serde_json::json;
+use service_runtime::bus::RpcError;
+
+use crate::harness::{App, ICCID, send};
+
+fn row(iccid: &str, day: &str, total: u64) -> pb::DailyUsage {
+    pb::DailyUsage {
+        iccid: iccid.to_owned(),
+        day: day.to_owned(),
+        total,
+        source: "stream".to_owned(),
+        ..pb::DailyUsage::default()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn usage_of_a_sim_has_every_day_and_a_summary() {
+    let app = App::start().await;
+    let key = app.world.key_for(&[Permission::ReadUsage], None).await;
+    app.world.usage.state().periods = vec![pb::UsagePeriod {
+        start: "2026-06-02".to_owned(),
+        rx: 10,
+        tx: 20,
+        total: 30,
+        sessions: 2,
+        source: "stream".to_owned(),
+        ..pb::UsagePeriod::default()
+    }];
+
+    let path =
+        format!("/api/v1/sims/{ICCID}/usage?start_date=2026-06-01&end_date=2026-06-03&tz=Europe/Berlin");
+    let answer = app.gateway.get(&path, &key).await.expect(200).body;
+
+    let data = &answer["data"];
+    assert_eq!(
+        data["period"],
+        json!({"start": "2026-06-01", "end": "2026-06-03"})
+    );
+    assert_eq!(data["usage"].as_array().unwrap().len(), 3);
+    assert_eq!(data["usage"][1]["session_count"], 2);
+    assert_eq!(data["summary"]["average_daily_volume"], 10);
+    let asked = app.world.usage.state().sim_usage.remove(0);
+    assert_eq!(
+        (
+            asked.iccid.as_str(),
+            asked.time_zone.as_str(),
+            asked.granularity.as_str()
+        ),
+        (ICCID, "Europe/Berlin", "daily")
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_organizations_key_asks_in_its_scope_and_the_services_refusals_are_told() {
+    let app = App::start().await;
+    let organization = app.world.organization().await;
+    let key = app
+        .world
+        .key_for(&[Permission::ReadUsage], Some(organization))
+        .await;
+
+    app.gateway
+        .get("/api/v1/usage/summary?group_by=country", &key)
+        .await
+        .expect(200);
+    app.gateway
+        .get("/api/v1/usage/top?limit=3", &key)
+        .await
+        .expect(200);
+    app.gateway
+        .get(&format!("/api/v1/sims/{ICCID}/usage"), &key)
+        .await
+        .expect(200);
+    let more = app
+        .gateway
+        .get("/api/v1/usage/differences", &key)
+        .await
+        .expect(200)
+        .body;
+
+    assert_eq!(
+        more["pagination"],
+        json!({"page_size": 50, "has_next": true, "next_cursor": "more"})
+    );
+    {
+        let state = app.world.usage.state();
+        let scopes = [
+            state.summaries[0].scope.clone(),
+            state.tops[0].scope.clone(),
+            state.sim_usage[0].scope.clone(),
+            state.differences[0].scope.clone(),
+        ];
+        for scope in scopes {
+            assert_eq!(scope.unwrap().organization_id, organization.to_string());
+        }
+    }
+    for (error, status) in [
+        (RpcError::not_found("this SIM"), 404),
+        (RpcError::field("tz", "is no time zone"), 422),
+        (
+            RpcError::new(ErrorCode::Unavailable, "the database does not answer"),
+            503,
+        ),
+    ] {
+        app.world.usage.state().error = Some(error);
+        app.gateway
+            .get(&format!("/api/v1/sims/{ICCID}/usage"), &key)
+            .await
+            .expect(status);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_export_is_whole_or_ends_with_an_error() {
+    let app = App::start().await;
+    let key = app.world.key_for(&[Permission::ReadUsage], None).await;
+    let get = || {
+        app.gateway
+            .request(
+                "GET",
+                "/api/v1/usage/export?start_date=2026-06-01&end_date=2026-06-02",
+            )
+            .header("X-API-Key", &key)
+    };
+    app.world.usage.state().pages = (0..3)
+        .map(|page| vec![row(ICCID, &format!("2026-06-0{}", page + 1), page); 2])
+        .collect();
+
+    let answer = get().send().await.unwrap();
+    assert_eq!(answer.headers()["content-type"], "text/csv; charset=utf-8");
+    assert_eq!(
+        answer.headers()["content-disposition"],
+        "attachment; filename=\"usage_2026-06-01_2026-06-02.csv\""
+    );
+    let text = answer.text().await.unwrap();
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(lines.len(), 7);
+    assert!(lines[0].starts_with("iccid,date,volume_rx"));
+    assert_eq!(lines[6], format!("{ICCID},2026-06-03,0,0,2,0,0,0,stream"));
+
+    // An error behind the first byte must not look like the end.
+    app.world.usage.state().lost_page = Some(1);
+    let broken = get().send().await.unwrap();
+    assert_eq!(broken.status(), 200);
+    assert!(broken.bytes().await.is_err(), "a part was taken for the whole");
+    // Before it, it is an answer like any other.
+    app.world.usage.state().lost_page = Some(0);
+    send(get()).await.expect(500);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn events_of_a_sim_show_their_details() {
+    let app = App::start().await;
+    let key = app.world.key_for(&[Permission::ReadUsage], None).await;
+
+    let path = format!("/api/v1/sims/{ICCID}/events?type=quota&start_date=2026-06-01&page_size=10");
+    let answer = app.gateway.get(&path, &key).await.expect(200).body;
+
+    assert_eq!(answer["data"][0]["event_data"], json!({"quota": {"id": 9}}));
+    assert_eq!(answer["pagination"]["has_next"], false);
+    let asked = app.world.usage.state().events.remove(0);
+    assert_eq!(
+        (asked.event_type.as_str(), asked.page_size, asked.iccid.as_str()),
+        ("quota", 10, ICCID)
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ingest_is_the_platforms_and_its_acts_are_written_down() {
+    let app = App::start().await;
+    let organization = app.world.organization().await;
+    let scopes = [Permission::ReadUsage, Permission::WriteSims];
+    let platform = app.world.key_for(&scopes, None).await;
+    let tenant = app.world.key_for(&scopes, Some(organization)).await;
+    app.world.usage.state().rejects = vec![
+        pb::Reject {
+            id: "1".into(),
+            raw: b"{\"id\":1}".to_vec(),
+            ..pb::Reject::default()
+        },
+        pb::Reject {
+            id: "2".into(),
+            raw: vec![0xff, 0xfe],
+            ..pb::Reject::default()
+        },
+    ];
+
+    for path in ["/api/v1/ingest/status", "/api/v1/ingest/rejects"] {
+        app.gateway.get(path, &tenant).await.expect(403);
+    }
+    app.gateway
+        .post("/api/v1/ingest/rejects/replay", &tenant, json!({"all": true}))
+        .await
+        .expect(403);
+    let status = app
+        .gateway
+        .get("/api/v1/ingest/status", &platform)
+        .await
+        .expect(200)
+        .body;
+    assert_eq!(status["data"]["batches_waiting"], 3);
+    let rejects = app
+        .gateway
+        .get("/api/v1/ingest/rejects", &platform)
+        .await
+        .expect(200)
+        .body;
+    assert_eq!(rejects["data"][0]["raw"], "{\"id\":1}");
+    assert_eq!(
+        (&rejects["data"][1]["raw"], &rejects["data"][1]["raw_base64"]),
+        (&json!(null), &json!("//4="))
+    );
+    let replay = json!({"ids": ["1", "2"]});
+    let replayed = app
+        .gateway
+        .post("/api/v1/ingest/rejects/replay", &platform, replay)
+        .await
+        .expect(200)
+        .body;
+    assert_eq!(replayed["data"], json!({"accepted": 1, "rejected": 2}));
+
+    let sync = json!({"iccid": ICCID});
+    let started = app
+        .gateway
+        .post("/api/v1/sync/usage", &tenant, sync)
+        .await
+        .expect(202)
+        .body;
+    assert_eq!(started["data"]["sims_queued"], 7);
+    {
+        let state = app.world.usage.state();
+        assert_eq!(state.replays[0].ids, ["1", "2"]);
+        assert_eq!(
+            state.syncs[0].scope.clone().unwrap().organization_id,
+            organization.to_string()
+        );
+    }
+    let actions: Vec<String> =
+        sqlx::query_scalar("SELECT action FROM audit_log WHERE action NOT LIKE 'api_key.%' ORDER BY id")
+            .fetch_all(app.world.db.pool())
+            .await
+            .unwrap();
+    assert_eq!(actions, ["ingest.replay", "sync.usage"]);
+}
