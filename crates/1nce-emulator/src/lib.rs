@@ -16,6 +16,7 @@ mod journal;
 mod limiter;
 mod luhn;
 mod server;
+mod streams;
 mod tokens;
 mod world;
 

@@ -78,7 +78,7 @@ impl View<'_> {
 
     /// One attach and one session on every day with traffic.
     fn traffic_of(&self, day: i64, all: &mut Vec<Event>) {
-        let volume = self.usage_on(day).data;
+        let volume = self.day(day).data;
         if volume == 0 {
             return;
         }

@@ -1,0 +1,3 @@
+//! The Data Streamer: usage and event records pushed to a URL (FACTS §15).
+
+pub mod records;
