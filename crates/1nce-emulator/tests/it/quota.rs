@@ -302,7 +302,11 @@ async fn usage_windows_are_cut_and_nonsense_is_a_zero_total() {
 async fn v2_usage_is_rounded_up_to_whole_kilobytes() {
     let lab = Lab::free(50).await;
     let sim = busy_sim(&lab).await.iccid;
-    let query = format!("start_dt={}&end_dt={}", today() - Days::new(6), today());
+    let query = format!(
+        "start_dt={}&end_dt={}",
+        today() - Days::new(7),
+        today() - Days::new(1)
+    );
     let rows = |reply: Value| reply["stats"].as_array().unwrap().clone();
     let v1 = rows(lab.get(&format!("/v1/sims/{sim}/usage?{query}")).await.json());
     let v2 = rows(lab.get(&format!("/v2/sims/{sim}/usage?{query}")).await.json());
