@@ -1,7 +1,5 @@
 //! Records as the Data Streamer writes them (FACTS §15.2, §15.3).
 
-use std::fmt::Write;
-
 use serde_json::{Value, json};
 
 use super::records::{Record, Volume, session_id};
@@ -9,7 +7,7 @@ use crate::account::events::{Detail, Event};
 use crate::account::view::View;
 use crate::api::events::{Style, small_id, v2};
 use crate::dates::rfc3339;
-use crate::fleet::seeded;
+use crate::fleet::seeded::{self, Operator};
 
 /// A number of MB: plain, but with an exponent when it is under a thousandth.
 pub fn megabytes(millionths: i64) -> String {
@@ -36,81 +34,80 @@ fn quoted(text: &str) -> String {
     Value::from(text).to_string()
 }
 
-/// A usage record of platform generation 1 or 2.
-pub fn usage(generation: u8, organisation: u64, view: &View<'_>, record: &Record) -> String {
-    let old = generation == 1;
-    let (id, iccid, op) = (
-        small_id(u64::from(record.sim)),
-        seeded::iccid(record.sim),
-        record.operator,
-    );
-    let [total, tx, rx] = volumes(record.volume);
-    let data = matches!(record.volume, Volume::Data { .. });
-    let traffic = if data { (5, "Data") } else { (6, "SMS") };
-    let (production, endpoint, money, detail) = if old {
-        let made = rfc3339(view.activation_date());
-        (
-            format!(r#","production_date":"{made}""#),
-            r#","tags":null,"balance":null"#,
-            format!(r#","cost":{total},"currency":{{"id":1,"symbol":"€","code":"EUR"}}"#),
-            String::new(),
-        )
+/// The SIM, its endpoint and its organisation; generation 1 tells more about them.
+fn whose(old: bool, organisation: u64, view: &View<'_>) -> String {
+    let (id, iccid) = (small_id(u64::from(view.sim)), view.iccid());
+    let production = if old {
+        format!(r#","production_date":"{}""#, rfc3339(view.activation_date()))
     } else {
-        let session = session_id(view.seeded, record.sim, record.end);
-        let pdp = format!(
-            r#","detail":{{"pdp_context":{{"rat_type":{},"ipcan_session_id":"{session}"}}}}"#,
-            record.rat
-        );
-        (
-            String::new(),
-            "",
-            String::new(),
-            if data { pdp } else { String::new() },
-        )
+        String::new()
     };
-    let mut text = String::with_capacity(1024);
-    let written = write!(
-        text,
+    let legacy = if old { r#","tags":null,"balance":null"# } else { "" };
+    format!(
         concat!(
-            r#"{{"id":{},"start_timestamp":"{}","end_timestamp":"{}","imsi":"{}","imsi_id":{},"#,
-            r#""organisation":{{"id":{},"name":"{}"}},"sim":{{"id":{},"iccid":"{}","msisdn":"{}"{}}},"#,
-            r#""endpoint":{{"id":{},"name":"{}","ip_address":{},"imei":{}{}}},"#,
-            r#""operator":{{"id":{},"name":"{}","mnc":"{}","country":{{"id":{},"mcc":"{}","name":"{}"}}}},"#,
-            r#""tariff":{{"id":442,"name":"Flat","ratezone":{{"id":2171,"name":"RZ1"}}}},"#,
-            r#""traffic_type":{{"id":{},"description":"{}"}},"volume":{{"total":{},"tx":{},"rx":{}}}{}{}}}"#,
+            r#""imsi":"{}","imsi_id":{},"organisation":{{"id":{},"name":"{}"}},"#,
+            r#""sim":{{"id":{},"iccid":"{}","msisdn":"{}"{}}},"#,
+            r#""endpoint":{{"id":{},"name":"{}","ip_address":{},"imei":{}{}}}"#,
         ),
-        record.id,
-        rfc3339(record.start),
-        rfc3339(record.end),
-        seeded::imsi(record.sim),
+        seeded::imsi(view.sim),
         id,
         small_id(organisation),
         organisation,
         id,
         iccid,
-        seeded::msisdn(record.sim),
+        seeded::msisdn(view.sim),
         production,
         id,
         iccid,
         quoted(&view.ip_address()),
         quoted(&view.imei().unwrap_or_default()),
-        endpoint,
-        op.id,
-        op.name,
-        op.mnc,
-        op.country_id,
-        op.mcc,
-        op.country,
-        traffic.0,
-        traffic.1,
+        legacy,
+    )
+}
+
+/// Network and tariff.
+fn through(op: &Operator) -> String {
+    format!(
+        concat!(
+            r#""operator":{{"id":{},"name":"{}","mnc":"{}","country":{{"id":{},"mcc":"{}","name":"{}"}}}},"#,
+            r#""tariff":{{"id":442,"name":"Flat","ratezone":{{"id":2171,"name":"RZ1"}}}}"#,
+        ),
+        op.id, op.name, op.mnc, op.country_id, op.mcc, op.country,
+    )
+}
+
+/// A usage record of platform generation 1 or 2.
+pub fn usage(generation: u8, organisation: u64, view: &View<'_>, record: &Record) -> String {
+    let old = generation == 1;
+    let [total, tx, rx] = volumes(record.volume);
+    let data = matches!(record.volume, Volume::Data { .. });
+    let (traffic, name) = if data { (5, "Data") } else { (6, "SMS") };
+    let rest = match (old, data) {
+        (true, _) => format!(r#","cost":{total},"currency":{{"id":1,"symbol":"€","code":"EUR"}}"#),
+        (false, true) => format!(
+            r#","detail":{{"pdp_context":{{"rat_type":{},"ipcan_session_id":"{}"}}}}"#,
+            record.rat,
+            session_id(view.seeded, record.sim, record.end),
+        ),
+        (false, false) => String::new(),
+    };
+    format!(
+        concat!(
+            r#"{{"id":{},"start_timestamp":"{}","end_timestamp":"{}",{},{},"#,
+            r#""traffic_type":{{"id":{},"description":"{}"}},"volume":{{"total":{},"tx":{},"rx":{}}}{}}}"#,
+        ),
+        record.id,
+        rfc3339(record.start),
+        rfc3339(record.end),
+        whose(old, organisation, view),
+        through(record.operator),
+        traffic,
+        name,
         total,
         tx,
         rx,
-        money,
-        detail,
-    );
-    debug_assert!(written.is_ok(), "a String takes everything");
-    text
+        rest,
+    )
 }
 
 /// An event record of platform generation 1 or 2.
