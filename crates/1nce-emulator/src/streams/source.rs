@@ -1,4 +1,4 @@
-//! Walks a customer's records through domain time, a slot of 15 minutes at a step.
+//! Walks a customer's records through domain time, a step of one or more slots of 15 minutes after the other.
 
 use std::collections::VecDeque;
 
@@ -13,6 +13,10 @@ use crate::fleet::SimIndex;
 use crate::world::{World, lock};
 
 const SLOT: Millis = 15 * 60_000;
+/// The longest step, for a small fleet that has a backlog.
+const MOST_SLOTS: Millis = 24;
+/// SIMs times slots of a step: bounds what is in memory, as a SIM has about one record in a slot at most.
+const STEP: usize = 20_000;
 /// SIMs walked under one lock, so that calls of the API get in between.
 const CHUNK: usize = 1000;
 
@@ -77,7 +81,7 @@ impl Source {
         self.walked = self.walked.max(position);
     }
 
-    /// Appends what is due in the rest of the current slot, oldest first; false when there is nothing before now.
+    /// Appends what became due in the next step, oldest first; false when there is nothing before now.
     pub fn step(&mut self, world: &World, ready: &mut VecDeque<Due>) -> bool {
         // What happens in the present millisecond may not have happened yet.
         let (sims, now) = {
@@ -87,7 +91,8 @@ impl Source {
         if self.walked >= now {
             return false;
         }
-        let until = ((self.walked.div_euclid(SLOT) + 1) * SLOT).min(now);
+        let slots = ((STEP / sims.len().max(1)) as Millis).clamp(1, MOST_SLOTS);
+        let until = ((self.walked.div_euclid(SLOT) + slots) * SLOT).min(now);
         let mut found = Vec::new();
         for chunk in sims.chunks(CHUNK) {
             let domain = lock(&world.domain);

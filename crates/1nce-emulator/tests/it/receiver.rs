@@ -35,8 +35,8 @@ impl Request {
     }
 
     pub fn elements(&self) -> Vec<Value> {
-        let read = |raw: &Box<serde_json::value::RawValue>| serde_json::from_str(raw.get()).unwrap();
-        self.raw().iter().map(read).collect()
+        let raw = self.raw().into_iter();
+        raw.map(|raw| serde_json::from_str(raw.get()).unwrap()).collect()
     }
 }
 

@@ -242,7 +242,7 @@ async fn a_stream_may_run_from_the_start_and_ends_with_its_emulator() {
 }
 
 #[tokio::test]
-async fn a_month_of_a_thousand_sims_takes_seconds() {
+async fn a_month_of_a_thousand_sims_arrives_in_full_batches() {
     let (lab, receiver) = (Lab::free(1000).await, Receiver::start().await);
     let config = StreamConfig {
         history_seconds: 30 * DAY,
@@ -251,5 +251,6 @@ async fn a_month_of_a_thousand_sims_takes_seconds() {
     let id = lab.control.create_stream(&config).await.unwrap();
     let done = caught_up(&lab, id).await;
     assert!(done.acked > 100_000);
-    assert_eq!(receiver.books().len() as u64, done.acked);
+    let least = done.acked.div_ceil(3000);
+    assert!((least..least + 60).contains(&done.batches), "{done:?}");
 }
