@@ -227,7 +227,7 @@ async fn bodies_may_be_compressed() {
 }
 
 #[tokio::test]
-async fn a_stream_may_run_from_the_start_and_ends_with_its_emulator() {
+async fn a_stream_may_run_from_the_start() {
     let receiver = Receiver::start().await;
     let mut config = EmulatorConfig::default().with_fleet(20).without_limits();
     config.streams.push(StreamConfig {
@@ -238,7 +238,6 @@ async fn a_stream_may_run_from_the_start_and_ends_with_its_emulator() {
     caught_up(&lab, 1).await;
     assert!(!receiver.elements().is_empty());
     lab.emulator.stop().await;
-    assert!(lab.control.health().await.is_err());
 }
 
 #[tokio::test]
