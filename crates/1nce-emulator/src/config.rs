@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::streams::types::StreamConfig;
+
 /// Which reading of 1NCE is served where specification and recordings disagree (FACTS §0).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -176,6 +178,8 @@ pub struct EmulatorConfig {
     pub settings: Settings,
     /// HTTP worker threads.
     pub workers: usize,
+    /// Streams of the first customer that run from the start.
+    pub streams: Vec<StreamConfig>,
 }
 
 impl Default for EmulatorConfig {
@@ -190,6 +194,7 @@ impl Default for EmulatorConfig {
             }],
             settings: Settings::default(),
             workers: 2,
+            streams: Vec::new(),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The date spellings 1NCE mixes (FACTS §5, §6, §7), and day arithmetic in UTC.
 
-use chrono::{DateTime, Datelike, Days, Months, NaiveDate, Utc};
+use chrono::{DateTime, Datelike, Days, Months, NaiveDate, SecondsFormat, Utc};
 
 use crate::clock::Millis;
 
@@ -18,7 +18,7 @@ pub fn spring(at: Millis) -> String {
 
 /// `2024-02-11T08:00:01.000Z`.
 pub fn rfc3339(at: Millis) -> String {
-    moment(at).format("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
+    moment(at).to_rfc3339_opts(SecondsFormat::Millis, true)
 }
 
 /// `2024-02-11 08:00:01`: no zone at all.

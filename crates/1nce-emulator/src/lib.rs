@@ -16,6 +16,7 @@ mod journal;
 mod limiter;
 mod luhn;
 mod server;
+mod streams;
 mod tokens;
 mod world;
 
@@ -27,3 +28,4 @@ pub use faults::{Fault, FaultBody, FaultKind, StoredFault};
 pub use fleet::seeded::Connectivity;
 pub use journal::{CallFilter, CallRecord};
 pub use server::{Emulator, MAX_FLEET};
+pub use streams::types::{MAX_BATCH, StreamConfig, StreamKind, StreamState, StreamTruth, UsageTruth};

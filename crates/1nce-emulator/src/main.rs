@@ -3,7 +3,9 @@
 use anyhow::Context;
 use clap::Parser;
 use clap::builder::FalseyValueParser;
-use once_emulator::{Customer, Emulator, EmulatorConfig, Generation, Mode, Settings};
+use once_emulator::{
+    Customer, Emulator, EmulatorConfig, Generation, Mode, Settings, StreamConfig, StreamKind,
+};
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Emulates the 1NCE Management API on a local port.
@@ -49,6 +51,41 @@ struct Args {
     /// HTTP worker threads.
     #[arg(long, env = "EMULATOR_WORKERS", default_value_t = 2)]
     workers: usize,
+    /// Pushes the usage and event records of the first customer to this URL from the start, and never gives up.
+    #[arg(long, env = "EMULATOR_STREAM_URL")]
+    stream_url: Option<String>,
+    /// User of the streams' basic authorization.
+    #[arg(long, env = "EMULATOR_STREAM_USER", default_value = "")]
+    stream_user: String,
+    /// Password of the streams' basic authorization.
+    #[arg(
+        long,
+        env = "EMULATOR_STREAM_PASSWORD",
+        default_value = "",
+        hide_env_values = true
+    )]
+    stream_password: String,
+    /// Days before now the streams begin.
+    #[arg(long, env = "EMULATOR_STREAM_HISTORY_DAYS", default_value_t = 0)]
+    stream_history_days: u32,
+}
+
+/// One stream of usage and one of events; none without a URL.
+fn streams(args: &Args) -> Vec<StreamConfig> {
+    let given = |text: &String| Some(text.clone()).filter(|text| !text.is_empty());
+    let Some(url) = args.stream_url.as_ref().and_then(given) else {
+        return Vec::new();
+    };
+    let stream = |kind| StreamConfig {
+        url: url.clone(),
+        user: given(&args.stream_user),
+        password: given(&args.stream_password),
+        kind,
+        history_seconds: i64::from(args.stream_history_days) * 86_400,
+        max_failures: 0,
+        ..StreamConfig::default()
+    };
+    vec![stream(StreamKind::Usage), stream(StreamKind::Events)]
 }
 
 fn customer(text: &str) -> anyhow::Result<Customer> {
@@ -80,7 +117,9 @@ fn config(args: Args) -> anyhow::Result<EmulatorConfig> {
         .iter()
         .map(|text| customer(text))
         .collect::<anyhow::Result<_>>()?;
+    let streams = streams(&args);
     let config = EmulatorConfig {
+        streams,
         listen: args.listen,
         fleet: args.fleet,
         seed: args.seed,

@@ -12,8 +12,9 @@ use crate::config::EmulatorConfig;
 use crate::control::client::ControlClient;
 use crate::error::EmulatorError;
 use crate::fleet::seeded::{MAX_CUSTOMERS, SLOT_SIZE};
-use crate::world::World;
-use crate::{api, control};
+use crate::streams::types::StreamConfig;
+use crate::world::{World, lock};
+use crate::{api, control, streams};
 
 /// SIMs a customer can start with; the rest of its numbers is kept for SIMs added later.
 pub const MAX_FLEET: u32 = 3_000_000;
@@ -51,6 +52,9 @@ fn check(config: &EmulatorConfig) -> Result<(), EmulatorError> {
     {
         return refuse("client ids and secrets must not be empty, and a client id holds no colon".to_owned());
     }
+    for stream in &config.streams {
+        stream.check().map_err(EmulatorError::Config)?;
+    }
     const { assert!(MAX_FLEET < SLOT_SIZE) };
     Ok(())
 }
@@ -67,10 +71,11 @@ impl Emulator {
         let address = listener.local_addr().map_err(failed)?;
         let world = Data::new(World::new(&config));
         let workers = config.workers.max(1);
+        let streams = config.streams.clone();
         let (ready, started) = oneshot::channel();
         let thread = std::thread::Builder::new()
             .name("once-emulator".to_owned())
-            .spawn(move || serve(listener, world, workers, ready))
+            .spawn(move || serve(listener, world, workers, streams, ready))
             .map_err(|_| EmulatorError::Thread)?;
         let handle = started.await.map_err(|_| EmulatorError::Thread)?;
         Ok(Self {
@@ -118,9 +123,15 @@ fn serve(
     listener: TcpListener,
     world: Data<World>,
     workers: usize,
+    streams: Vec<StreamConfig>,
     ready: oneshot::Sender<ServerHandle>,
 ) -> std::io::Result<()> {
     actix_web::rt::System::new().block_on(async move {
+        // The workers have threads of their own: streams do not slow calls down.
+        lock(&world.streams).run_on(tokio::runtime::Handle::current());
+        for config in streams {
+            streams::create(&world, 0, config).map_err(std::io::Error::other)?;
+        }
         let server = HttpServer::new(move || {
             App::new()
                 .app_data(world.clone())

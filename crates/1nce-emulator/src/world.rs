@@ -10,6 +10,7 @@ use crate::faults::FaultBook;
 use crate::fleet::SimIndex;
 use crate::journal::Journal;
 use crate::limiter::Windows;
+use crate::streams::Streams;
 use crate::tokens::Tokens;
 
 /// A lock that survives a panicked holder: the state is test data and better stale than gone.
@@ -128,6 +129,8 @@ pub struct World {
     pub customer_windows: Mutex<Windows>,
     /// One window per IP address and group.
     pub address_windows: Mutex<Windows>,
+    pub streams: Mutex<Streams>,
+    pub seed: u64,
     settings: RwLock<Settings>,
 }
 
@@ -150,6 +153,8 @@ impl World {
             journal: Mutex::default(),
             customer_windows: Mutex::default(),
             address_windows: Mutex::default(),
+            streams: Mutex::default(),
+            seed: config.seed,
             settings: RwLock::new(config.settings.clone()),
         }
     }

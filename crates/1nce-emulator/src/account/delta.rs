@@ -20,10 +20,10 @@ pub struct Delta {
     pub data: Option<QuotaBase>,
     pub sms: Option<QuotaBase>,
     pub messages: Vec<Message>,
-    /// Billed SMS to the device per day.
-    pub mt_by_day: BTreeMap<i64, i64>,
-    /// SMS from the device per day, besides the seeded ones.
-    pub mo_by_day: BTreeMap<i64, i64>,
+    /// Billed SMS to the device per day: when each was delivered.
+    pub mt_by_day: BTreeMap<i64, Vec<Millis>>,
+    /// SMS from the device per day, besides the seeded ones: when each was sent.
+    pub mo_by_day: BTreeMap<i64, Vec<Millis>>,
     pub events: Vec<StoredEvent>,
     /// Days (first, last) without seeded use because the SIM was disabled; no last = still so.
     pub pauses: Vec<(i64, Option<i64>)>,

@@ -6,6 +6,11 @@ use super::view::{View, level};
 use crate::clock::Millis;
 use crate::dates::{DAY, day_of};
 
+/// From midnight to the events of quotas passed on that day.
+const CROSSING: Millis = 600_000;
+/// From the attach to the end of the session.
+const SESSION: Millis = 1_200_000;
+
 /// What an event tells besides its text.
 #[derive(Debug, Clone)]
 pub enum Detail {
@@ -64,25 +69,40 @@ pub fn traits(kind: u32) -> (&'static str, u32, u32, bool) {
 impl View<'_> {
     /// Events of the last seven days, newest first.
     pub fn events(&self) -> Vec<Event> {
-        let stored = self.delta.map_or(&[][..], |d| d.events.as_slice());
-        let mut all: Vec<Event> = stored.iter().cloned().map(Event::from).collect();
-        all.extend(self.crossings().into_iter().map(Event::from));
-        let today = day_of(self.now);
-        for day in today - 7..=today {
-            self.traffic_of(day, &mut all);
-        }
-        all.retain(|event| event.at > self.now - KEPT && event.at <= self.now);
+        let mut all = self.events_between(self.now - KEPT, self.now);
         all.sort_by_key(|event| std::cmp::Reverse((event.at, event.id)));
         all
     }
 
+    /// Events after `from` and at or before `until`, in no particular order. Stored ones are kept for seven days.
+    pub fn events_between(&self, from: Millis, until: Millis) -> Vec<Event> {
+        let stored = self.delta.map_or(&[][..], |d| d.events.as_slice());
+        let mut all: Vec<Event> = stored.iter().cloned().map(Event::from).collect();
+        for day in day_of(from + 1)..=day_of(until) {
+            let crossing = day * DAY + CROSSING;
+            if crossing > from && crossing <= until {
+                all.extend(self.crossings_on(day).into_iter().map(Event::from));
+            }
+            let session = self.session_start(day);
+            if session + SESSION > from && session <= until {
+                self.traffic_of(day, session, &mut all);
+            }
+        }
+        all.retain(|event| event.at > from && event.at <= until);
+        all
+    }
+
+    /// When the SIM attaches on a day with traffic; its session is over on the same day.
+    fn session_start(&self, day: i64) -> Millis {
+        day * DAY + (self.seeded.hash(self.sim, 40 + day as u64) % 72_000_000) as i64
+    }
+
     /// One attach and one session on every day with traffic.
-    fn traffic_of(&self, day: i64, all: &mut Vec<Event>) {
-        let volume = self.usage_on(day).data;
+    fn traffic_of(&self, day: i64, start: Millis, all: &mut Vec<Event>) {
+        let volume = self.day(day).data;
         if volume == 0 {
             return;
         }
-        let start = day * DAY + (self.seeded.hash(self.sim, 40 + day as u64) % 72_000_000) as i64;
         let operator = self.seeded.operator(self.sim).name;
         let rat = self.seeded.rat(self.sim).0;
         let steps = [
@@ -106,7 +126,7 @@ impl View<'_> {
             ),
             (
                 5,
-                1_200_000,
+                SESSION,
                 "PDP context deleted.".to_owned(),
                 Detail::Session(Some(volume)),
             ),
@@ -127,11 +147,15 @@ impl View<'_> {
     /// bases is among the stored events.
     pub fn crossings(&self) -> Vec<StoredEvent> {
         let today = day_of(self.now);
+        (today - 7..=today)
+            .flat_map(|day| self.crossings_on(day))
+            .collect()
+    }
+
+    fn crossings_on(&self, day: i64) -> Vec<StoredEvent> {
         let mut all = Vec::new();
-        for day in today - 7..=today {
-            self.crossings_of(Service::Data, day, 5, &mut all);
-            self.crossings_of(Service::Sms, day, 7, &mut all);
-        }
+        self.crossings_of(Service::Data, day, 5, &mut all);
+        self.crossings_of(Service::Sms, day, 7, &mut all);
         all
     }
 
@@ -156,7 +180,7 @@ impl View<'_> {
                 };
                 all.push(StoredEvent {
                     id: self.event_id(day, place + step as i64),
-                    at: day * DAY + 600_000,
+                    at: day * DAY + CROSSING,
                     kind,
                     text: text.to_owned(),
                     quota: Some(quota),

@@ -92,7 +92,7 @@ impl Account {
             source_type: Some(145),
         };
         self.keep_message(sim, message, at);
-        *self.delta(sim).mo_by_day.entry(day_of(at)).or_default() += 1;
+        self.delta(sim).mo_by_day.entry(day_of(at)).or_default().push(at);
         self.spend_sms(sim, at);
         id
     }
@@ -108,7 +108,7 @@ impl Account {
         if !self.delta(sim).messages.iter().any(|m| delivered(&m)) {
             return;
         }
-        *self.delta(sim).mt_by_day.entry(day_of(at)).or_default() += 1;
+        self.delta(sim).mt_by_day.entry(day_of(at)).or_default().push(at);
         self.spend_sms(sim, at);
     }
 
@@ -129,20 +129,13 @@ impl View<'_> {
         let mut all: Vec<Message> = stored.iter().filter(|m| m.submitted > oldest).cloned().collect();
         let today = day_of(self.now);
         for day in today - 7..=today {
-            let submitted = day * DAY + (self.seeded.hash(self.sim, 30 + day as u64) % 80_000_000) as i64;
-            let seeded = self.usage_on(day).mo - self.stored_mo(day);
-            if seeded > 0 && submitted > oldest && submitted <= self.now {
+            let sent = self.day(day).seeded_mo;
+            if let Some(submitted) = sent.filter(|at| *at > oldest && *at <= self.now) {
                 all.push(self.seeded_mo(day, submitted));
             }
         }
         all.sort_by_key(|m| std::cmp::Reverse((m.submitted, m.id)));
         all
-    }
-
-    fn stored_mo(&self, day: i64) -> i64 {
-        self.delta
-            .and_then(|d| d.mo_by_day.get(&day).copied())
-            .unwrap_or_default()
     }
 
     fn seeded_mo(&self, day: i64, submitted: Millis) -> Message {

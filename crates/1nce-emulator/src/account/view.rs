@@ -1,10 +1,13 @@
 //! One SIM as it is now: the seed, overlaid with what was changed.
 
+use std::collections::BTreeMap;
+
 use super::delta::{Delta, QuotaBase, Service};
 use crate::clock::Millis;
 use crate::dates::{DAY, day_of, months_after};
 use crate::fleet::SimIndex;
 use crate::fleet::seeded::{self, Connectivity, DATA_GRANT, OVERDRAFT, SMS_GRANT, Seeded};
+use crate::streams::records::{Day, seeded_sms_at};
 
 /// Lifetime of the standard product in months (FACTS §8).
 pub const LIFETIME_MONTHS: u32 = 120;
@@ -204,21 +207,36 @@ impl View<'_> {
                 .any(|(from, to)| day >= *from && to.is_none_or(|to| day <= to))
     }
 
-    /// Use on a day; nothing before the activation, in the future or while disabled.
+    /// Everything the SIM uses on a day, later today included; nothing before the activation or while disabled.
+    pub fn day(&self, day: i64) -> Day<'_> {
+        let active = day >= day_of(self.activation_date()) && !self.paused_on(day);
+        let seeded_mo = active && self.seeded.mo_sms_on(self.sim, day) > 0;
+        let moments = |by_day: fn(&Delta) -> &BTreeMap<i64, Vec<Millis>>| {
+            let found = self.delta.and_then(|delta| by_day(delta).get(&day));
+            found.map_or(&[][..], Vec::as_slice)
+        };
+        Day {
+            seeded: self.seeded,
+            sim: self.sim,
+            day,
+            data: if active {
+                self.seeded.data_used_on(self.sim, day)
+            } else {
+                0
+            },
+            seeded_mo: seeded_mo.then(|| seeded_sms_at(self.seeded, self.sim, day)),
+            mo: moments(|delta| &delta.mo_by_day),
+            mt: moments(|delta| &delta.mt_by_day),
+        }
+    }
+
+    /// Use on a day: what the usage records that ended by now tell.
     pub fn usage_on(&self, day: i64) -> DayUse {
-        let mut usage = DayUse::default();
-        if day < day_of(self.activation_date()) || day > day_of(self.now) {
-            return usage;
+        if day > day_of(self.now) {
+            return DayUse::default();
         }
-        if !self.paused_on(day) {
-            usage.data = self.seeded.data_used_on(self.sim, day);
-            usage.mo = self.seeded.mo_sms_on(self.sim, day);
-        }
-        if let Some(delta) = self.delta {
-            usage.mo += delta.mo_by_day.get(&day).copied().unwrap_or_default();
-            usage.mt += delta.mt_by_day.get(&day).copied().unwrap_or_default();
-        }
-        usage
+        let (data, mo, mt) = self.day(day).used_until(self.now);
+        DayUse { data, mo, mt }
     }
 
     /// Use in the calendar month so far.

@@ -11,8 +11,17 @@ use crate::account::view::View;
 use crate::dates::{rfc3339, spring};
 use crate::fleet::seeded;
 
+/// How much of an event is told.
+#[derive(Debug, Clone, Copy)]
+pub struct Style {
+    /// With `detail`.
+    pub details: bool,
+    /// Nothing that contradicts the published schema.
+    pub strict: bool,
+}
+
 /// Internal id of an organisation, endpoint, SIM or IMSI fits into 32 bits.
-fn small_id(n: u64) -> u64 {
+pub fn small_id(n: u64) -> u64 {
     n % 2_000_000_000 + 1
 }
 
@@ -23,10 +32,14 @@ pub fn list(call: &Call<'_>, account: &mut Account) -> Result<Answer, Answer> {
     let view = account.view(sim, call.now);
     let mut events = view.events();
     if call.v2() {
+        let style = Style {
+            details: call.settings.event_details,
+            strict: call.strict(),
+        };
         let items: Vec<Value> = page
             .of(&events)
             .iter()
-            .map(|event| v2(call, account, &view, event))
+            .map(|event| v2(style, account.organisation, &view, event))
             .collect();
         return Ok(Answer::json(200, Value::Array(items)));
     }
@@ -74,7 +87,8 @@ fn v1(view: &View<'_>, event: &Event) -> Value {
     item
 }
 
-fn v2(call: &Call<'_>, account: &Account, view: &View<'_>, event: &Event) -> Value {
+/// An event as API v2 and the Data Streamer 2.0 tell it.
+pub fn v2(style: Style, organisation: u64, view: &View<'_>, event: &Event) -> Value {
     let (name, severity, source, alert) = traits(event.kind);
     let source_name = ["Network", "Policy Control", "API"][source.min(2) as usize];
     let id = small_id(u64::from(view.sim));
@@ -83,29 +97,29 @@ fn v2(call: &Call<'_>, account: &Account, view: &View<'_>, event: &Event) -> Val
         "timestamp": rfc3339(event.at), "alert": alert, "user": null, "description": event.text,
         "event_source": { "id": source, "description": source_name },
         "event_severity": { "id": severity, "description": if severity == 0 { "INFO" } else { "WARN" } },
-        "organisation": { "id": small_id(account.organisation), "name": account.organisation.to_string() },
+        "organisation": { "id": small_id(organisation), "name": organisation.to_string() },
         "endpoint": {
             "id": id, "name": view.iccid(), "ip_address": view.ip_address(), "imei": view.imei().unwrap_or_default(),
         },
         "sim": { "id": id, "iccid": view.iccid(), "msisdn": seeded::msisdn(view.sim) },
         "imsi": { "id": id, "imsi": seeded::imsi(view.sim) },
     });
-    if call.settings.event_details
-        && let Some(detail) = detail(call, view, event)
+    if style.details
+        && let Some(detail) = detail(style, view, event)
     {
         item["detail"] = detail;
     }
     item
 }
 
-fn detail(call: &Call<'_>, view: &View<'_>, event: &Event) -> Option<Value> {
+fn detail(style: Style, view: &View<'_>, event: &Event) -> Option<Value> {
     match &event.detail {
         Detail::None => None,
         Detail::Location => Some(location(view)),
         Detail::Session(volume) => Some(session(view, event, *volume)),
         Detail::Quota(quota) if matches!(event.kind, 56 | 58) => {
             // Recorded as a text that only looks like JSON: its dates are unquoted.
-            (!call.strict()).then(|| json!(assigned(view, quota)))
+            (!style.strict).then(|| json!(assigned(view, quota)))
         }
         Detail::Quota(quota) => Some(json!({ "quota": quota_detail(view, quota) })),
     }

@@ -5,7 +5,7 @@
 mod answer;
 mod call;
 mod connectivity;
-mod events;
+pub mod events;
 mod limits;
 mod oauth;
 mod perform;

@@ -12,6 +12,7 @@ use crate::config::Settings;
 use crate::error::ControlError;
 use crate::faults::{Fault, StoredFault};
 use crate::journal::{CallFilter, CallRecord};
+use crate::streams::types::{StreamConfig, StreamTruth, UsageTruth};
 
 type Result<T> = std::result::Result<T, ControlError>;
 
@@ -217,5 +218,53 @@ impl ControlClient {
     /// Makes all tokens worthless.
     pub async fn revoke_tokens(&self) -> Result<()> {
         self.delete("tokens").await
+    }
+
+    /// Starts a stream and returns its number.
+    pub async fn create_stream(&self, config: &StreamConfig) -> Result<u64> {
+        let made: Id = self.with(Method::POST, "streams", config).await?;
+        Ok(made.id.unsigned_abs())
+    }
+
+    /// Every stream, oldest first.
+    pub async fn streams(&self) -> Result<Vec<StreamTruth>> {
+        self.get("streams").await
+    }
+
+    /// How far a stream is.
+    pub async fn stream(&self, id: u64) -> Result<StreamTruth> {
+        self.get(&format!("streams/{id}")).await
+    }
+
+    async fn steer_stream(&self, id: u64, how: &str) -> Result<StreamTruth> {
+        let request = self.request(Method::POST, &format!("streams/{id}/{how}"));
+        Ok(Self::send(request).await?.json().await?)
+    }
+
+    /// Lets a failed stream run again: where it failed, or from now on if it keeps no backlog.
+    pub async fn restart_stream(&self, id: u64) -> Result<StreamTruth> {
+        self.steer_stream(id, "restart").await
+    }
+
+    /// Stops a stream after its current attempt.
+    pub async fn pause_stream(&self, id: u64) -> Result<StreamTruth> {
+        self.steer_stream(id, "pause").await
+    }
+
+    /// Lets a paused stream go on.
+    pub async fn resume_stream(&self, id: u64) -> Result<StreamTruth> {
+        self.steer_stream(id, "resume").await
+    }
+
+    /// Ends a stream.
+    pub async fn delete_stream(&self, id: u64) -> Result<()> {
+        self.delete(&format!("streams/{id}")).await
+    }
+
+    /// Sums of the usage records that ended after `from` and at or before `to` (RFC 3339), per SIM and day.
+    pub async fn usage_truth(&self, from: &str, to: &str) -> Result<Vec<UsageTruth>> {
+        let request = self.request(Method::GET, "usage-truth");
+        let request = request.query(&[("from", from), ("to", to)]);
+        Ok(Self::send(request).await?.json().await?)
     }
 }

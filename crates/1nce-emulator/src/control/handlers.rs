@@ -28,6 +28,8 @@ pub async fn index() -> impl Responder {
             "GET health", "GET|DELETE calls", "GET stats", "GET|POST config", "GET|POST time", "DELETE tokens",
             "GET|POST|DELETE faults", "DELETE faults/{id}", "GET|POST sims", "GET|PATCH|DELETE sims/{iccid}",
             "POST sims/{iccid}/sms", "GET orders", "PATCH orders/{number}",
+            "GET|POST streams", "GET|DELETE streams/{id}", "POST streams/{id}/restart|pause|resume",
+            "GET usage-truth",
         ],
     }))
 }
@@ -131,6 +133,7 @@ pub async fn advance(world: Data<World>, by: Json<Advance>) -> HttpResponse {
     }
     world.clock.advance(by.advance_seconds);
     drop(world.settled());
+    lock(&world.streams).wake();
     HttpResponse::Ok().json(clock(&world))
 }
 

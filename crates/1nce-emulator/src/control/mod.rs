@@ -3,6 +3,7 @@
 pub mod client;
 mod handlers;
 mod sims;
+mod streams;
 pub mod types;
 
 use actix_web::web::{self, ServiceConfig};
@@ -32,6 +33,14 @@ pub fn routes(config: &mut ServiceConfig) {
             .route("/faults/{id}", web::delete().to(handlers::remove_fault))
             .route("/orders", web::get().to(sims::orders))
             .route("/orders/{number}", web::patch().to(sims::patch_order))
+            .route("/streams", web::get().to(streams::list))
+            .route("/streams", web::post().to(streams::create))
+            .route("/streams/{id}", web::get().to(streams::get))
+            .route("/streams/{id}", web::delete().to(streams::delete))
+            .route("/streams/{id}/restart", web::post().to(streams::restart))
+            .route("/streams/{id}/pause", web::post().to(streams::pause))
+            .route("/streams/{id}/resume", web::post().to(streams::resume))
+            .route("/usage-truth", web::get().to(streams::usage_truth))
             .route("/sims", web::get().to(sims::truths))
             .route("/sims", web::post().to(sims::add))
             .route("/sims/{iccid}", web::get().to(sims::truth))

@@ -17,10 +17,10 @@ use crate::fleet::seeded::{self, SLOT_SIZE};
 use crate::world::{Domain, World};
 
 /// Status and reason of a refusal.
-struct Refused(u16, &'static str);
+pub struct Refused(pub u16, pub &'static str);
 
 /// Place of the customer meant.
-fn chosen(world: &World, who: &ForCustomer) -> Result<usize, Refused> {
+pub fn chosen(world: &World, who: &ForCustomer) -> Result<usize, Refused> {
     let Some(id) = &who.customer else {
         return Ok(0);
     };
@@ -39,7 +39,8 @@ fn owner(domain: &Domain, iccid: &str) -> Result<(usize, SimIndex), Refused> {
     found.ok_or(Refused(404, "no such SIM"))
 }
 
-fn either(result: Result<HttpResponse, Refused>) -> HttpResponse {
+/// The answer or the refusal.
+pub fn either(result: Result<HttpResponse, Refused>) -> HttpResponse {
     result.unwrap_or_else(|Refused(status, why)| refuse(status, why))
 }
 

@@ -72,32 +72,32 @@ const OPERATORS: [Operator; 4] = [
     },
     Operator {
         id: 29,
-        name: "Sample Telecom",
-        country_id: 200,
-        country: "United Kingdom",
-        iso: "gb",
-        prefix: "44",
-        mcc: "234",
-        mnc: "15",
-        latitude: "54",
-        longitude: "-2",
+        name: "Operador Ejemplo",
+        country_id: 195,
+        country: "Spain",
+        iso: "es",
+        prefix: "34",
+        mcc: "214",
+        mnc: "07",
+        latitude: "40",
+        longitude: "-4",
     },
     Operator {
         id: 41,
-        name: "Prairie Wireless",
-        country_id: 201,
-        country: "United States",
-        iso: "us",
-        prefix: "1",
-        mcc: "310",
-        mnc: "260",
-        latitude: "38",
-        longitude: "-97",
+        name: "Voorbeeld Mobiel",
+        country_id: 148,
+        country: "Netherlands",
+        iso: "nl",
+        prefix: "31",
+        mcc: "204",
+        mnc: "04",
+        latitude: "52",
+        longitude: "5",
     },
 ];
 
 /// Radio access: name as in the v1 enum, id as in events (FACTS §6).
-const RATS: [(&str, u32); 3] = [("4G", 6), ("NB-IoT", 8), ("2G", 2)];
+const RATS: [(&str, u32); 5] = [("4G", 6), ("NB-IoT", 8), ("4G", 9), ("3G", 1), ("2G", 2)];
 
 /// The 19-digit ICCID of a SIM.
 pub fn iccid(sim: SimIndex) -> String {
@@ -211,9 +211,16 @@ impl Seeded {
         &OPERATORS[(self.hash(sim, 9) % 4) as usize]
     }
 
+    /// Where it is on a day: on 5 % of the days in another network than usual.
+    pub fn operator_on(self, sim: SimIndex, day: i64) -> &'static Operator {
+        let roam = self.hash(sim, 2_000_000 + day as u64);
+        let away = if roam % 100 < 5 { 1 + roam / 100 % 3 } else { 0 };
+        &OPERATORS[((self.hash(sim, 9) % 4 + away) % 4) as usize]
+    }
+
     /// Radio access name and id.
     pub fn rat(self, sim: SimIndex) -> (&'static str, u32) {
-        RATS[(self.hash(sim, 10) % 3) as usize]
+        RATS[(self.hash(sim, 10) % RATS.len() as u64) as usize]
     }
 
     /// Millionths of a MB left when the emulator starts: 5 % of SIMs have none, 10 % under a fifth.

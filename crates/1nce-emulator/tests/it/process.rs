@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 
 use once_emulator::ControlClient;
 
+use crate::receiver::{Receiver, Request, until};
+
 struct Running(Child);
 
 impl Drop for Running {
@@ -79,4 +81,25 @@ fn a_bad_customer_is_refused() {
         .unwrap();
     assert!(!output.status.success());
     assert!(String::from_utf8_lossy(&output.stderr).contains("client_id:secret"));
+}
+
+#[tokio::test]
+async fn it_pushes_both_streams_that_the_environment_asks_for() {
+    let receiver = Receiver::start().await;
+    let mut command = Command::new(env!("CARGO_BIN_EXE_once-emulator"));
+    command
+        .args(["--listen", "127.0.0.1:0", "--fleet", "20"])
+        .env("EMULATOR_STREAM_URL", &receiver.url)
+        .env("EMULATOR_STREAM_USER", "push")
+        .env("EMULATOR_STREAM_PASSWORD", "secret")
+        .env("EMULATOR_STREAM_HISTORY_DAYS", "2");
+    let _child = Running(command.stdout(Stdio::null()).spawn().unwrap());
+    let has = |key: &str| receiver.elements().iter().any(|item| item.get(key).is_some());
+    until("usage and events arrive", || async {
+        (has("traffic_type") && has("event_type")).then_some(())
+    })
+    .await;
+    let requests = receiver.requests();
+    let authorized = |r: &Request| r.headers["authorization"] == "Basic cHVzaDpzZWNyZXQ=";
+    assert!(requests.iter().all(authorized));
 }

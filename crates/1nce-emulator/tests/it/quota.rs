@@ -161,6 +161,8 @@ async fn travelling_uses_exactly_what_the_usage_rows_say() {
     let before = busy_sim(&lab).await;
     lab.control.advance_time(20 * 86_400).await.unwrap();
     let after = lab.control.sim(&before.iccid).await.unwrap();
+    // The quota counts whole days; the row of a day is complete when the day is over.
+    lab.control.advance_time(86_400).await.unwrap();
     let (from, to) = (today() + Days::new(1), today() + Days::new(20));
     let rows = lab
         .get(&format!(
@@ -190,7 +192,7 @@ pub async fn days(lab: &Lab, sim: &str, from: i64, to: i64) -> Vec<Value> {
 async fn a_disabled_sim_uses_nothing() {
     let lab = Lab::free(200).await;
     let sim = busy_sim(&lab).await.iccid;
-    let history = days(&lab, &sim, -9, 0).await;
+    let history = days(&lab, &sim, -9, -1).await;
     let path = format!("/v2/sims/{sim}");
     lab.put(&path, json!({"status": "Disabled"})).await;
     let before = lab.control.sim(&sim).await.unwrap().data_left_mb;
@@ -201,7 +203,7 @@ async fn a_disabled_sim_uses_nothing() {
     assert!(idle(days(&lab, &sim, 1, 30).await), "while it is off");
     lab.put(&path, json!({"status": "Enabled"})).await;
     assert!(idle(days(&lab, &sim, 1, 30).await), "and looking back");
-    assert_eq!(days(&lab, &sim, -9, 0).await, history, "what was before stays");
+    assert_eq!(days(&lab, &sim, -9, -1).await, history, "what was before stays");
     lab.control.advance_time(30 * 86_400).await.unwrap();
     assert!(
         lab.control.sim(&sim).await.unwrap().data_left_mb < before,
@@ -214,7 +216,7 @@ async fn a_disabled_sim_uses_nothing() {
 async fn usage_rows_are_daily_newest_first_with_a_total() {
     let lab = Lab::free(50).await;
     let sim = busy_sim(&lab).await.iccid;
-    let (from, to) = (today() - Days::new(9), today());
+    let (from, to) = (today() - Days::new(10), today() - Days::new(1));
     let rows = lab
         .get(&format!("/v1/sims/{sim}/usage?start_dt={from}&end_dt={to}"))
         .await
@@ -300,7 +302,11 @@ async fn usage_windows_are_cut_and_nonsense_is_a_zero_total() {
 async fn v2_usage_is_rounded_up_to_whole_kilobytes() {
     let lab = Lab::free(50).await;
     let sim = busy_sim(&lab).await.iccid;
-    let query = format!("start_dt={}&end_dt={}", today() - Days::new(6), today());
+    let query = format!(
+        "start_dt={}&end_dt={}",
+        today() - Days::new(7),
+        today() - Days::new(1)
+    );
     let rows = |reply: Value| reply["stats"].as_array().unwrap().clone();
     let v1 = rows(lab.get(&format!("/v1/sims/{sim}/usage?{query}")).await.json());
     let v2 = rows(lab.get(&format!("/v2/sims/{sim}/usage?{query}")).await.json());
