@@ -7,6 +7,7 @@
 mod iccid;
 mod ids;
 mod luhn;
+mod period;
 mod quota;
 mod sim;
 mod sim_change;
@@ -15,6 +16,7 @@ mod volume;
 pub use iccid::{Iccid, IccidError};
 pub use ids::{AccountSlug, Imei, Imsi, InvalidId, Msisdn, OrganizationId};
 pub use luhn::luhn_digit;
+pub use period::{Granularity, MAX_DAYS, Period, days_between, first_day, periods, span};
 pub use quota::{QuotaStatus, QuotaSummary};
 pub use sim::{ProviderSim, SimStatus};
 pub use sim_change::{SimChange, sim_changes};
