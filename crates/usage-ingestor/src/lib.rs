@@ -88,6 +88,8 @@ pub async fn run(config: IngestorConfig, client: OnceClient, shared: &Shared) ->
         subjects: shared.bus.subjects().clone(),
         metrics: shared.metrics.clone(),
     };
+    let server = runtime.rpc_server().await?;
+    transport::rpc::serve(&server, &app).await?;
     let addr = transport::http::serve(&app, &shared.shutdown)?;
     Ok(Running { addr, runtime })
 }

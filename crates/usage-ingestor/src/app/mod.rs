@@ -1,6 +1,7 @@
 //! Use cases, one file each.
 
 pub mod api_readings;
+pub mod day_range;
 pub mod differences;
 pub mod discovery;
 pub mod export_usage;

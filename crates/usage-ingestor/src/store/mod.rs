@@ -1,15 +1,15 @@
 //! The schema `usage`. What comes out are domain types; rows stay here.
 
 mod api_readings;
-mod differences;
-mod export_usage;
-mod ingest_status;
+pub mod differences;
+pub mod export_usage;
+pub mod ingest_status;
 mod inventory;
-mod sim_events;
-mod sim_usage;
+pub mod sim_events;
+pub mod sim_usage;
 mod stream_state;
-mod top_usage;
-mod usage_summary;
+pub mod top_usage;
+pub mod usage_summary;
 
 use domain::OrganizationId;
 use service_runtime::db::Db;

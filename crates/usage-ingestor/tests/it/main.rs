@@ -2,4 +2,6 @@
 #![allow(clippy::expect_used, clippy::unwrap_used)]
 
 mod harness;
+mod rows;
+mod sim_usage;
 mod start;
