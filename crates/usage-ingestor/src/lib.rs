@@ -87,6 +87,7 @@ pub async fn run(config: IngestorConfig, client: OnceClient, shared: &Shared) ->
         outbox: Outbox::start(&runtime.db, &shared.bus, &shared.metrics, &shared.shutdown),
         subjects: shared.bus.subjects().clone(),
         metrics: shared.metrics.clone(),
+        top: app::top_usage::TopAnswers::default(),
     };
     let server = runtime.rpc_server().await?;
     transport::rpc::serve(&server, &app).await?;

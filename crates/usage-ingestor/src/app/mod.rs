@@ -1,9 +1,9 @@
 //! Use cases, one file each.
 
 pub mod api_readings;
-pub mod day_range;
 pub mod differences;
 pub mod discovery;
+pub mod event_types;
 pub mod export_usage;
 pub mod ingest_status;
 pub mod inventory;
@@ -34,4 +34,5 @@ pub struct App {
     pub outbox: Outbox,
     pub subjects: Subjects,
     pub metrics: Metrics,
+    pub top: top_usage::TopAnswers,
 }

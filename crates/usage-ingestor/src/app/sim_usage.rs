@@ -8,10 +8,9 @@ use domain::{Granularity, Iccid, periods, span};
 use messages::pb::usage::SimUsageRequest;
 
 use super::App;
-use super::day_range::DayRange;
 use crate::error::AppError;
-use crate::store::Scope;
 use crate::store::sim_usage::{Amounts, DayRow, RecordsRow, VisibleSim};
+use crate::store::{DayRange, Scope};
 
 /// What is asked. The scope is part of its making.
 #[derive(Debug, Clone)]

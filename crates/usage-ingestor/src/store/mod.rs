@@ -1,6 +1,7 @@
 //! The schema `usage`. What comes out are domain types; rows stay here.
 
 mod api_readings;
+mod day_range;
 pub mod differences;
 pub mod export_usage;
 pub mod ingest_status;
@@ -14,8 +15,10 @@ pub mod usage_summary;
 use domain::OrganizationId;
 use service_runtime::db::Db;
 
+pub use day_range::DayRange;
+
 /// Whose data a query may touch; every query of tenant data takes one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Scope {
     /// Every organization, and SIMs that no inventory knows: a platform administrator, or the service itself.
     All,
