@@ -1,7 +1,11 @@
 //! usage-ingestor alone, over real servers and the 1NCE emulator.
 #![allow(clippy::expect_used, clippy::unwrap_used)]
 
+mod events;
+mod export;
 mod harness;
 mod rows;
 mod sim_usage;
 mod start;
+mod status;
+mod summary;
