@@ -7,6 +7,7 @@
 mod iccid;
 mod ids;
 mod luhn;
+mod period;
 mod provider_time;
 mod quota;
 mod sim;
@@ -16,6 +17,7 @@ mod volume;
 pub use iccid::{Iccid, IccidError};
 pub use ids::{AccountSlug, Imei, Imsi, InvalidId, Msisdn, OrganizationId};
 pub use luhn::luhn_digit;
+pub use period::{Granularity, MAX_DAYS, Period, days_between, first_day, periods, span};
 pub use provider_time::provider_time;
 pub use quota::{QuotaStatus, QuotaSummary};
 pub use sim::{ProviderSim, SimStatus};

@@ -5,6 +5,8 @@
 
 #[path = "../tests/it/fake_sims.rs"]
 mod fake_sims;
+#[path = "../tests/it/fake_usage.rs"]
+mod fake_usage;
 #[path = "../tests/it/harness.rs"]
 mod harness;
 

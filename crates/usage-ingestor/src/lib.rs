@@ -81,6 +81,7 @@ pub async fn run(config: IngestorConfig, client: OnceClient, shared: &Shared) ->
     check_schema(&runtime.db).await?;
     let app = app::App::new(config, client, &runtime);
     let server = runtime.rpc_server().await?;
+    transport::rpc::serve(&server, &app).await?;
     transport::rejects::serve(&server, &app).await?;
     transport::readings::serve(&server, &app).await?;
     transport::batches::start(&app, &runtime);

@@ -1,1 +1,78 @@
-//! How the streams and the readings by API stand.
+//! How the streams stand.
+
+use std::time::Duration;
+
+use chrono::Utc;
+use messages::INGEST;
+use once_client::Capability;
+use service_runtime::bus::BusError;
+
+use super::App;
+use crate::error::AppError;
+use crate::store::ingest_status::{OpenRow, ReadingsRow, StreamRow};
+
+/// The longest wait for what 1NCE offers, which is known in most cases.
+const OFFER_LIMIT: Duration = Duration::from_secs(2);
+
+/// Numbers of the whole platform.
+#[derive(Debug, Clone, Default)]
+pub struct IngestStatus {
+    pub streams: Vec<StreamRow>,
+    /// Batches that no transaction has merged.
+    pub batches_waiting: u64,
+    /// Age of the oldest of them, seconds.
+    pub lag_seconds: f64,
+    pub open: OpenRow,
+    pub readings: ReadingsRow,
+    /// The account is offered usage by API, as far as is known.
+    pub api_available: bool,
+}
+
+impl StreamRow {
+    /// `never`, `flowing` or `silent`.
+    pub fn state(&self) -> &'static str {
+        match (self.silent_since, self.last_received_at) {
+            (Some(_), _) => "silent",
+            (None, None) => "never",
+            (None, Some(_)) => "flowing",
+        }
+    }
+}
+
+impl App {
+    /// How the streams, the merge and the readings stand.
+    ///
+    /// # Errors
+    /// The database's; JetStream's.
+    pub async fn ingest_status(&self) -> Result<IngestStatus, AppError> {
+        let (batches_waiting, lag_seconds) = self.backlog().await?;
+        let offers = tokio::time::timeout(OFFER_LIMIT, self.client.capabilities()).await;
+        let offer = offers.map(|offers| offers.offer(Capability::Usage));
+        Ok(IngestStatus {
+            streams: self.store.streams().await?,
+            batches_waiting,
+            lag_seconds,
+            open: self.store.open_questions().await?,
+            readings: self.store.readings().await?,
+            api_available: offer.is_ok_and(|offer| offer.generation().is_some()),
+        })
+    }
+
+    /// The merge takes a batch out of the stream in the moment in which it is stored, so what lies there waits.
+    async fn backlog(&self) -> Result<(u64, f64), AppError> {
+        let name = self.subjects.stream(INGEST.name);
+        let failed = |error: &dyn std::fmt::Display| BusError::JetStream {
+            what: format!("stream {name}"),
+            reason: error.to_string(),
+        };
+        let stream = self.bus.jetstream().get_stream(&name).await;
+        let stream = stream.map_err(|error| failed(&error))?;
+        let state = &stream.cached_info().state;
+        if state.messages == 0 {
+            return Ok((0, 0.0));
+        }
+        let first = state.first_timestamp.unix_timestamp_nanos() / 1_000_000;
+        let age = i128::from(Utc::now().timestamp_millis()) - first;
+        Ok((state.messages, age.max(0) as f64 / 1000.0))
+    }
+}

@@ -4,6 +4,7 @@ pub mod api_readings;
 pub mod decode;
 pub mod differences;
 pub mod discovery;
+pub mod event_types;
 pub mod export_usage;
 pub mod ingest_status;
 pub mod inventory;
@@ -41,6 +42,7 @@ pub struct App {
     pub metrics: Metrics,
     pub merges: merge_metrics::MergeMetrics,
     pub readings: api_readings::Readings,
+    pub top: top_usage::TopAnswers,
 }
 
 impl App {
@@ -57,6 +59,7 @@ impl App {
             metrics: shared.metrics.clone(),
             merges: merge_metrics::MergeMetrics::new(&shared.metrics),
             readings: api_readings::Readings::default(),
+            top: top_usage::TopAnswers::default(),
         }
     }
 }

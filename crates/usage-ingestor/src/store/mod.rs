@@ -3,29 +3,32 @@
 pub mod api_readings;
 pub mod arrivals;
 pub mod copy;
-mod differences;
+mod day_range;
+pub mod differences;
 pub mod event_records;
-mod export_usage;
+pub mod export_usage;
 pub mod fleet_usage;
-mod ingest_status;
+pub mod ingest_status;
 mod inventory;
 pub mod members;
 pub mod rejects;
-mod sim_events;
-mod sim_usage;
+pub mod sim_events;
+pub mod sim_usage;
 pub mod stream_state;
-mod top_usage;
+pub mod top_usage;
 pub mod usage_days;
 pub mod usage_records;
-mod usage_summary;
+pub mod usage_summary;
 
 pub use rejects::StoredReject;
 
 use domain::OrganizationId;
 use service_runtime::db::Db;
 
+pub use day_range::DayRange;
+
 /// Whose data a query may touch; every query of tenant data takes one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Scope {
     /// Every organization, and SIMs that no inventory knows: a platform administrator, or the service itself.
     All,

@@ -1,10 +1,16 @@
 //! usage-ingestor alone, over real servers and the 1NCE emulator.
 #![allow(clippy::expect_used, clippy::unwrap_used)]
 
+mod events;
+mod export;
 mod harness;
 mod readings;
 mod receive;
 mod records;
 mod rejects;
+mod rows;
 mod silence;
+mod sim_usage;
 mod start;
+mod status;
+mod summary;
