@@ -21,6 +21,12 @@ use crate::store::api_readings::{ASKED, DueReading};
 
 /// 1NCE corrects its last days (FACTS §7).
 const READ_AGAIN_DAYS: u64 = 3;
+/// 1NCE keeps usage for six months (FACTS §7).
+const KEPT_DAYS: u64 = 184;
+/// Less than the two minutes for which a reading is taken.
+const LONGEST_READING: Duration = Duration::from_secs(110);
+/// While the account, not the SIM, is the trouble.
+const ACCOUNT_WAIT: Duration = Duration::from_secs(10);
 /// When nothing was due.
 const IDLE: Duration = Duration::from_secs(5);
 /// After the first failure of a SIM; doubles.
@@ -89,9 +95,8 @@ impl App {
     async fn read_due(&self, end: &Shutdown) {
         while !end.has_started() {
             let wait = match self.read_next(end).await {
-                Ok(true) if self.readings.available() => continue,
-                Ok(true) => UNAVAILABLE_WAIT,
-                Ok(false) => IDLE,
+                Ok(None) => continue,
+                Ok(Some(wait)) => wait,
                 Err(error) => {
                     tracing::warn!(%error, "the readings by API wait for the database");
                     IDLE
@@ -107,10 +112,10 @@ impl App {
         }
     }
 
-    /// Reads the most urgent SIM; `false` when none is due.
-    async fn read_next(&self, end: &Shutdown) -> Result<bool, StoreError> {
+    /// Reads the most urgent SIM; answers how long to wait before the next one, if at all.
+    async fn read_next(&self, end: &Shutdown) -> Result<Option<Duration>, StoreError> {
         let Some(due) = self.store.take_reading().await? else {
-            return Ok(false);
+            return Ok(Some(IDLE));
         };
         let today = Utc::now().date_naive();
         let from = self.first_day(&due, today);
@@ -119,10 +124,14 @@ impl App {
         } else {
             Lane::Background
         };
-        let Some(told) = end.or(self.client.usage(lane, due.iccid, from, today)).await else {
-            // Somebody else need not wait for the end of the two minutes.
-            self.store.postpone_reading(due.iccid, 0.0, None).await?;
-            return Ok(false);
+        let reading = self.client.usage(lane, due.iccid, from, today);
+        let told = match end.or(tokio::time::timeout(LONGEST_READING, reading)).await {
+            Some(Ok(told)) => told,
+            // The end, or a budget that gave nothing for so long: somebody else need not wait for it.
+            None | Some(Err(_)) => {
+                self.store.postpone_reading(due.iccid, 0.0, None).await?;
+                return Ok(None);
+            }
         };
         match told {
             Ok(usage) => {
@@ -134,34 +143,37 @@ impl App {
                     .schedule_check(due.iccid, flows, self.config.check_days)
                     .await?;
                 self.count_reading("read");
+                Ok(None)
             }
-            Err(error) => self.put_back(&due, &error).await?,
+            Err(error) => self.put_back(&due, &error).await,
         }
-        Ok(true)
     }
 
-    /// The day after the last one that was compared, and the days before it that 1NCE may have corrected.
+    /// The day after the last one that was compared, and the days before it that 1NCE may have corrected; a new SIM's
+    /// history as far as is configured; never more than 1NCE keeps.
     fn first_day(&self, due: &DueReading, today: NaiveDate) -> NaiveDate {
-        let oldest = today - Days::new(self.config.history_days.unsigned_abs());
-        let next = due
-            .checked_through
-            .map_or(oldest, |day| day - Days::new(READ_AGAIN_DAYS - 1));
-        due.from_day
-            .map_or(next, |day| day.min(next))
-            .max(oldest)
-            .min(today)
+        let next = due.checked_through.map_or_else(
+            || today - Days::new(self.config.history_days.unsigned_abs()),
+            |day| day - Days::new(READ_AGAIN_DAYS - 1),
+        );
+        let wanted = due.from_day.map_or(next, |day| day.min(next));
+        wanted.max(today - Days::new(KEPT_DAYS)).min(today)
     }
 
-    async fn put_back(&self, due: &DueReading, error: &ClientError) -> Result<(), StoreError> {
+    /// Puts the reading back; answers how long to leave 1NCE alone when the trouble is not the SIM's.
+    async fn put_back(&self, due: &DueReading, error: &ClientError) -> Result<Option<Duration>, StoreError> {
+        let mut pause = None;
         let (outcome, wait, failed) = match error {
             ClientError::CapabilityUnavailable { .. } => {
                 self.readings.available.store(false, Ordering::Relaxed);
+                pause = Some(UNAVAILABLE_WAIT);
                 ("unavailable", UNAVAILABLE_WAIT.as_secs_f64(), false)
             }
             ClientError::NotFound { .. } | ClientError::Expired { .. } => ("unknown", UNKNOWN_WAIT, true),
-            ClientError::Throttled { .. }
-            | ClientError::BudgetTimeout { .. }
-            | ClientError::CircuitOpen { .. } => ("postponed", FIRST_WAIT, false),
+            error if is_the_accounts(error) => {
+                pause = Some(ACCOUNT_WAIT);
+                ("postponed", ACCOUNT_WAIT.as_secs_f64(), false)
+            }
             _ => {
                 let doubled = FIRST_WAIT * 2f64.powi(due.attempts.clamp(0, 20));
                 let spread = 0.75 + rand::random::<f64>() / 2.0;
@@ -173,7 +185,8 @@ impl App {
         let text = error.to_string();
         self.store
             .postpone_reading(due.iccid, wait, failed.then_some(text.as_str()))
-            .await
+            .await?;
+        Ok(pause)
     }
 
     fn count_reading(&self, outcome: &'static str) {
@@ -195,4 +208,18 @@ impl App {
             }
         }
     }
+}
+
+/// Whether every other SIM would have met the same: bad credentials, no budget, 1NCE away.
+fn is_the_accounts(error: &ClientError) -> bool {
+    matches!(
+        error,
+        ClientError::Login(_)
+            | ClientError::Unauthorized { .. }
+            | ClientError::Throttled { .. }
+            | ClientError::BudgetTimeout { .. }
+            | ClientError::CircuitOpen { .. }
+            | ClientError::CapabilityUnknown { .. }
+            | ClientError::Transport { .. }
+    )
 }

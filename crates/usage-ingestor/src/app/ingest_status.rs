@@ -54,12 +54,14 @@ impl App {
             lag_seconds,
             open: self.store.open_questions().await?,
             readings: self.store.readings().await?,
-            api_available: offer.is_ok_and(|offer| offer.generation().is_some()),
+            api_available: self.readings.available() && offer.is_ok_and(|offer| offer.generation().is_some()),
         })
     }
 
+    /// Batches that wait, and the age of the oldest, seconds.
+    ///
     /// The merge takes a batch out of the stream in the moment in which it is stored, so what lies there waits.
-    async fn backlog(&self) -> Result<(u64, f64), AppError> {
+    pub(super) async fn backlog(&self) -> Result<(u64, f64), AppError> {
         let name = self.subjects.stream(INGEST.name);
         let failed = |error: &dyn std::fmt::Display| BusError::JetStream {
             what: format!("stream {name}"),

@@ -14,7 +14,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::App;
-use crate::error::StoreError;
+use crate::error::{AppError, StoreError};
 use crate::store::stream_state::{self, StreamState};
 use expected::Expectation;
 
@@ -50,8 +50,10 @@ impl App {
     /// Compares what arrived with what usually does.
     ///
     /// # Errors
-    /// The database's.
-    pub async fn look_at_stream(&self, stream: &'static str, now: DateTime<Utc>) -> Result<(), StoreError> {
+    /// The database's, or JetStream's.
+    pub async fn look_at_stream(&self, stream: &'static str, now: DateTime<Utc>) -> Result<(), AppError> {
+        // While the database was away, batches came that are not counted yet.
+        let (waiting, _) = self.backlog().await?;
         let mut transaction = self.store.db().pool().begin().await?;
         if !stream_state::alone(&mut transaction, stream).await? {
             return Ok(());
@@ -63,7 +65,9 @@ impl App {
         let state = stream_state::load(&mut transaction, stream).await?;
         let expectation = Expectation::of(&arrivals.by_hour, now);
         let quiet = (now - last_received).to_std().unwrap_or_default();
-        let silent = quiet >= self.config.silent_after() && expectation.between(last_received, now) >= MISSED;
+        let silent = quiet >= self.config.silent_after()
+            && waiting == 0
+            && expectation.between(last_received, now) >= MISSED;
         let next = StreamState {
             expected_per_hour: Some(expectation.at(now)),
             silent_since: match state.silent_since {

@@ -1,5 +1,7 @@
 //! The queue of readings by API and their results.
 
+use std::collections::BTreeMap;
+
 use chrono::NaiveDate;
 use domain::Iccid;
 use once_client::model::UsageDay;
@@ -222,26 +224,25 @@ async fn write_days(
     organization: Uuid,
     days: &[UsageDay],
 ) -> Result<FleetSums, sqlx::Error> {
-    let dates: Vec<NaiveDate> = days.iter().map(|day| day.date).collect();
+    // Each day once: of two rows of a day the last one counts.
+    let days: BTreeMap<NaiveDate, Volumes> = days.iter().map(|day| (day.date, volumes(day))).collect();
+    let dates: Vec<NaiveDate> = days.keys().copied().collect();
     // Held until the end, so that a merge of the same days comes before or after.
     let before = usage_days::lock(transaction, iccid, &dates).await?;
     let mut sums = FleetSums::new();
-    for day in days {
-        let told = volumes(day);
-        let known = before
-            .iter()
-            .find(|(date, _)| *date == day.date)
-            .map(|(_, state)| state);
+    for (day, told) in days {
+        let known = before.iter().find(|(date, _)| *date == day);
+        let known = known.map(|(_, state)| state);
         if known.is_none() && told == Volumes::default() {
             continue;
         }
-        let after = usage_days::set_api(transaction, iccid, day.date, &told).await?;
+        let after = usage_days::set_api(transaction, iccid, day, &told).await?;
         let old = DayState {
             api: known.and_then(|state| state.api),
             ..after
         };
         let key = FleetKey {
-            day: day.date,
+            day,
             organization,
             mcc: 0,
             operator_id: 0,

@@ -231,8 +231,9 @@ fn health(ready: bool) -> Value {
         json!({ "name": name, "ok": ok, "required": true, "detail": detail })
     };
     json!({ "status": if ready { "ready" } else { "unready" }, "services": [
-        { "service": "gateway", "ready": ready, "checks": [check("database", ready), check("nats", true)] },
-        { "service": "sim", "ready": true, "checks": [check("database", true), check("nats", true)] },
+        { "service": "gateway", "ready": ready, "required": true, "checks": [check("database", ready), check("nats", true)] },
+        { "service": "sim", "ready": true, "required": true, "checks": [check("database", true), check("nats", true)] },
+        { "service": "usage", "ready": true, "required": false, "checks": [check("database", true), check("nats", true)] },
     ] })
 }
 

@@ -31,6 +31,8 @@ pub struct CheckView {
 pub struct ServiceView {
     service: String,
     ready: bool,
+    /// Without it the gateway is not ready; without another it works with limits.
+    required: bool,
     checks: Vec<CheckView>,
 }
 
@@ -53,6 +55,7 @@ impl From<HealthResponse> for ServiceView {
         Self {
             service: health.service,
             ready: health.ready,
+            required: true,
             checks: checks.collect(),
         }
     }
@@ -60,10 +63,10 @@ impl From<HealthResponse> for ServiceView {
 
 impl HealthView {
     fn of(services: Vec<ServiceView>) -> Self {
-        let ready = services.iter().all(|service| service.ready);
+        let ready = services.iter().all(|service| service.ready || !service.required);
         let whole = services
             .iter()
-            .all(|service| service.checks.iter().all(|check| check.ok));
+            .all(|service| service.ready && service.checks.iter().all(|check| check.ok));
         let status = match (ready, whole) {
             (true, true) => "ready",
             (true, false) => "degraded",
@@ -88,11 +91,14 @@ async fn ask(gateway: Data<Gateway>, request: &HttpRequest) -> Result<HealthView
         Ok(tokio::join!(own, sims, usage))
     };
     let (own, sims, usage) = gateway.on_main(work).await?;
-    let sims = sims.unwrap_or_else(|error| silent("sim", error, true));
+    let sims = sims.unwrap_or_else(|error| silent("sim", error));
+    let usage = usage.unwrap_or_else(|error| silent("usage", error));
     // SIMs are served without it.
-    let mut usage = usage.unwrap_or_else(|error| silent("usage", error, false));
-    usage.ready = true;
-    let mut view = HealthView::of(vec![own.into(), sims.into(), usage.into()]);
+    let usage = ServiceView {
+        required: false,
+        ..usage.into()
+    };
+    let mut view = HealthView::of(vec![own.into(), sims.into(), usage]);
     if gateway.shutdown.has_started() {
         view.status = "unready";
     }
@@ -100,14 +106,14 @@ async fn ask(gateway: Data<Gateway>, request: &HttpRequest) -> Result<HealthView
 }
 
 /// A service that does not answer.
-fn silent(service: &str, error: RpcError, required: bool) -> HealthResponse {
+fn silent(service: &str, error: RpcError) -> HealthResponse {
     HealthResponse {
         service: service.to_owned(),
-        ready: !required,
+        ready: false,
         checks: vec![HealthCheck {
             name: "answers".to_owned(),
             ok: false,
-            required,
+            required: true,
             detail: error.message,
         }],
     }
@@ -171,6 +177,7 @@ mod tests {
         ServiceView {
             service: "s".into(),
             ready,
+            required: true,
             checks: vec![check],
         }
     }
@@ -185,6 +192,14 @@ mod tests {
         assert_eq!(
             HealthView::of(vec![service(true, true), service(false, true)]).status,
             "unready"
+        );
+        let spare = ServiceView {
+            required: false,
+            ..service(false, true)
+        };
+        assert_eq!(
+            HealthView::of(vec![service(true, true), spare]).status,
+            "degraded"
         );
     }
 }

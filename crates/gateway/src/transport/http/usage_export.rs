@@ -1,6 +1,5 @@
 //! Daily rows as CSV: asked for a page at a time and sent as they come, so that memory does not grow with the answer.
 
-use std::collections::VecDeque;
 use std::io;
 
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_DISPOSITION};
@@ -63,8 +62,7 @@ pub async fn export_usage(
         gateway,
         asker,
         question,
-        ready: VecDeque::from([head()?]),
-        next: Some(first),
+        next: Next::Head(head()?, first),
     };
     Ok(HttpResponse::Ok()
         .content_type("text/csv; charset=utf-8")
@@ -73,32 +71,53 @@ pub async fn export_usage(
         .streaming(stream::try_unfold(pages, Pages::step)))
 }
 
+/// What is left to send.
+enum Next {
+    /// These bytes, then the page that was asked for already.
+    Head(Bytes, pb::ExportUsageResponse),
+    /// The page behind this cursor.
+    Page(String),
+    End,
+}
+
 /// The rows that are left.
 struct Pages {
     gateway: Data<Gateway>,
     asker: Asker,
     question: pb::ExportUsageRequest,
-    ready: VecDeque<Bytes>,
-    next: Option<pb::ExportUsageResponse>,
+    next: Next,
 }
 
 impl Pages {
     /// The next part; `None` after the last one. An error ends the connection, so that nobody takes a part for the whole.
     async fn step(mut self) -> Result<Option<(Bytes, Self)>, ApiError> {
-        if let Some(bytes) = self.ready.pop_front() {
-            return Ok(Some((bytes, self)));
+        match std::mem::replace(&mut self.next, Next::End) {
+            Next::End => Ok(None),
+            Next::Head(mut head, first) => {
+                let (rows, next) = part(first, "")?;
+                self.next = next;
+                head = [head, rows].concat().into();
+                Ok(Some((head, self)))
+            }
+            Next::Page(cursor) => {
+                self.question.cursor = cursor;
+                let asked = usage::ask::<usage_rpc::ExportUsage>(&self.gateway, &self.asker, &self.question);
+                let (rows, next) = part(asked.await?, &self.question.cursor)?;
+                self.next = next;
+                Ok(Some((rows, self)))
+            }
         }
-        let Some(page) = self.next.take() else {
-            return Ok(None);
-        };
-        let bytes = rows(page.rows)?;
-        if !page.next_cursor.is_empty() {
-            self.question.cursor = page.next_cursor;
-            let asked = usage::ask::<usage_rpc::ExportUsage>(&self.gateway, &self.asker, &self.question);
-            self.next = Some(asked.await?);
-        }
-        Ok(Some((bytes, self)))
     }
+}
+
+/// A page's rows, and what follows it. The cursor that led to it must not lead on from it, for ever.
+fn part(page: pb::ExportUsageResponse, cursor: &str) -> Result<(Bytes, Next), ApiError> {
+    let next = match page.next_cursor {
+        next if next.is_empty() => Next::End,
+        next if next == cursor => return Err(usage::lacks("a cursor that leads on")),
+        next => Next::Page(next),
+    };
+    Ok((rows(page.rows)?, next))
 }
 
 fn head() -> Result<Bytes, ApiError> {
