@@ -3,6 +3,7 @@
 mod announce;
 pub mod fleet_metrics;
 mod get_sim;
+mod inventory;
 mod list_sims;
 pub mod sweep;
 mod sync;
