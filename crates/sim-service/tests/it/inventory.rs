@@ -1,7 +1,11 @@
 //! The inventory in short, and SIMs that another service met first.
 
-use messages::pb::sim::{Member, MembersRequest, TagList, UpdateSimRequest};
+use messages::pb::sim::{
+    DiscoverRequest, DiscoverResponse, Member, MembersRequest, SyncStatusRequest, TagList, UpdateSimRequest,
+};
 use messages::{ErrorCode, sim_rpc};
+use once_emulator::{CallFilter, Fault, FaultKind};
+use test_support::eventually;
 
 use crate::harness::TestApp;
 
@@ -84,4 +88,105 @@ async fn a_page_has_1_to_2000_members() {
         let refused = app.call::<sim_rpc::Members>(request).await.unwrap_err();
         assert_eq!(refused.code, ErrorCode::Validation);
     }
+}
+
+async fn discover(app: &TestApp, iccids: &[String]) -> DiscoverResponse {
+    let iccids = iccids.to_vec();
+    app.call::<sim_rpc::Discover>(DiscoverRequest { iccids })
+        .await
+        .unwrap()
+}
+
+/// How often 1NCE was asked for one SIM.
+async fn asked(app: &TestApp, iccid: &str) -> usize {
+    let calls = app.control().calls(&CallFilter::default()).await.unwrap();
+    calls.iter().filter(|call| call.path.contains(iccid)).count()
+}
+
+#[tokio::test]
+async fn a_few_unknown_sims_are_read_one_by_one_and_announced_as_the_accounts() {
+    let app = TestApp::start(3).await;
+    app.sync().await;
+    let known = app.all().await[0].clone();
+    let new = app.control().add_sims(2, None).await.unwrap();
+    app.control().reset_calls().await.unwrap();
+    let stranger = "8988999000000099999".to_owned();
+
+    let wanted = [
+        known.iccid.clone(),
+        new[0].clone(),
+        stranger.clone(),
+        new[1].clone(),
+    ];
+    let answer = discover(&app, &wanted).await;
+
+    assert_eq!(answer.looked_for, 3);
+    assert_eq!(answer.known.len(), 1);
+    assert_eq!(answer.known[0].iccid, known.iccid);
+    assert_eq!(answer.known[0].organization_id, known.organization_id);
+    for iccid in &new {
+        let sim = eventually("the SIM is stored", || async { Ok(app.get(iccid, false).await?) }).await;
+        assert_eq!(sim.organization_id, known.organization_id);
+        assert_eq!((sim.account, sim.tags), (known.account.clone(), Vec::new()));
+    }
+    // Three of the fleet and the end of its sweep, then the two.
+    let events = app.events(6).await;
+    for iccid in &new {
+        assert!(
+            events.contains(&("sim.discovered".to_owned(), iccid.clone())),
+            "{events:?}"
+        );
+    }
+    assert!(app.get(&stranger, false).await.is_err());
+    assert_eq!(discover(&app, &new).await.known.len(), 2);
+}
+
+#[tokio::test]
+async fn a_sim_that_is_looked_for_is_not_looked_for_a_second_time() {
+    let app = TestApp::start(1).await;
+    app.sync().await;
+    let new = app.control().add_sims(1, None).await.unwrap();
+    let slow = Fault::new(FaultKind::Delay, &format!("/v2/sims/{}", new[0])).delay_ms(1_000);
+    app.control().faults_add(&slow).await.unwrap();
+    app.control().reset_calls().await.unwrap();
+
+    for _ in 0..5 {
+        discover(&app, &new).await;
+    }
+
+    eventually("the SIM is stored", || async {
+        Ok(app.get(&new[0], false).await?)
+    })
+    .await;
+    assert_eq!(asked(&app, &new[0]).await, 1);
+}
+
+#[tokio::test]
+async fn many_unknown_sims_are_found_by_a_sweep() {
+    let app = TestApp::start(3).await;
+    app.sync().await;
+    let new = app.control().add_sims(21, None).await.unwrap();
+
+    assert_eq!(discover(&app, &new).await.looked_for, 21);
+
+    eventually("all are known", || async {
+        let known = discover(&app, &new).await.known.len();
+        anyhow::ensure!(known == 21, "{known} are known");
+        Ok(())
+    })
+    .await;
+    let status = app
+        .call::<sim_rpc::SyncStatus>(SyncStatusRequest {})
+        .await
+        .unwrap();
+    assert_eq!(status.accounts[0].sims_known, 24);
+    assert_eq!(asked(&app, &new[0]).await, 0, "by pages only");
+}
+
+#[tokio::test]
+async fn a_question_names_at_most_1000_sims() {
+    let app = TestApp::start(1).await;
+    let iccids = vec!["8988999000000000017".to_owned(); 1_001];
+    let refused = app.call::<sim_rpc::Discover>(DiscoverRequest { iccids }).await;
+    assert_eq!(refused.unwrap_err().code, ErrorCode::Validation);
 }
