@@ -83,6 +83,7 @@ pub async fn run(config: IngestorConfig, client: OnceClient, shared: &Shared) ->
     let server = runtime.rpc_server().await?;
     transport::rejects::serve(&server, &app).await?;
     transport::batches::start(&app, &runtime);
+    transport::ticks::start(&app, &runtime);
     let addr = transport::http::serve(&app, &shared.shutdown)?;
     Ok(Running { addr, runtime })
 }

@@ -4,13 +4,15 @@ mod api_readings;
 pub mod arrivals;
 pub mod copy;
 mod differences;
+mod discovery;
 pub mod event_records;
 mod export_usage;
 pub mod fleet_usage;
 mod ingest_status;
-mod inventory;
+pub mod inventory;
 pub mod members;
 pub mod rejects;
+mod retention;
 mod sim_events;
 mod sim_usage;
 mod stream_state;
@@ -19,6 +21,7 @@ pub mod usage_days;
 pub mod usage_records;
 mod usage_summary;
 
+pub use inventory::Word;
 pub use rejects::StoredReject;
 
 use domain::OrganizationId;
