@@ -68,7 +68,9 @@ impl FakeSims {
 fn page(state: &mut State, request: &MembersRequest) -> MembersResponse {
     state.pages += 1;
     let behind = state.members.values();
-    let behind: Vec<_> = behind.filter(|member| member.iccid > request.after_iccid).collect();
+    let behind: Vec<_> = behind
+        .filter(|member| member.iccid > request.after_iccid)
+        .collect();
     MembersResponse {
         members: behind.iter().take(2).map(|member| (*member).clone()).collect(),
         has_next: behind.len() > 2,
