@@ -44,7 +44,7 @@ const INSERT: &str = told!(
 /// The SIMs that are not as told, held until the transaction ends; whose organization is learned with them.
 const LOCK: &str = told!(
     "SELECT sims.iccid, sims.organization_id IS NULL FROM sims JOIN told USING (iccid)
-     WHERE sims.revision <= told.revision
+     WHERE sims.iccid = ANY($2) AND sims.revision <= told.revision
        AND (sims.organization_id, sims.account, sims.revision, sims.tags, sims.missing) IS DISTINCT FROM
            (told.organization_id, told.account, told.revision, coalesce(told.tags, sims.tags),
             coalesce(told.missing, sims.missing))
@@ -81,8 +81,10 @@ impl Store {
             .bind(Json(words))
             .execute(&mut *transaction)
             .await?;
+        // The numbers once more as an array: what JSON holds is no reason for PostgreSQL to take the index.
         let changed: Vec<(i64, bool)> = sqlx::query_as(LOCK)
             .bind(Json(words))
+            .bind(words.iter().map(|word| word.iccid).collect::<Vec<_>>())
             .fetch_all(&mut *transaction)
             .await?;
         let (unknown, known): (Vec<_>, Vec<_>) = changed.into_iter().partition(|(_, unknown)| *unknown);
