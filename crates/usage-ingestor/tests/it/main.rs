@@ -4,7 +4,9 @@
 mod fake_sims;
 mod harness;
 mod inventory;
+mod moved_sums;
 mod receive;
 mod records;
 mod rejects;
+mod sim_words;
 mod start;
