@@ -78,6 +78,8 @@ pub async fn run(
         subjects: shared.bus.subjects().clone(),
         sweep: Arc::new(config.sweep),
         wake: Arc::new(Notify::new()),
+        wanted: app::Wanted::default(),
+        shutdown: shared.shutdown.clone(),
     };
     watch_provider(&runtime, &app);
     transport::rpc::serve(&runtime.rpc_server().await?, &app).await?;

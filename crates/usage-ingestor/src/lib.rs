@@ -87,6 +87,7 @@ pub async fn run(config: IngestorConfig, client: OnceClient, shared: &Shared) ->
     transport::batches::start(&app, &runtime);
     app.run_readings(&shared.shutdown);
     watch_streams(&app, &runtime);
+    transport::ticks::start(&app, &runtime);
     let addr = transport::http::serve(&app, &shared.shutdown)?;
     Ok(Running { addr, runtime })
 }

@@ -1,13 +1,16 @@
 //! The use cases of sim-service, one file each.
 
 mod announce;
+mod discover;
 pub mod fleet_metrics;
 mod get_sim;
+mod inventory;
 mod list_sims;
 pub mod sweep;
 mod sync;
 mod update_sim;
 
+pub use discover::Wanted;
 pub use sync::AccountStatus;
 pub use update_sim::SimUpdateRequest;
 
@@ -17,6 +20,7 @@ use domain::AccountSlug;
 use messages::Subjects;
 use once_client::OnceClient;
 use service_runtime::outbox::Outbox;
+use service_runtime::shutdown::Shutdown;
 use tokio::sync::Notify;
 
 use crate::config::SweepConfig;
@@ -37,6 +41,10 @@ pub struct App {
     pub sweep: Arc<SweepConfig>,
     /// Wakes the sweep's runners.
     pub wake: Arc<Notify>,
+    /// SIMs that are looked for.
+    pub wanted: Wanted,
+    /// The end, which waits for what was begun.
+    pub shutdown: Shutdown,
 }
 
 impl App {

@@ -3,6 +3,7 @@
 mod accounts;
 mod forget;
 mod list;
+mod members;
 mod readings;
 mod row;
 mod sims;
@@ -12,6 +13,7 @@ mod sync_state;
 
 pub use accounts::{ensure_account, set_complete};
 pub use list::{ListFilter, ListPage, SimList, SimListPage, SortBy};
+pub use members::Member;
 pub use readings::{Reading, StoredReading};
 pub use row::StoredSim;
 pub use sims::{Scope, SimPatch};

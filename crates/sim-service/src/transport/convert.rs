@@ -4,7 +4,7 @@ use domain::{QuotaStatus, QuotaSummary};
 use messages::pb::sim as pb;
 use prost::Message;
 
-use crate::store::{SimListPage, StoredSim};
+use crate::store::{Member, SimListPage, StoredSim};
 
 /// Encoded SIMs in one answer; NATS takes messages of 1 MiB by default.
 const LIST_BYTES: usize = 512 * 1024;
@@ -29,6 +29,31 @@ pub fn list(page: SimListPage) -> pb::ListSimsResponse {
         total_is_capped: page.total_is_capped,
         next_cursor: if has_next { last } else { String::new() },
         has_next,
+    }
+}
+
+/// Members as they travel, cut after fewer when they are large; the second value tells whether all came along.
+pub fn members(stored: Vec<Member>) -> (Vec<pb::Member>, bool) {
+    let (mut members, mut bytes) = (Vec::with_capacity(stored.len()), 0);
+    for stored in stored {
+        let member = member(stored);
+        bytes += member.encoded_len();
+        if bytes > LIST_BYTES && !members.is_empty() {
+            return (members, false);
+        }
+        members.push(member);
+    }
+    (members, true)
+}
+
+fn member(stored: Member) -> pb::Member {
+    pb::Member {
+        iccid: stored.iccid.to_string(),
+        account: stored.account,
+        organization_id: stored.organization.to_string(),
+        revision: stored.revision,
+        tags: stored.tags,
+        missing: stored.missing,
     }
 }
 

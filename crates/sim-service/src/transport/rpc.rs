@@ -52,7 +52,8 @@ pub async fn serve(server: &RpcServer, app: &App) -> Result<(), BusError> {
             let app = shared.clone();
             async move { sync_status(&app).await }
         })
-        .await
+        .await?;
+    super::inventory::serve(server, app).await
 }
 
 async fn get(app: &App, request: pb::GetSimRequest) -> Result<pb::GetSimResponse, RpcError> {
@@ -193,7 +194,7 @@ fn scope(scope: Option<WireScope>) -> Result<Scope, RpcError> {
     Ok(Scope::Organization(OrganizationId(id)))
 }
 
-fn iccid(text: &str) -> Result<Iccid, RpcError> {
+pub(super) fn iccid(text: &str) -> Result<Iccid, RpcError> {
     Iccid::parse(text).map_err(|error| RpcError::new(ErrorCode::InvalidIccid, error.to_string()))
 }
 

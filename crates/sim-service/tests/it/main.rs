@@ -3,6 +3,7 @@
 
 mod freshness;
 mod harness;
+mod inventory;
 mod list;
 mod sweep;
 mod update;

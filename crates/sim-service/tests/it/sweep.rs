@@ -1,6 +1,8 @@
-use messages::pb::sim::{StartSyncRequest, SyncStatusRequest};
-use messages::sim_rpc;
+use domain::Iccid;
+use messages::pb::sim::{SimConfigUpdated, StartSyncRequest, SyncStatusRequest, TagList, UpdateSimRequest};
+use messages::{EventType, sim_rpc};
 use once_emulator::{EmulatorConfig, Fault, FaultKind, SimPatch};
+use prost::Message;
 use sqlx::Connection;
 use test_support::eventually;
 
@@ -88,6 +90,47 @@ async fn changes_at_1nce_are_stored_and_announced_once() {
         about,
         ["sim.discovered", "sim.status_changed", "sim.config_updated"]
     );
+}
+
+#[tokio::test]
+async fn a_change_that_a_sweep_finds_is_announced_with_all_tags_of_the_sim() {
+    let app = TestApp::start(3).await;
+    app.sync().await;
+    let iccid = app.all().await[1].iccid.clone();
+    let tags = vec!["north".to_owned(), "pump".to_owned()];
+    let tagged = UpdateSimRequest {
+        iccid: iccid.clone(),
+        tags: Some(TagList { tags: tags.clone() }),
+        ..Default::default()
+    };
+    app.update(tagged).await.unwrap();
+    let patch = SimPatch {
+        label: Some("moved".into()),
+        ..SimPatch::default()
+    };
+    app.control().patch_sim(&iccid, &patch).await.unwrap();
+
+    let run = app.sync().await;
+
+    assert_eq!(run.sims_changed, 1);
+    // Three discoveries, the tags, two ends of a sweep, and the label.
+    app.events(7).await;
+    let bus = &app.shared.bus;
+    let stream = bus
+        .jetstream()
+        .get_stream(bus.subjects().stream("EVENTS"))
+        .await
+        .unwrap();
+    let subject = bus
+        .subjects()
+        .event(EventType::SimConfigUpdated, Some(Iccid::parse(&iccid).unwrap()));
+    let message = stream.get_last_raw_message_by_subject(&subject).await.unwrap();
+    let event = SimConfigUpdated::decode(message.payload).unwrap();
+    assert_eq!(
+        (event.changed_fields, event.revision),
+        (vec!["label".to_owned()], 3)
+    );
+    assert_eq!(event.tags, tags);
 }
 
 #[tokio::test]

@@ -5,13 +5,15 @@ pub mod arrivals;
 pub mod copy;
 mod day_range;
 pub mod differences;
+mod discovery;
 pub mod event_records;
 pub mod export_usage;
 pub mod fleet_usage;
 pub mod ingest_status;
-mod inventory;
+pub mod inventory;
 pub mod members;
 pub mod rejects;
+mod retention;
 pub mod sim_events;
 pub mod sim_usage;
 pub mod stream_state;
@@ -20,6 +22,7 @@ pub mod usage_days;
 pub mod usage_records;
 pub mod usage_summary;
 
+pub use inventory::Word;
 pub use rejects::StoredReject;
 
 use domain::OrganizationId;

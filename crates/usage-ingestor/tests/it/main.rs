@@ -3,7 +3,10 @@
 
 mod events;
 mod export;
+mod fake_sims;
 mod harness;
+mod inventory;
+mod moved_sums;
 mod readings;
 mod receive;
 mod records;
@@ -11,6 +14,7 @@ mod rejects;
 mod rows;
 mod silence;
 mod sim_usage;
+mod sim_words;
 mod start;
 mod status;
 mod summary;

@@ -3,6 +3,8 @@
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::{Value, json};
 
+use crate::harness::TestApp;
+
 /// The ICCID of the nth SIM of a made-up fleet.
 pub fn iccid(sim: u32) -> String {
     format!("8988280666{:09}", sim)
@@ -43,4 +45,14 @@ pub fn session(id: i64) -> String {
 fn sum(tx: &str, rx: &str) -> String {
     let sum = tx.parse::<f64>().expect("a number") + rx.parse::<f64>().expect("a number");
     sum.to_string()
+}
+
+pub fn days_ago(days: i64) -> DateTime<Utc> {
+    Utc::now() - chrono::Duration::days(days)
+}
+
+/// Posts records of usage.
+pub async fn post(app: &TestApp, records: Vec<Value>) {
+    let body = json!(records).to_string();
+    assert_eq!(app.post("/datastreamer/v1/usage", body).await.0, 200);
 }
