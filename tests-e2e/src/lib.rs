@@ -3,6 +3,8 @@
 
 mod books;
 mod sandbox;
+mod usage_books;
 
 pub use books::{Books, Event, read_events};
 pub use sandbox::Sandbox;
+pub use usage_books::UsageBooks;

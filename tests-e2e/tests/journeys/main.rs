@@ -10,3 +10,4 @@ mod first_start;
 mod outages;
 mod trace;
 mod trouble_at_once;
+mod usage_stream;

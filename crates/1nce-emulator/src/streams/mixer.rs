@@ -202,10 +202,10 @@ impl Mixer {
         match (self.random.random_range(0..5), self.config.kind) {
             (0, _) => return "17".to_owned(),
             (1, _) => return "{}".to_owned(),
+            // Neither names the SIM: `endpoint.name` usually is the ICCID too.
             (2, StreamKind::Usage) => {
-                if let Some(sim) = copy["sim"].as_object_mut() {
-                    sim.remove("iccid");
-                }
+                copy["sim"] = json!({});
+                copy["endpoint"] = json!({});
             }
             (3, StreamKind::Usage) => copy["volume"] = json!({ "tx": "much" }),
             (_, StreamKind::Usage) => copy["volume"] = json!({ "total": -0.3, "tx": -0.2, "rx": -0.1 }),
