@@ -93,7 +93,7 @@ CREATE TABLE sim_usage_daily (
     PRIMARY KEY (iccid, day)
 ) WITH (fillfactor = 80);
 -- Rows come in the order of their days, so a small index finds a range of days for all SIMs.
-CREATE INDEX sim_usage_daily_day ON sim_usage_daily USING brin (day) WITH (pages_per_range = 32, autosummarize = on);
+CREATE INDEX sim_usage_daily_day ON sim_usage_daily USING brin (day) WITH (pages_per_range = 32);
 CREATE INDEX sim_usage_daily_differs ON sim_usage_daily (day, iccid) WHERE differs;
 
 -- The fleet's daily totals by organization, country, operator and RAT; sums over everything equal the sums of

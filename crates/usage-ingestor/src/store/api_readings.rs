@@ -225,20 +225,15 @@ async fn write_days(
     days: &[UsageDay],
 ) -> Result<FleetSums, sqlx::Error> {
     // Each day once: of two rows of a day the last one counts.
-    let days: BTreeMap<NaiveDate, Volumes> = days.iter().map(|day| (day.date, volumes(day))).collect();
-    let dates: Vec<NaiveDate> = days.keys().copied().collect();
+    let mut told: BTreeMap<NaiveDate, Volumes> = days.iter().map(|day| (day.date, volumes(day))).collect();
+    let dates: Vec<NaiveDate> = told.keys().copied().collect();
     // Held until the end, so that a merge of the same days comes before or after.
     let before = usage_days::lock(transaction, iccid, &dates).await?;
+    told.retain(|day, told| before.contains_key(day) || *told != Volumes::default());
     let mut sums = FleetSums::new();
-    for (day, told) in days {
-        let known = before.iter().find(|(date, _)| *date == day);
-        let known = known.map(|(_, state)| state);
-        if known.is_none() && told == Volumes::default() {
-            continue;
-        }
-        let after = usage_days::set_api(transaction, iccid, day, &told).await?;
+    for (day, after) in usage_days::set_api(transaction, iccid, &told).await? {
         let old = DayState {
-            api: known.and_then(|state| state.api),
+            api: before.get(&day).and_then(|state| state.api),
             ..after
         };
         let key = FleetKey {

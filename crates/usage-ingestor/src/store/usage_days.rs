@@ -1,5 +1,7 @@
 //! Daily totals, raised in the transaction that stores the records.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, NaiveDate, Utc};
 use sqlx::{AssertSqlSafe, PgConnection, Row};
 
@@ -121,7 +123,7 @@ pub async fn lock(
     transaction: &mut PgConnection,
     iccid: i64,
     days: &[NaiveDate],
-) -> Result<Vec<(NaiveDate, DayState)>, sqlx::Error> {
+) -> Result<BTreeMap<NaiveDate, DayState>, sqlx::Error> {
     let statement = format!(
         "SELECT {STATE} FROM sim_usage_daily WHERE iccid = $1 AND day = ANY($2) ORDER BY day FOR UPDATE"
     );
@@ -130,42 +132,48 @@ pub async fn lock(
         .bind(days)
         .fetch_all(transaction)
         .await?;
-    Ok(rows
-        .iter()
-        .map(state)
-        .map(|((_, day), state)| (day, state))
-        .collect())
+    Ok(by_day(&rows).collect())
 }
 
-/// Sets what the API told of a day.
+/// Sets what the API told of some days, each once; answers them as they are now.
 ///
 /// # Errors
 /// The database's.
 pub async fn set_api(
     transaction: &mut PgConnection,
     iccid: i64,
-    day: NaiveDate,
-    told: &Volumes,
-) -> Result<DayState, sqlx::Error> {
+    told: &BTreeMap<NaiveDate, Volumes>,
+) -> Result<Vec<(NaiveDate, DayState)>, sqlx::Error> {
+    let big = |field: fn(&Volumes) -> i64| -> Vec<i64> { told.values().map(field).collect() };
     let statement = format!(
         "INSERT INTO sim_usage_daily AS held (iccid, day, api_rx, api_tx, api_total, api_sms_mo, api_sms_mt, api_read_at)
-         VALUES ($1, $2, $3, $4, $5, $6::integer, $7::integer, now())
+         SELECT $1, day, rx, tx, total, sms_mo::integer, sms_mt::integer, now()
+         FROM unnest($2::date[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[])
+              AS told (day, rx, tx, total, sms_mo, sms_mt)
+         ORDER BY day
          ON CONFLICT (iccid, day) DO UPDATE SET
              api_rx = excluded.api_rx, api_tx = excluded.api_tx, api_total = excluded.api_total,
              api_sms_mo = excluded.api_sms_mo, api_sms_mt = excluded.api_sms_mt, api_read_at = excluded.api_read_at
          RETURNING {STATE}"
     );
-    let row = sqlx::query(AssertSqlSafe(statement))
+    let rows = sqlx::query(AssertSqlSafe(statement))
         .bind(iccid)
-        .bind(day)
-        .bind(told.rx)
-        .bind(told.tx)
-        .bind(told.total)
-        .bind(told.sms_mo)
-        .bind(told.sms_mt)
-        .fetch_one(transaction)
+        .bind(told.keys().copied().collect::<Vec<_>>())
+        .bind(big(|day| day.rx))
+        .bind(big(|day| day.tx))
+        .bind(big(|day| day.total))
+        .bind(big(|day| day.sms_mo))
+        .bind(big(|day| day.sms_mt))
+        .fetch_all(transaction)
         .await?;
-    Ok(state(&row).1)
+    Ok(by_day(&rows).collect())
+}
+
+fn by_day(rows: &[sqlx::postgres::PgRow]) -> impl Iterator<Item = (NaiveDate, DayState)> {
+    rows.iter().map(|row| {
+        let ((_, day), state) = state(row);
+        (day, state)
+    })
 }
 
 fn state(row: &sqlx::postgres::PgRow) -> (DayKey, DayState) {

@@ -29,7 +29,7 @@ pub struct Batches {
 }
 
 impl Batches {
-    pub fn push(&mut self, record: Record) {
+    pub fn push(&mut self, record: Record<'_>) {
         let bytes = match &record {
             Record::Usage(usage, _) => usage.encoded_len(),
             Record::Event(event) => event.encoded_len(),
@@ -47,6 +47,7 @@ impl Batches {
                 if let Some(operator) = operator
                     && self.operators.insert(operator.id)
                 {
+                    let operator = operator.owned();
                     self.bytes += operator.encoded_len() + 5;
                     self.open.operators.push(operator);
                 }

@@ -4,8 +4,8 @@ use serde_json::value::RawValue;
 
 use super::Limits;
 use super::kind::Kind;
-use super::usage::{iccid, imsi};
-use super::wire::{NamedWire, RecordWire, SimWire, Text, part};
+use super::usage::iccid;
+use super::wire::{NamedWire, RecordWire};
 
 /// Reads an event (FACTS §15.3). Types that nobody knows are kept as they are.
 pub fn read(wire: &RecordWire<'_>, limits: &Limits) -> Result<pb::EventRecord, String> {
@@ -16,8 +16,9 @@ pub fn read(wire: &RecordWire<'_>, limits: &Limits) -> Result<pb::EventRecord, S
         .map_err(|_| "id is no 64-bit number")?;
     let occurred_at = provider_time(wire.timestamp.as_str()).ok_or("timestamp is no time")?;
     limits.check("timestamp", occurred_at, limits.oldest_event)?;
-    let kind: NamedWire<'_> = part(wire.event_type);
-    let source: NamedWire<'_> = part(wire.event_source);
+    let unnamed = NamedWire::default();
+    let kind = wire.event_type.as_ref().unwrap_or(&unnamed);
+    let source = wire.event_source.as_ref().unwrap_or(&unnamed);
     Ok(pb::EventRecord {
         // Types 52 to 55 concern a service profile and name no SIM.
         iccid: iccid(wire)?.map_or(0, |iccid| iccid.as_i64().unsigned_abs()),
@@ -28,10 +29,10 @@ pub fn read(wire: &RecordWire<'_>, limits: &Limits) -> Result<pb::EventRecord, S
         type_text: kind.description.stored(),
         severity: severity(wire),
         source: source.description.stored(),
-        alert: wire.alert.0,
+        alert: matches!(wire.alert.as_str(), "true" | "1"),
         description: wire.description.stored(),
         user: wire.user.stored(),
-        imsi: imsi(wire.imsi),
+        imsi: wire.imsi.0,
         detail_json: detail(wire.detail),
     })
 }
@@ -48,15 +49,14 @@ pub fn read_sms(
         .as_str()
         .parse::<i64>()
         .map_err(|_| "id is no 64-bit number")?;
-    let submitted: Text<'_> = part(wire.submit_date);
-    let time = wire.final_date.some().unwrap_or(submitted.as_str());
+    let time = wire.final_date.some().unwrap_or(wire.submit_date.as_str());
     let occurred_at = provider_time(time).ok_or("neither final_date nor submit_date is a time")?;
     limits.check("its date", occurred_at, limits.oldest_event)?;
     let iccid = iccid(wire)?.ok_or("endpoint.name is no ICCID")?;
     let (kind, type_text, description) = match kind {
         Kind::SmsReport => {
-            let status: StatusWire<'_> = part(wire.status);
-            let told = status.status.stored();
+            let status = wire.status.as_ref();
+            let told = status.map(|status| status.status.stored()).unwrap_or_default();
             (
                 pb::EventKind::SmsReport,
                 "SMS delivery report",
@@ -83,20 +83,14 @@ pub fn read_sms(
     })
 }
 
-#[derive(Debug, Default, serde::Deserialize)]
-#[serde(default)]
-struct StatusWire<'a> {
-    #[serde(borrow)]
-    status: Text<'a>,
-}
-
 /// The word in lower case. Without one the number decides, and 2 means something else on platform 1.0, which is known
 /// by a field that only it has (FACTS §15.3).
 fn severity(wire: &RecordWire<'_>) -> String {
-    let told: NamedWire<'_> = part(wire.event_severity);
+    let unnamed = NamedWire::default();
+    let told = wire.event_severity.as_ref().unwrap_or(&unnamed);
     let word = told.description.stored().to_lowercase();
-    let sim: SimWire<'_> = part(wire.sim);
-    let first_generation = sim.production_date.some().is_some();
+    let sim = wire.sim.as_ref();
+    let first_generation = sim.is_some_and(|sim| sim.production_date.some().is_some());
     match (word.as_str(), told.id.as_str()) {
         ("warning", _) => "warn".to_owned(),
         ("", "0") => "info".to_owned(),

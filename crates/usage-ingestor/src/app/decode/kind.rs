@@ -18,7 +18,7 @@ impl Kind {
             Self::Event
         } else if wire.traffic_type.is_some() && wire.volume.is_some() {
             Self::Usage
-        } else if wire.submit_date.is_some() {
+        } else if wire.submit_date.some().is_some() {
             if wire.status.is_some() && wire.payload.is_none() {
                 Self::SmsReport
             } else {

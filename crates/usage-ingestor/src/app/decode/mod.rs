@@ -15,6 +15,7 @@ use messages::pb::usage as pb;
 use serde_json::value::RawValue;
 
 use kind::Kind;
+use usage::Operator;
 use wire::RecordWire;
 
 /// Longest part of a rejected record that is kept, and the largest record that travels.
@@ -70,9 +71,9 @@ fn decode_text(text: &str, limits: &Limits) -> Result<Decoded, NoArray> {
 
 /// One element of the array.
 #[derive(Debug)]
-pub enum Record {
+pub enum Record<'a> {
     /// Usage, and the operator that it names.
-    Usage(pb::UsageRecord, Option<pb::Operator>),
+    Usage(pb::UsageRecord, Option<Operator<'a>>),
     /// An event or an SMS event.
     Event(pb::EventRecord),
     /// Neither.
@@ -83,9 +84,8 @@ pub enum Record {
 ///
 /// # Errors
 /// The element as it is kept, with the reason.
-pub fn read(raw: &str, limits: &Limits) -> Result<Record, pb::RejectedRecord> {
-    let wire: RecordWire<'_> =
-        serde_json::from_str(raw).map_err(|error| reject(raw, Kind::Unknown, &error.to_string()))?;
+pub fn read<'a>(raw: &'a str, limits: &Limits) -> Result<Record<'a>, pb::RejectedRecord> {
+    let wire = RecordWire::read(raw).map_err(|error| reject(raw, Kind::Unknown, &error.to_string()))?;
     let kind = Kind::of(&wire);
     let read = match kind {
         Kind::Usage => usage::read(&wire, limits),

@@ -5,9 +5,7 @@ use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use super::wire::{
-    NamedWire, OperatorWire, RecordWire, SimWire, TariffWire, Text, UsageDetailWire, VolumeWire, part,
-};
+use super::wire::{OperatorWire, RecordWire, Text, UsageDetailWire, part};
 use super::{Limits, Record};
 
 /// 4 TiB: more than any session moves, and so little that a day's sum cannot pass 64 bits.
@@ -19,7 +17,7 @@ const LONGEST_SESSION: Duration = Duration::days(400);
 const MAX_INT: u32 = i32::MAX as u32;
 
 /// Reads a usage record (FACTS §15.2).
-pub fn read(wire: &RecordWire<'_>, limits: &Limits) -> Result<Record, String> {
+pub fn read<'a>(wire: &RecordWire<'a>, limits: &Limits) -> Result<Record<'a>, String> {
     let record_id = wire
         .id
         .as_str()
@@ -33,17 +31,20 @@ pub fn read(wire: &RecordWire<'_>, limits: &Limits) -> Result<Record, String> {
         record_id,
         started_at_ms: started_at(wire, ended_at).timestamp_millis(),
         ended_at_ms: ended_at.timestamp_millis(),
-        imsi: imsi(wire.imsi),
+        imsi: wire.imsi.0,
         ..pb::UsageRecord::default()
     };
     read_volume(wire, &mut record)?;
-    let tariff: TariffWire<'_> = part(wire.tariff);
-    record.tariff_id = tariff.id.small(MAX_INT);
-    record.ratezone_id = tariff.ratezone.id.small(MAX_INT);
-    let detail: UsageDetailWire<'_> = part(wire.detail);
-    record.rat = detail.pdp_context.rat_type.small(i16::MAX as u32);
-    record.session_id = session(&detail.pdp_context.ipcan_session_id);
-    let operator = operator(part(wire.operator));
+    if let Some(tariff) = &wire.tariff {
+        record.tariff_id = tariff.id.small(MAX_INT);
+        record.ratezone_id = tariff.ratezone.id.small(MAX_INT);
+    }
+    if let Some(detail) = wire.detail {
+        let detail: UsageDetailWire<'_> = part(detail);
+        record.rat = detail.pdp_context.rat_type.small(i16::MAX as u32);
+        record.session_id = session(&detail.pdp_context.ipcan_session_id);
+    }
+    let operator = wire.operator.as_ref().and_then(Operator::of);
     if let Some(operator) = &operator {
         record.operator_id = operator.id;
         record.mcc = operator.mcc;
@@ -56,14 +57,13 @@ pub fn read(wire: &RecordWire<'_>, limits: &Limits) -> Result<Record, String> {
 /// # Errors
 /// When one is named and is no ICCID.
 pub fn iccid(wire: &RecordWire<'_>) -> Result<Option<Iccid>, String> {
-    let sim: SimWire<'_> = part(wire.sim);
-    if let Some(text) = sim.iccid.some() {
+    if let Some(text) = wire.sim.as_ref().and_then(|sim| sim.iccid.some()) {
         return Iccid::parse(text)
             .map(Some)
             .map_err(|error| format!("sim.iccid: {error}"));
     }
-    let endpoint: NamedWire<'_> = part(wire.endpoint);
-    Ok(endpoint.name.some().and_then(|name| Iccid::parse(name).ok()))
+    let name = wire.endpoint.as_ref().and_then(|endpoint| endpoint.name.some());
+    Ok(name.and_then(|name| Iccid::parse(name).ok()))
 }
 
 /// A sample of the documentation ends before it starts, so the order is not a reason to refuse (FACTS §15.2).
@@ -75,11 +75,9 @@ fn started_at(wire: &RecordWire<'_>, ended_at: DateTime<Utc>) -> DateTime<Utc> {
 
 /// Data: MB, tx = sent by the device. SMS: counts, tx = MO, rx = MT; the other way round than 1NCE's API (FACTS §7).
 fn read_volume(wire: &RecordWire<'_>, record: &mut pb::UsageRecord) -> Result<(), String> {
-    let traffic: NamedWire<'_> = part(wire.traffic_type);
-    let volume: VolumeWire<'_> = wire
-        .volume
-        .and_then(|raw| serde_json::from_str(raw.get()).ok())
-        .ok_or("volume is no object")?;
+    let (Some(traffic), Some(volume)) = (&wire.traffic_type, &wire.volume) else {
+        return Err("traffic_type or volume is missing".to_owned());
+    };
     let (total, tx, rx) = (volume.total, volume.tx, volume.rx);
     if total.is_none() && tx.is_none() && rx.is_none() {
         return Err("volume tells neither total nor tx nor rx".to_owned());
@@ -138,16 +136,6 @@ fn count(name: &str, raw: Option<&RawValue>) -> Result<Option<u32>, String> {
     }
 }
 
-/// Text in a usage record, `{id, imsi}` in an event.
-pub fn imsi(raw: Option<&RawValue>) -> u64 {
-    let text: Text<'_> = part(raw);
-    if text.some().is_some() {
-        return text.as_str().parse().unwrap_or(0) % 1_000_000_000_000_000;
-    }
-    let object: super::wire::ImsiWire<'_> = part(raw);
-    object.imsi.as_str().parse().unwrap_or(0) % 1_000_000_000_000_000
-}
-
 /// The UUID's bytes; another spelling is hashed to as many, for only equality counts.
 fn session(text: &Text<'_>) -> Vec<u8> {
     match text.some() {
@@ -159,14 +147,33 @@ fn session(text: &Text<'_>) -> Vec<u8> {
     }
 }
 
-fn operator(wire: OperatorWire<'_>) -> Option<pb::Operator> {
-    let operator = pb::Operator {
-        id: wire.id.small(MAX_INT),
-        name: wire.name.stored(),
-        mnc: wire.mnc.stored(),
-        country_id: wire.country.id.small(MAX_INT),
-        mcc: wire.country.mcc.small(999),
-        country: wire.country.name.stored(),
-    };
-    (operator.id > 0).then_some(operator)
+/// The operator that a record names; most records name one that is known already, so its texts stay borrowed.
+#[derive(Debug, Clone)]
+pub struct Operator<'a> {
+    pub id: u32,
+    mcc: u32,
+    wire: OperatorWire<'a>,
+}
+
+impl<'a> Operator<'a> {
+    fn of(wire: &OperatorWire<'a>) -> Option<Self> {
+        let operator = Self {
+            id: wire.id.small(MAX_INT),
+            mcc: wire.country.mcc.small(999),
+            wire: wire.clone(),
+        };
+        (operator.id > 0).then_some(operator)
+    }
+
+    /// As it travels.
+    pub fn owned(self) -> pb::Operator {
+        pb::Operator {
+            id: self.id,
+            name: self.wire.name.stored(),
+            mnc: self.wire.mnc.stored(),
+            country_id: self.wire.country.id.small(MAX_INT),
+            mcc: self.mcc,
+            country: self.wire.country.name.stored(),
+        }
+    }
 }

@@ -7,54 +7,142 @@ use serde::Deserialize;
 use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-/// A usage record, an event or an SMS event: which one tells [`super::kind::Kind`].
-#[derive(Debug, Deserialize)]
+/// A usage record, an event or an SMS event: which one tells [`super::kind::Kind`]. Parts that have another shape than
+/// this are read by [`LooseWire`] instead.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
 pub struct RecordWire<'a> {
-    #[serde(borrow, default)]
+    #[serde(borrow)]
     pub id: Text<'a>,
-    #[serde(borrow, default)]
+    #[serde(borrow)]
     pub start_timestamp: Text<'a>,
-    #[serde(borrow, default)]
+    #[serde(borrow)]
     pub end_timestamp: Text<'a>,
-    #[serde(borrow, default)]
+    #[serde(borrow)]
     pub timestamp: Text<'a>,
-    #[serde(borrow, default)]
-    pub submit_date: Option<&'a RawValue>,
-    #[serde(borrow, default)]
+    #[serde(borrow)]
+    pub submit_date: Text<'a>,
+    #[serde(borrow)]
     pub final_date: Text<'a>,
-    /// Text in a usage record, an object in an event.
-    #[serde(borrow, default)]
-    pub imsi: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    pub sim: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    pub endpoint: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    pub operator: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    pub tariff: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    pub traffic_type: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    pub volume: Option<&'a RawValue>,
-    #[serde(borrow, default)]
+    pub imsi: ImsiWire,
+    #[serde(borrow)]
+    pub sim: Option<SimWire<'a>>,
+    #[serde(borrow)]
+    pub endpoint: Option<NamedWire<'a>>,
+    #[serde(borrow)]
+    pub operator: Option<OperatorWire<'a>>,
+    #[serde(borrow)]
+    pub tariff: Option<TariffWire<'a>>,
+    #[serde(borrow)]
+    pub traffic_type: Option<NamedWire<'a>>,
+    #[serde(borrow)]
+    pub volume: Option<VolumeWire<'a>>,
+    #[serde(borrow)]
     pub detail: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    pub event_type: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    pub event_severity: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    pub event_source: Option<&'a RawValue>,
-    #[serde(default)]
-    pub alert: Lax<bool>,
-    #[serde(borrow, default)]
+    #[serde(borrow)]
+    pub event_type: Option<NamedWire<'a>>,
+    #[serde(borrow)]
+    pub event_severity: Option<NamedWire<'a>>,
+    #[serde(borrow)]
+    pub event_source: Option<NamedWire<'a>>,
+    #[serde(borrow)]
+    pub alert: Text<'a>,
+    #[serde(borrow)]
     pub description: Text<'a>,
-    #[serde(borrow, default)]
+    #[serde(borrow)]
     pub user: Text<'a>,
-    #[serde(borrow, default)]
-    pub status: Option<&'a RawValue>,
-    #[serde(borrow, default)]
+    #[serde(borrow)]
+    pub status: Option<StatusWire<'a>>,
+    #[serde(borrow)]
     pub payload: Option<&'a RawValue>,
+}
+
+impl<'a> RecordWire<'a> {
+    /// Reads an object whose parts have the usual shapes in one go, and any other object part by part.
+    ///
+    /// # Errors
+    /// When it is no object.
+    pub fn read(raw: &'a str) -> Result<Self, serde_json::Error> {
+        serde_json::from_str(raw).or_else(|_| serde_json::from_str::<LooseWire<'a>>(raw).map(Self::from))
+    }
+}
+
+/// The same with every part unread, so that a strange one does not spoil the others.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct LooseWire<'a> {
+    #[serde(borrow)]
+    id: Text<'a>,
+    #[serde(borrow)]
+    start_timestamp: Text<'a>,
+    #[serde(borrow)]
+    end_timestamp: Text<'a>,
+    #[serde(borrow)]
+    timestamp: Text<'a>,
+    #[serde(borrow)]
+    submit_date: Text<'a>,
+    #[serde(borrow)]
+    final_date: Text<'a>,
+    imsi: ImsiWire,
+    #[serde(borrow)]
+    sim: Option<&'a RawValue>,
+    #[serde(borrow)]
+    endpoint: Option<&'a RawValue>,
+    #[serde(borrow)]
+    operator: Option<&'a RawValue>,
+    #[serde(borrow)]
+    tariff: Option<&'a RawValue>,
+    #[serde(borrow)]
+    traffic_type: Option<&'a RawValue>,
+    #[serde(borrow)]
+    volume: Option<&'a RawValue>,
+    #[serde(borrow)]
+    detail: Option<&'a RawValue>,
+    #[serde(borrow)]
+    event_type: Option<&'a RawValue>,
+    #[serde(borrow)]
+    event_severity: Option<&'a RawValue>,
+    #[serde(borrow)]
+    event_source: Option<&'a RawValue>,
+    #[serde(borrow)]
+    alert: Text<'a>,
+    #[serde(borrow)]
+    description: Text<'a>,
+    #[serde(borrow)]
+    user: Text<'a>,
+    #[serde(borrow)]
+    status: Option<&'a RawValue>,
+    #[serde(borrow)]
+    payload: Option<&'a RawValue>,
+}
+
+impl<'a> From<LooseWire<'a>> for RecordWire<'a> {
+    fn from(loose: LooseWire<'a>) -> Self {
+        Self {
+            id: loose.id,
+            start_timestamp: loose.start_timestamp,
+            end_timestamp: loose.end_timestamp,
+            timestamp: loose.timestamp,
+            submit_date: loose.submit_date,
+            final_date: loose.final_date,
+            imsi: loose.imsi,
+            sim: loose.sim.map(part),
+            endpoint: loose.endpoint.map(part),
+            operator: loose.operator.map(part),
+            tariff: loose.tariff.map(part),
+            traffic_type: loose.traffic_type.map(part),
+            volume: loose.volume.map(part),
+            detail: loose.detail,
+            event_type: loose.event_type.map(part),
+            event_severity: loose.event_severity.map(part),
+            event_source: loose.event_source.map(part),
+            alert: loose.alert,
+            description: loose.description,
+            user: loose.user,
+            status: loose.status.map(part),
+            payload: loose.payload,
+        }
+    }
 }
 
 /// `{id, description}` and its relatives.
@@ -81,12 +169,44 @@ pub struct SimWire<'a> {
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-pub struct ImsiWire<'a> {
+pub struct StatusWire<'a> {
     #[serde(borrow)]
-    pub imsi: Text<'a>,
+    pub status: Text<'a>,
 }
 
-#[derive(Debug, Default, Deserialize)]
+/// 15 digits: text in a usage record, in an object in an event; 0 for anything else.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct ImsiWire(pub u64);
+
+impl ImsiWire {
+    fn of(text: &Text<'_>) -> Self {
+        let number = text.as_str().parse().ok();
+        Self(
+            number
+                .filter(|number| *number < 1_000_000_000_000_000)
+                .unwrap_or(0),
+        )
+    }
+}
+
+impl<'de> Deserialize<'de> for ImsiWire {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Default, Deserialize)]
+        #[serde(default)]
+        struct Object<'a> {
+            #[serde(borrow)]
+            imsi: Text<'a>,
+        }
+
+        let raw = <&RawValue>::deserialize(deserializer)?;
+        if raw.get().starts_with('{') {
+            return Ok(Self::of(&part::<Object<'_>>(raw).imsi));
+        }
+        Ok(Self::of(&part(raw)))
+    }
+}
+
+#[derive(Debug, Default, Clone, Deserialize)]
 #[serde(default)]
 pub struct OperatorWire<'a> {
     #[serde(borrow)]
@@ -99,7 +219,7 @@ pub struct OperatorWire<'a> {
     pub country: CountryWire<'a>,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Clone, Deserialize)]
 #[serde(default)]
 pub struct CountryWire<'a> {
     #[serde(borrow)]
@@ -146,10 +266,9 @@ pub struct PdpContextWire<'a> {
     pub ipcan_session_id: Text<'a>,
 }
 
-/// The object of a part that may be missing or of another shape; then it tells nothing.
-pub fn part<'a, T: Default + Deserialize<'a>>(raw: Option<&'a RawValue>) -> T {
-    raw.and_then(|raw| serde_json::from_str(raw.get()).ok())
-        .unwrap_or_default()
+/// The object of a part; one of another shape tells nothing.
+pub fn part<'a, T: Default + Deserialize<'a>>(raw: &'a RawValue) -> T {
+    serde_json::from_str(raw.get()).unwrap_or_default()
 }
 
 /// A string or a number as text; empty for null and for anything else.
@@ -174,16 +293,6 @@ impl Text<'_> {
     /// A number in the range, or 0.
     pub fn small(&self, max: u32) -> u32 {
         self.0.parse().ok().filter(|number| *number <= max).unwrap_or(0)
-    }
-}
-
-/// A value, or its default where another type stands.
-#[derive(Debug, Default, Clone, Copy)]
-pub struct Lax<T>(pub T);
-
-impl<'de> Deserialize<'de> for Lax<bool> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Text::deserialize(deserializer).map(|text| Self(matches!(text.as_str(), "true" | "1")))
     }
 }
 
