@@ -15,12 +15,15 @@ use crate::shutdown::Shutdown;
 /// Longest wait for the first message of a batch; then the server is asked anew.
 const LOOK: Duration = Duration::from_secs(5);
 
+/// Messages of one request after the first.
+const PORTION: usize = 16;
+
 /// How much one handling takes.
 #[derive(Debug, Clone, Copy)]
 pub struct BatchLimits {
     /// Messages.
     pub messages: usize,
-    /// Their payloads together; at least the largest message.
+    /// Their payloads together, nearly: the last 16 messages may pass it.
     pub bytes: usize,
 }
 
@@ -89,39 +92,56 @@ fn deliveries(message: &Message) -> i64 {
     message.info().map_or(1, |info| info.delivered)
 }
 
-/// Waits for one message, then takes what else is there.
+/// Waits for one message, then takes what else is there, a portion at a time until there is enough.
 async fn next_batch(
     consumer: &PullConsumer,
     spec: &ConsumerSpec,
     limits: BatchLimits,
 ) -> Result<Vec<Message>, BusError> {
     let failed = |error: &dyn std::fmt::Display| BusError::jetstream(spec.durable, error);
+    let first = consumer.batch().max_messages(1).expires(LOOK).messages().await;
     let mut messages = Vec::new();
-    let mut first = consumer
-        .batch()
-        .max_messages(1)
-        .expires(LOOK)
-        .messages()
+    take(first.map_err(|error| failed(&error))?, &mut messages)
         .await
         .map_err(|error| failed(&error))?;
-    while let Some(message) = first.next().await {
-        messages.push(message.map_err(|error| failed(&error))?);
-    }
-    let bytes: usize = messages.iter().map(|message| message.payload.len()).sum();
-    if messages.is_empty() || limits.messages == 1 || bytes >= limits.bytes {
-        return Ok(messages);
-    }
-    let mut rest = consumer
-        .fetch()
-        .max_messages(limits.messages - 1)
-        .max_bytes(limits.bytes)
-        .messages()
-        .await
-        .map_err(|error| failed(&error))?;
-    while let Some(message) = rest.next().await {
-        messages.push(message.map_err(|error| failed(&error))?);
+    while let Some(wanted) = portion(&messages, limits) {
+        let had = messages.len();
+        // What was delivered is in work already, and would be missed by everybody until its time is over.
+        let more = match consumer.fetch().max_messages(wanted).messages().await {
+            Ok(more) => take(more, &mut messages).await.map_err(|error| failed(&error)),
+            Err(error) => Err(failed(&error)),
+        };
+        if let Err(error) = more {
+            tracing::warn!(%error, "a portion of messages did not come whole");
+            break;
+        }
+        if messages.len() < had + wanted {
+            break;
+        }
     }
     Ok(messages)
+}
+
+/// Messages to ask for next, if any. The server's own limit of bytes ends a request with an error, so their number is
+/// guessed from what came so far, and small enough that larger ones do no harm.
+fn portion(messages: &[Message], limits: BatchLimits) -> Option<usize> {
+    let bytes: usize = messages.iter().map(|message| message.payload.len()).sum();
+    let mean = (bytes / messages.len().max(1)).max(1);
+    let room = limits.bytes.saturating_sub(bytes) / mean;
+    let wanted = room
+        .min(limits.messages.saturating_sub(messages.len()))
+        .min(PORTION);
+    (!messages.is_empty() && wanted > 0).then_some(wanted)
+}
+
+async fn take(
+    mut from: impl futures_util::Stream<Item = Result<Message, async_nats::Error>> + Unpin,
+    messages: &mut Vec<Message>,
+) -> Result<(), async_nats::Error> {
+    while let Some(message) = from.next().await {
+        messages.push(message?);
+    }
+    Ok(())
 }
 
 /// Tells the server that the messages are in work for as long as they are.

@@ -1,6 +1,7 @@
 //! service-runtime on real servers.
 #![allow(clippy::unwrap_used)]
 
+mod batches;
 mod calls;
 mod events;
 mod migrations;

@@ -28,7 +28,7 @@ const SPEC: ConsumerSpec = ConsumerSpec {
 /// A record of usage on the bus; some have less.
 const RECORD_BYTES: usize = 110;
 const MESSAGES: usize = 400;
-/// The server's largest message, so that each fits.
+/// As much as one message may hold.
 const LEAST_BYTES: usize = 1 << 20;
 /// Waits after a failed transaction, doubling.
 const FIRST_WAIT: Duration = Duration::from_millis(100);
