@@ -1,5 +1,6 @@
 //! Payloads recorded from released versions must decode to the same values in every later one.
 use messages::pb::sim::{Sim, SimDiscovered, SimStatusChanged};
+use messages::pb::usage::{SimUsageDelta, UsageRecorded};
 use messages::{DecodedEvent, EventType, Timestamp, decode_event};
 use prost::Message;
 
@@ -53,6 +54,37 @@ fn a_recorded_discovery_still_decodes() {
             returned: false
         }
     );
+}
+
+#[test]
+fn recorded_usage_still_decodes() {
+    let payload = bytes(include_str!("golden/usage_recorded.v1.hex"));
+
+    let decoded = decode_event(EventType::UsageRecorded, &payload).unwrap();
+
+    let delta = SimUsageDelta {
+        iccid: "8988999000000000017".into(),
+        account: "main".into(),
+        day: "2026-09-21".into(),
+        rx: 52_429,
+        tx: 209_715,
+        total: 262_144,
+        sms_mo: 1,
+        sms_mt: 0,
+        records: 2,
+        last_ended_at: Some(Timestamp {
+            seconds: 1_790_000_000,
+            nanos: 5_000_000,
+        }),
+        day_total: 524_288,
+        day_sms_mo: 1,
+        day_sms_mt: 3,
+    };
+    let expected = UsageRecorded {
+        organization_id: "00000000-0000-0000-0000-000000000001".into(),
+        sims: vec![delta],
+    };
+    assert_eq!(decoded, DecodedEvent::UsageRecorded(Box::new(expected)));
 }
 
 #[test]
