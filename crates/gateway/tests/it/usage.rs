@@ -168,59 +168,73 @@ async fn events_of_a_sim_show_their_details() {
     );
 }
 
+/// What was written down, keys aside.
+async fn audited(app: &App) -> Vec<String> {
+    sqlx::query_scalar("SELECT action FROM audit_log WHERE action NOT LIKE 'api_key.%' ORDER BY id")
+        .fetch_all(app.world.db.pool())
+        .await
+        .unwrap()
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn ingest_is_the_platforms_and_its_acts_are_written_down() {
+async fn the_streams_and_rejected_records_are_the_platforms() {
     let app = App::start().await;
     let organization = app.world.organization().await;
-    let scopes = [Permission::ReadUsage, Permission::WriteSims];
-    let platform = app.world.key_for(&scopes, None).await;
-    let tenant = app.world.key_for(&scopes, Some(organization)).await;
-    app.world.usage.state().rejects = vec![
-        pb::Reject {
-            id: "1".into(),
-            raw: b"{\"id\":1}".to_vec(),
-            ..pb::Reject::default()
-        },
-        pb::Reject {
-            id: "2".into(),
-            raw: vec![0xff, 0xfe],
-            ..pb::Reject::default()
-        },
-    ];
+    let key = app.world.key_for(&[Permission::ReadUsage], None).await;
+    let tenant = app
+        .world
+        .key_for(&[Permission::ReadUsage], Some(organization))
+        .await;
+    let reject = |id: &str, raw: &[u8]| pb::Reject {
+        id: id.into(),
+        raw: raw.to_vec(),
+        ..pb::Reject::default()
+    };
+    app.world.usage.state().rejects = vec![reject("1", b"{\"id\":1}"), reject("2", &[0xff, 0xfe])];
 
     for path in ["/api/v1/ingest/status", "/api/v1/ingest/rejects"] {
         app.gateway.get(path, &tenant).await.expect(403);
     }
-    app.gateway
-        .post("/api/v1/ingest/rejects/replay", &tenant, json!({"all": true}))
-        .await
-        .expect(403);
-    let status = app
-        .gateway
-        .get("/api/v1/ingest/status", &platform)
-        .await
-        .expect(200)
-        .body;
-    assert_eq!(status["data"]["batches_waiting"], 3);
-    let rejects = app
-        .gateway
-        .get("/api/v1/ingest/rejects", &platform)
-        .await
-        .expect(200)
-        .body;
+    let status = app.gateway.get("/api/v1/ingest/status", &key).await;
+    let rejects = app.gateway.get("/api/v1/ingest/rejects", &key).await;
+
+    assert_eq!(status.expect(200).body["data"]["batches_waiting"], 3);
+    let rejects = rejects.expect(200).body;
     assert_eq!(rejects["data"][0]["raw"], "{\"id\":1}");
+    let bytes = &rejects["data"][1];
     assert_eq!(
-        (&rejects["data"][1]["raw"], &rejects["data"][1]["raw_base64"]),
+        (&bytes["raw"], &bytes["raw_base64"]),
         (&json!(null), &json!("//4="))
     );
-    let replay = json!({"ids": ["1", "2"]});
-    let replayed = app
-        .gateway
-        .post("/api/v1/ingest/rejects/replay", &platform, replay)
-        .await
-        .expect(200)
-        .body;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replay_is_the_platforms_and_is_written_down() {
+    let app = App::start().await;
+    let organization = app.world.organization().await;
+    let key = app.world.key_for(&[Permission::WriteSims], None).await;
+    let tenant = app
+        .world
+        .key_for(&[Permission::WriteSims], Some(organization))
+        .await;
+    let (path, some) = ("/api/v1/ingest/rejects/replay", json!({"ids": ["1", "2"]}));
+
+    app.gateway.post(path, &tenant, some.clone()).await.expect(403);
+    let replayed = app.gateway.post(path, &key, some).await.expect(200).body;
+
     assert_eq!(replayed["data"], json!({"accepted": 1, "rejected": 2}));
+    assert_eq!(app.world.usage.state().replays[0].ids, ["1", "2"]);
+    assert_eq!(audited(&app).await, ["ingest.replay"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tenant_has_its_own_sims_read_by_api() {
+    let app = App::start().await;
+    let organization = app.world.organization().await;
+    let tenant = app
+        .world
+        .key_for(&[Permission::WriteSims], Some(organization))
+        .await;
 
     let sync = json!({"iccid": ICCID});
     let started = app
@@ -229,19 +243,9 @@ async fn ingest_is_the_platforms_and_its_acts_are_written_down() {
         .await
         .expect(202)
         .body;
+
     assert_eq!(started["data"]["sims_queued"], 7);
-    {
-        let state = app.world.usage.state();
-        assert_eq!(state.replays[0].ids, ["1", "2"]);
-        assert_eq!(
-            state.syncs[0].scope.clone().unwrap().organization_id,
-            organization.to_string()
-        );
-    }
-    let actions: Vec<String> =
-        sqlx::query_scalar("SELECT action FROM audit_log WHERE action NOT LIKE 'api_key.%' ORDER BY id")
-            .fetch_all(app.world.db.pool())
-            .await
-            .unwrap();
-    assert_eq!(actions, ["ingest.replay", "sync.usage"]);
+    let asked = app.world.usage.state().syncs.remove(0);
+    assert_eq!(asked.scope.unwrap().organization_id, organization.to_string());
+    assert_eq!(audited(&app).await, ["sync.usage"]);
 }
