@@ -167,7 +167,12 @@ async fn a_change_that_outlasts_its_callers_patience_is_still_finished() {
         .call::<messages::sim_rpc::UpdateSim>(&request, patience, "test")
         .await;
 
-    assert_eq!(impatient.unwrap_err().code, ErrorCode::DeadlineExceeded);
+    // Both ends watch the deadline. When the service notices first, its answer has the word of a missing server.
+    let code = impatient.unwrap_err().code;
+    assert!(
+        matches!(code, ErrorCode::DeadlineExceeded | ErrorCode::Unavailable),
+        "{code:?}"
+    );
     test_support::eventually("the change is stored with its tags", || async {
         let sim = app.get(&iccid, false).await?;
         anyhow::ensure!(
