@@ -175,7 +175,9 @@ CREATE TABLE stream_state (
     silent_since timestamptz,
     expected_per_hour double precision,
     -- Up to when a gap was handed to the readings by API.
-    filled_until timestamptz
+    filled_until timestamptz,
+    -- End of the oldest record: days before the stream began cannot be compared with the API.
+    first_record_at timestamptz
 );
 
 -- The readings by API: each SIM's next one, the most urgent first.

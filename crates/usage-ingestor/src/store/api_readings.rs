@@ -9,6 +9,7 @@ use sqlx::{PgConnection, Row};
 use uuid::Uuid;
 
 use super::fleet_usage::{self, FleetKey, FleetSums, ONLY_BY_API};
+use super::stream_state::compared;
 use super::usage_days::{self, DayState, Volumes};
 use super::{Scope, Store};
 use crate::error::StoreError;
@@ -113,16 +114,17 @@ impl Store {
         stream_flows: bool,
         check_days: i64,
     ) -> Result<(), StoreError> {
-        sqlx::query(
+        sqlx::query(concat!(
             "UPDATE sync_state SET due_at = now() + CASE
                  WHEN NOT $2 OR EXISTS (
                      SELECT FROM sim_usage_daily AS daily
-                     WHERE daily.iccid = $1 AND day BETWEEN (now() AT TIME ZONE 'UTC')::date - 3
-                                                        AND (now() AT TIME ZONE 'UTC')::date - 1 AND differs)
+                     WHERE daily.iccid = $1 AND day >= (now() AT TIME ZONE 'UTC')::date - 3 AND ",
+            compared!(),
+            ")
                  THEN interval '1 day'
                  ELSE make_interval(hours => ($3 * 24 * (0.9 + 0.2 * random()))::integer) END
              WHERE iccid = $1 AND priority = $4",
-        )
+        ))
         .bind(iccid.as_i64())
         .bind(stream_flows)
         .bind(check_days)
@@ -205,12 +207,12 @@ impl Store {
     /// # Errors
     /// The database's.
     pub async fn reading_numbers(&self) -> Result<(i64, i64), StoreError> {
-        let row = sqlx::query(
+        let row = sqlx::query(concat!(
             "SELECT (SELECT count(*) FROM sync_state WHERE due_at <= now()),
-                    (SELECT count(*) FROM sim_usage_daily
-                     WHERE differs AND day BETWEEN (now() AT TIME ZONE 'UTC')::date - 35
-                                               AND (now() AT TIME ZONE 'UTC')::date - 1)",
-        )
+                    (SELECT count(*) FROM sim_usage_daily WHERE day >= (now() AT TIME ZONE 'UTC')::date - 35 AND ",
+            compared!(),
+            ")",
+        ))
         .fetch_one(self.db().pool())
         .await?;
         Ok((row.get(0), row.get(1)))

@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, NaiveDate, Utc};
 
+use super::stream_state::compared;
 use super::{DayRange, Scope, Store};
 use crate::error::{AppError, StoreError};
 
@@ -69,8 +70,9 @@ impl DifferencesQuery {
         let sql = format!(
             "SELECT iccid, day, total, api_total, sms_mo, api_sms_mo, sms_mt, api_sms_mt, data_records, api_read_at
              FROM sim_usage_daily AS days
-             WHERE differs AND day BETWEEN $1 AND $2 AND (day, iccid) < ($3, $4) AND {condition}
-             ORDER BY day DESC, iccid DESC LIMIT $5"
+             WHERE {} AND day BETWEEN $1 AND $2 AND (day, iccid) < ($3, $4) AND {condition}
+             ORDER BY day DESC, iccid DESC LIMIT $5",
+            compared!()
         );
         let mut rows: Vec<DifferenceRow> = sqlx::query_as(sqlx::AssertSqlSafe(sql))
             .bind(self.range.start)

@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use super::Store;
+use super::stream_state::compared;
 use crate::error::StoreError;
 
 /// What arrived by one stream. Buckets are clock hours, so the last hour is this one and its part of the one before.
@@ -60,11 +61,12 @@ const STREAMS: &str = "
     ) AS last_day
     ORDER BY names.stream DESC";
 
-const OPEN: &str = "
-    SELECT (SELECT count(*) FROM rejects WHERE replayed_at IS NULL) AS rejects_open,
-           (SELECT count(*) FROM sim_usage_daily
-            WHERE differs AND day >= (now() AT TIME ZONE 'UTC')::date - 35) AS days_that_differ,
-           (SELECT count(*) FROM sims WHERE organization_id IS NULL) AS sims_unknown";
+const OPEN: &str = concat!(
+    "SELECT (SELECT count(*) FROM rejects WHERE replayed_at IS NULL) AS rejects_open, \
+            (SELECT count(*) FROM sim_usage_daily WHERE day >= (now() AT TIME ZONE 'UTC')::date - 35 AND ",
+    compared!(),
+    ") AS days_that_differ, (SELECT count(*) FROM sims WHERE organization_id IS NULL) AS sims_unknown"
+);
 
 const READINGS: &str = "
     SELECT count(*) FILTER (WHERE due_at <= now()) AS due,

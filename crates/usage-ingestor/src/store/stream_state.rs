@@ -9,6 +9,44 @@ use super::Store;
 use super::api_readings::GAP;
 use crate::error::StoreError;
 
+/// The days on which stream and API are compared: closed ones, from the stream's second day on.
+macro_rules! compared {
+    () => {
+        "differs AND day < (now() AT TIME ZONE 'UTC')::date \
+         AND day > (SELECT (first_record_at AT TIME ZONE 'UTC')::date FROM stream_state WHERE stream = 'usage')"
+    };
+}
+pub(super) use compared;
+
+/// Notes how far back the stream's records reach. Nothing is written, and nobody waits, unless one is older than all.
+///
+/// # Errors
+/// The database's.
+pub async fn note_first(
+    transaction: &mut PgConnection,
+    stream: &str,
+    oldest: DateTime<Utc>,
+) -> Result<(), sqlx::Error> {
+    let known: Option<DateTime<Utc>> =
+        sqlx::query_scalar("SELECT first_record_at FROM stream_state WHERE stream = $1")
+            .bind(stream)
+            .fetch_optional(&mut *transaction)
+            .await?
+            .flatten();
+    if known.is_some_and(|known| known <= oldest) {
+        return Ok(());
+    }
+    sqlx::query(
+        "INSERT INTO stream_state AS held (stream, first_record_at) VALUES ($1, $2)
+         ON CONFLICT (stream) DO UPDATE SET first_record_at = least(held.first_record_at, excluded.first_record_at)",
+    )
+    .bind(stream)
+    .bind(oldest)
+    .execute(transaction)
+    .await
+    .map(|_| ())
+}
+
 /// What is remembered of a stream.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct StreamState {

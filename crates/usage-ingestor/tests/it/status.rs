@@ -40,7 +40,8 @@ async fn streams_readings_and_what_is_wrong_are_counted() {
              (date_trunc('hour', now()) - interval '3 hours', 'usage', 0, 4, 1000, 5, 2, now() - interval '3 hours', NULL),
              (date_trunc('hour', now()) - interval '30 hours', 'usage', 0, 9, 9000, 9, 9, now() - interval '30 hours', NULL),
              (date_trunc('hour', now()) - interval '60 hours', 'events', 0, 1, 7, 0, 0, '2026-01-01T00:00:00Z', NULL);
-         INSERT INTO stream_state VALUES ('events', '2026-07-01T00:00:00Z', 12.5, NULL);
+         INSERT INTO stream_state VALUES ('events', '2026-07-01T00:00:00Z', 12.5, NULL, NULL),
+                                        ('usage', NULL, NULL, NULL, now() - interval '100 days');
          INSERT INTO rejects (digest, raw, kind, reason, batch, received_at, last_received_at, replayed_at)
              VALUES ('a', 'a', 'usage', 'r', 1, now(), now(), NULL), ('b', 'b', 'usage', 'r', 1, now(), now(), now());
          INSERT INTO sims (iccid) VALUES (1), (2);
@@ -104,6 +105,10 @@ async fn days_that_differ_are_listed_in_scope_the_newest_first() {
         })
         .await;
     }
+    // Before the stream's second day there is nothing to compare.
+    rows.run("INSERT INTO stream_state (stream, first_record_at) VALUES ('usage', '2026-06-29T12:00:00Z')")
+        .await;
+    rows.api_day(ICCID, "2026-06-29", (9000, 0), (0, 0)).await;
     // The first is explained by rounding, the others are not.
     rows.api_day(ICCID, "2026-07-01", (2000, 0), (0, 0)).await;
     rows.api_day(ICCID, "2026-07-02", (9000, 0), (0, 0)).await;
@@ -111,7 +116,7 @@ async fn days_that_differ_are_listed_in_scope_the_newest_first() {
     rows.api_day(OTHER, "2026-07-02", (0, 0), (0, 0)).await;
     let request = |scope, page_size, cursor: &str| DifferencesRequest {
         scope,
-        start_date: "2026-07-01".into(),
+        start_date: "2026-06-01".into(),
         end_date: "2026-07-03".into(),
         page_size,
         cursor: cursor.into(),

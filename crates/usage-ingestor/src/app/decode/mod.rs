@@ -85,6 +85,9 @@ pub enum Record<'a> {
 /// # Errors
 /// The element as it is kept, with the reason.
 pub fn read<'a>(raw: &'a str, limits: &Limits) -> Result<Record<'a>, pb::RejectedRecord> {
+    if !raw.starts_with('{') {
+        return Err(reject(raw, Kind::Unknown, "it is no JSON object"));
+    }
     let wire = RecordWire::read(raw).map_err(|error| reject(raw, Kind::Unknown, &error.to_string()))?;
     let kind = Kind::of(&wire);
     let read = match kind {

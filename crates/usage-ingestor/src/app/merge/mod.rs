@@ -16,7 +16,8 @@ use sqlx::PgConnection;
 use super::App;
 use crate::error::StoreError;
 use crate::store::arrivals::{self, Arrivals};
-use crate::store::{event_records, fleet_usage, members, rejects, usage_days, usage_records};
+use crate::store::copy::millis_to_time;
+use crate::store::{event_records, fleet_usage, members, rejects, stream_state, usage_days, usage_records};
 
 #[cfg(fuzzing)]
 pub use days::deltas;
@@ -180,6 +181,10 @@ impl Work {
         merged: &Merged,
         writer: i16,
     ) -> Result<(), sqlx::Error> {
+        let oldest = self.usage.iter().map(|record| record.ended_at_ms).min();
+        if let Some(oldest) = oldest {
+            stream_state::note_first(transaction, "usage", millis_to_time(oldest)).await?;
+        }
         let signed = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
         let of_events = self
             .rejects
