@@ -1,15 +1,13 @@
 //! What the gateway asks about the readings by API.
 
 use chrono::NaiveDate;
-use domain::{Iccid, OrganizationId};
-use messages::pb::common::Scope as WireScope;
+use domain::Iccid;
 use messages::pb::usage as pb;
 use messages::{ErrorCode, usage_rpc};
 use service_runtime::bus::{BusError, RpcError, RpcServer};
-use uuid::Uuid;
 
+use super::rpc::scope;
 use crate::app::App;
-use crate::store::Scope;
 
 /// Registers the method.
 ///
@@ -39,18 +37,4 @@ async fn start(
     let from = from.map_err(|_| RpcError::field("start_date", "is no day: YYYY-MM-DD"))?;
     let sims_queued = app.start_readings(scope, iccid, from).await?;
     Ok(pb::StartUsageSyncResponse { sims_queued })
-}
-
-/// Whose data the caller may touch.
-///
-/// # Errors
-/// Names the field when it is missing or no UUID.
-pub fn scope(scope: Option<WireScope>) -> Result<Scope, RpcError> {
-    let scope = scope.ok_or_else(|| RpcError::field("scope", "is missing"))?;
-    if scope.organization_id.is_empty() {
-        return Ok(Scope::All);
-    }
-    let id = Uuid::parse_str(&scope.organization_id)
-        .map_err(|_| RpcError::field("organization_id", "is no UUID"))?;
-    Ok(Scope::Organization(OrganizationId(id)))
 }
