@@ -61,6 +61,8 @@ pub enum ApiCode {
     Conflict,
     /// 1NCE failed.
     Upstream,
+    /// The caller has used up its requests.
+    RateLimited,
     /// The budget at 1NCE is used up.
     UpstreamRateLimited,
     /// 1NCE does not offer this to the account.
@@ -85,6 +87,7 @@ impl ApiCode {
             Self::PayloadTooLarge => ("PAYLOAD_TOO_LARGE", StatusCode::PAYLOAD_TOO_LARGE),
             Self::UnsupportedMediaType => ("UNSUPPORTED_MEDIA_TYPE", StatusCode::UNSUPPORTED_MEDIA_TYPE),
             Self::Conflict => ("CONFLICT", StatusCode::CONFLICT),
+            Self::RateLimited => ("RATE_LIMIT_EXCEEDED", StatusCode::TOO_MANY_REQUESTS),
             Self::Upstream => ("UPSTREAM_ERROR", StatusCode::BAD_GATEWAY),
             Self::UpstreamRateLimited => ("UPSTREAM_RATE_LIMITED", StatusCode::SERVICE_UNAVAILABLE),
             Self::CapabilityUnavailable => ("CAPABILITY_UNAVAILABLE", StatusCode::NOT_IMPLEMENTED),

@@ -59,6 +59,8 @@ events! {
     SyncCompleted = "sync.completed" => sim::SyncCompleted,
     /// Reading the fleet was given up.
     SyncFailed = "sync.failed" => sim::SyncFailed,
+    /// Bulk work came to its end.
+    JobCompleted = "job.completed" => sim::JobCompleted,
     /// New usage records were stored.
     UsageRecorded = "usage.recorded" => usage::UsageRecorded,
     /// The Data Streamer sends far less than it used to.

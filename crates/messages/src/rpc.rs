@@ -59,6 +59,34 @@ pub mod sim {
         Discover, "sim", "discover", pb::DiscoverRequest, pb::DiscoverResponse
     );
     method!(
+        /// Bulk work begins, or an import of it.
+        CreateJob, "sim", "create_job", pb::CreateJobRequest, pb::CreateJobResponse
+    );
+    method!(
+        /// Lines of an import.
+        AddJobItems, "sim", "add_job_items", pb::AddJobItemsRequest, pb::AddJobItemsResponse
+    );
+    method!(
+        /// All lines of an import are there.
+        SubmitJob, "sim", "submit_job", pb::SubmitJobRequest, pb::SubmitJobResponse
+    );
+    method!(
+        /// A page of jobs.
+        ListJobs, "sim", "list_jobs", pb::ListJobsRequest, pb::ListJobsResponse
+    );
+    method!(
+        /// One job.
+        GetJob, "sim", "get_job", pb::GetJobRequest, pb::GetJobResponse
+    );
+    method!(
+        /// What became of each SIM.
+        JobResults, "sim", "job_results", pb::JobResultsRequest, pb::JobResultsResponse
+    );
+    method!(
+        /// Pauses, resumes or cancels a job.
+        ControlJob, "sim", "control_job", pb::ControlJobRequest, pb::ControlJobResponse
+    );
+    method!(
         /// How the service stands.
         Health, "sim", "health", HealthRequest, HealthResponse
     );

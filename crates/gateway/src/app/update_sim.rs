@@ -80,6 +80,7 @@ fn request(asker: &Asker, iccid: Iccid, update: UpdateSim) -> UpdateSimRequest {
         imei_lock: update.imei_lock,
         status: update.status.map(|status| status.word().to_owned()),
         tags: update.tags.map(|tags| TagList { tags }),
+        organization_id: None,
         metadata_json: update
             .metadata
             .map(|metadata| serde_json::Value::Object(metadata).to_string()),

@@ -16,29 +16,36 @@ const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 
 /// What a route asks for; the type stands in the handler's arguments, so no handler forgets it.
 pub trait Needs: 'static {
-    /// The permission.
-    const PERMISSION: Permission;
+    /// The permission; `None` where every known caller may ask.
+    const PERMISSION: Option<Permission>;
 }
 
-/// See SIMs.
-pub struct ReadSims;
+macro_rules! needs {
+    ($($(#[$doc:meta])* $name:ident => $permission:expr),+ $(,)?) => {
+        $($(#[$doc])*
+        pub struct $name;
 
-impl Needs for ReadSims {
-    const PERMISSION: Permission = Permission::ReadSims;
+        impl Needs for $name {
+            const PERMISSION: Option<Permission> = $permission;
+        })+
+    };
 }
 
-/// Change SIMs.
-pub struct WriteSims;
-
-impl Needs for WriteSims {
-    const PERMISSION: Permission = Permission::WriteSims;
-}
-
-/// See usage and events.
-pub struct ReadUsage;
-
-impl Needs for ReadUsage {
-    const PERMISSION: Permission = Permission::ReadUsage;
+needs! {
+    /// Whoever is known.
+    Anybody => None,
+    /// See SIMs.
+    ReadSims => Some(Permission::ReadSims),
+    /// Change SIMs.
+    WriteSims => Some(Permission::WriteSims),
+    /// See usage and events.
+    ReadUsage => Some(Permission::ReadUsage),
+    /// Order at 1NCE.
+    ManageOrders => Some(Permission::ManageOrders),
+    /// Users, keys and organizations.
+    AdminUsers => Some(Permission::AdminUsers),
+    /// See the audit log.
+    ReadAudit => Some(Permission::ReadAudit),
 }
 
 /// A caller whose key is good and has the permission.
@@ -64,7 +71,7 @@ impl<N: Needs> FromRequest for Authenticated<N> {
 async fn authenticate(
     gateway: &Gateway,
     request: &HttpRequest,
-    needed: Permission,
+    needed: Option<Permission>,
 ) -> Result<Asker, ApiError> {
     let invalid = || {
         ApiError::new(
@@ -89,7 +96,7 @@ async fn authenticate(
         KeyRefusal::Invalid => invalid(),
         KeyRefusal::Unknown => ApiError::new(ApiCode::Unavailable, "the API key cannot be checked now"),
     })?;
-    if !principal.may(needed) {
+    if let Some(needed) = needed.filter(|needed| !principal.may(*needed)) {
         let message = format!("the API key lacks the scope {needed}");
         return Err(ApiError::new(ApiCode::Forbidden, message));
     }

@@ -12,9 +12,10 @@ use utoipa::openapi::{RefOr, Required};
 use utoipa::{Modify, OpenApi};
 use utoipa_swagger_ui::Config;
 
+use super::area::AREAS;
 use super::docs_examples::Examples;
 use super::envelope::Failure;
-use super::{health, ingest, sim_events, sims, sync, usage, usage_export};
+use super::{health, sims, sync};
 use crate::error::{ApiCode, ApiError};
 
 /// The page brings its own scripts and styles; some styles stand in its elements.
@@ -28,14 +29,11 @@ const SWAGGER_POLICY: HeaderValue = HeaderValue::from_static(
     info(title = "Simward", description = "REST API of Simward, which runs a fleet of 1NCE SIM cards.", license(name = "MIT", identifier = "MIT")),
     paths(
         sims::list_sims, sims::get_sim, sims::get_sim_status, sims::update_sim,
-        usage::sim_usage, sim_events::sim_events, usage::usage_summary, usage::top_usage, usage_export::export_usage,
-        usage::usage_differences, ingest::ingest_status, ingest::list_rejects, ingest::replay_rejects,
-        ingest::start_usage_sync,
         sync::sync_status, sync::start_sync,
         health::report, health::live, health::ready, health::metrics,
     ),
     components(schemas(Failure)),
-    modifiers(&KeyScheme, &OptionalBody, &Examples)
+    modifiers(&KeyScheme)
 )]
 struct Document;
 
@@ -69,7 +67,13 @@ impl Modify for OptionalBody {
 
 /// The OpenAPI 3.1 document of the gateway.
 pub fn openapi() -> utoipa::openapi::OpenApi {
-    Document::openapi()
+    let mut document = Document::openapi();
+    for area in AREAS {
+        document.merge((area.document)());
+    }
+    OptionalBody.modify(&mut document);
+    Examples.modify(&mut document);
+    document
 }
 
 static JSON: LazyLock<Bytes> = LazyLock::new(|| Bytes::from(openapi().to_json().unwrap_or_default()));

@@ -9,7 +9,7 @@ use utoipa::openapi::path::Operation;
 use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
 use utoipa::openapi::{Content, ContentBuilder, Ref, RefOr, ResponseBuilder};
 
-use super::docs_usage;
+use super::area::{AREAS, Example};
 use crate::error::ApiCode;
 
 pub(super) const TIME: &str = "2026-07-01T12:00:00Z";
@@ -23,6 +23,7 @@ impl Modify for Examples {
                 ("get", &mut item.get),
                 ("put", &mut item.put),
                 ("post", &mut item.post),
+                ("delete", &mut item.delete),
             ];
             for (method, operation) in methods {
                 if let Some(operation) = operation {
@@ -114,8 +115,12 @@ fn failures(route: &str) -> Vec<ApiCode> {
         ApiCode::Internal,
     ];
     if route.contains("{iccid}") {
-        codes.extend([ApiCode::InvalidIccid, ApiCode::NotFound]);
+        codes.push(ApiCode::InvalidIccid);
     }
+    if route.contains('{') {
+        codes.push(ApiCode::NotFound);
+    }
+    codes.extend(AREAS.iter().flat_map(|area| (area.failures)(route)).copied());
     // These ask 1NCE.
     if route.ends_with("/sims/{iccid}") {
         codes.extend([
@@ -150,11 +155,7 @@ fn request(route: &str) -> Option<Value> {
             "label": "pump-17", "imei_lock": true, "status": "Enabled", "tags": ["north"], "metadata": { "site": 4 }
         })),
         "post /api/v1/sync/sims" => Some(json!({ "account": "main" })),
-        "post /api/v1/sync/usage" => {
-            Some(json!({ "iccid": "8988999000000000017", "start_date": "2026-06-01" }))
-        }
-        "post /api/v1/ingest/rejects/replay" => Some(json!({ "ids": ["17"] })),
-        _ => None,
+        route => AREAS.iter().find_map(|area| (area.request)(route)),
     }
 }
 
@@ -201,9 +202,9 @@ fn success(route: &str) -> Value {
                 "simward_http_requests_total{route=\"/api/v1/sims\",method=\"GET\",status=\"200\"} 1\n"
             );
         }
-        route => match docs_usage::success(route) {
-            Some(docs_usage::Example::Data(data)) => data,
-            Some(docs_usage::Example::Whole(answer)) => return answer,
+        route => match AREAS.iter().find_map(|area| (area.success)(route)) {
+            Some(Example::Data(data)) => data,
+            Some(Example::Whole(answer)) => return answer,
             None => return health(true),
         },
     };

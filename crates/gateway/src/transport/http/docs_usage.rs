@@ -1,19 +1,46 @@
-//! Examples of what the usage routes answer.
+//! What is said about the routes of usage, events and ingest.
 
 use serde_json::{Value, json};
+use utoipa::OpenApi;
 
+use super::area::{Area, Example};
 use super::docs_examples::{TIME, meta};
+use super::{ingest, sim_events, usage, usage_export};
 
-/// What a route answers.
-pub enum Example {
-    /// In `data` of the usual envelope.
-    Data(Value),
-    /// The whole body.
-    Whole(Value),
+pub const AREA: Area = Area {
+    routes: usage::routes,
+    document: Document::openapi,
+    request,
+    success,
+    failures: |_| &[],
+};
+
+#[derive(OpenApi)]
+#[openapi(paths(
+    usage::sim_usage,
+    sim_events::sim_events,
+    usage::usage_summary,
+    usage::top_usage,
+    usage_export::export_usage,
+    usage::usage_differences,
+    ingest::ingest_status,
+    ingest::list_rejects,
+    ingest::replay_rejects,
+    ingest::start_usage_sync
+))]
+struct Document;
+
+fn request(route: &str) -> Option<Value> {
+    match route {
+        "post /api/v1/sync/usage" => {
+            Some(json!({ "iccid": "8988999000000000017", "start_date": "2026-06-01" }))
+        }
+        "post /api/v1/ingest/rejects/replay" => Some(json!({ "ids": ["17"] })),
+        _ => None,
+    }
 }
 
-/// The example of a route that is about usage, events or ingest.
-pub fn success(route: &str) -> Option<Example> {
+fn success(route: &str) -> Option<Example> {
     let data = match route {
         "get /api/v1/sims/{iccid}/usage" => sim_usage(),
         "get /api/v1/usage/summary" => summary(),

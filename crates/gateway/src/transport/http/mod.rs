@@ -1,5 +1,6 @@
 //! The REST surface: routes, envelope, authentication and validation.
 
+mod area;
 mod auth;
 mod body;
 mod docs;
@@ -34,6 +35,8 @@ use service_runtime::ignored::Ignored;
 
 pub use docs::openapi;
 
+use area::AREAS;
+
 use crate::app::write_usage::write_usage;
 use crate::app::{CHANGE_LIMIT, Gateway};
 use crate::error::{ApiCode, ApiError, GatewayError};
@@ -58,6 +61,7 @@ pub(crate) fn serve(gateway: Arc<Gateway>) -> Result<SocketAddr, GatewayError> {
                 data.metrics.clone(),
                 data.shutdown.clone(),
             ))
+            .configure(area_routes)
             .configure(routes)
             .default_service(web::to(unknown_route))
     })
@@ -111,17 +115,6 @@ fn routes(config: &mut web::ServiceConfig) {
             [web::get().to(sims::get_sim_status)],
         ))
         .service(resource(
-            "/api/v1/sims/{iccid}/usage",
-            "GET",
-            [web::get().to(usage::sim_usage)],
-        ))
-        .service(resource(
-            "/api/v1/sims/{iccid}/events",
-            "GET",
-            [web::get().to(sim_events::sim_events)],
-        ))
-        .configure(usage_routes)
-        .service(resource(
             "/api/v1/sync/status",
             "GET",
             [web::get().to(sync::sync_status)],
@@ -144,30 +137,10 @@ fn routes(config: &mut web::ServiceConfig) {
         .service(resource("/docs/{file:.*}", "GET", [web::get().to(docs::swagger)]));
 }
 
-fn usage_routes(config: &mut web::ServiceConfig) {
-    let get = [
-        ("/api/v1/usage/summary", web::get().to(usage::usage_summary)),
-        ("/api/v1/usage/top", web::get().to(usage::top_usage)),
-        ("/api/v1/usage/export", web::get().to(usage_export::export_usage)),
-        (
-            "/api/v1/usage/differences",
-            web::get().to(usage::usage_differences),
-        ),
-        ("/api/v1/ingest/status", web::get().to(ingest::ingest_status)),
-        ("/api/v1/ingest/rejects", web::get().to(ingest::list_rejects)),
-    ];
-    let post = [
-        (
-            "/api/v1/ingest/rejects/replay",
-            web::post().to(ingest::replay_rejects),
-        ),
-        ("/api/v1/sync/usage", web::post().to(ingest::start_usage_sync)),
-    ];
-    for (path, route) in get {
-        config.service(resource(path, "GET", [route]));
-    }
-    for (path, route) in post {
-        config.service(resource(path, "POST", [route]));
+/// The areas stand first: `/sims/export` is no ICCID.
+fn area_routes(config: &mut web::ServiceConfig) {
+    for area in AREAS {
+        config.configure(area.routes);
     }
 }
 

@@ -1,6 +1,6 @@
 use actix_web::http::StatusCode;
 use actix_web::web::Data;
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::{HttpRequest, HttpResponse, web};
 use messages::pb::usage as pb;
 use messages::usage_rpc;
 use tracing::Instrument;
@@ -10,6 +10,7 @@ use super::envelope::{self, Answer, Listed};
 use super::request::{path_iccid, span};
 use super::usage_query::{self, DifferencesParams, SimUsageParams, SummaryParams, TopParams};
 use super::usage_view::{DayDifferenceView, SimUsageView, TopUsageView, UsageSummaryView};
+use super::{ingest, resource, sim_events, usage_export};
 use crate::app::{Gateway, usage};
 use crate::error::ApiError;
 
@@ -137,4 +138,33 @@ pub async fn usage_differences(
         .await?;
     let days: Vec<DayDifferenceView> = answer.days.into_iter().map(Into::into).collect();
     envelope::listed(&days, query.page_size, answer.next_cursor, &asker.request_id)
+}
+
+pub fn routes(config: &mut web::ServiceConfig) {
+    let get = [
+        ("/api/v1/sims/{iccid}/usage", web::get().to(sim_usage)),
+        (
+            "/api/v1/sims/{iccid}/events",
+            web::get().to(sim_events::sim_events),
+        ),
+        ("/api/v1/usage/summary", web::get().to(usage_summary)),
+        ("/api/v1/usage/top", web::get().to(top_usage)),
+        ("/api/v1/usage/export", web::get().to(usage_export::export_usage)),
+        ("/api/v1/usage/differences", web::get().to(usage_differences)),
+        ("/api/v1/ingest/status", web::get().to(ingest::ingest_status)),
+        ("/api/v1/ingest/rejects", web::get().to(ingest::list_rejects)),
+    ];
+    let post = [
+        (
+            "/api/v1/ingest/rejects/replay",
+            web::post().to(ingest::replay_rejects),
+        ),
+        ("/api/v1/sync/usage", web::post().to(ingest::start_usage_sync)),
+    ];
+    for (path, route) in get {
+        config.service(resource(path, "GET", [route]));
+    }
+    for (path, route) in post {
+        config.service(resource(path, "POST", [route]));
+    }
 }
