@@ -2,9 +2,11 @@
 #![forbid(unsafe_code)]
 
 mod books;
+mod caller;
 mod sandbox;
 mod usage_books;
 
 pub use books::{Books, Event, read_events};
+pub use caller::{Caller, Reply};
 pub use sandbox::Sandbox;
 pub use usage_books::UsageBooks;

@@ -7,7 +7,9 @@ mod scope;
 mod stack;
 mod wait;
 
-pub use process::{DATASTREAMER, Simward, SimwardOptions, simward_command};
+pub use process::{
+    DATASTREAMER, Simward, SimwardOptions, simward_command, simward_program, simward_variables,
+};
 pub use scope::Scope;
 pub use stack::Stack;
 pub use wait::{eventually, eventually_within};

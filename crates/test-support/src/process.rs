@@ -50,7 +50,18 @@ impl Simward {
         let key = command(
             scope,
             options,
-            &["keys", "create", "--name", "test", "--scopes", "admin"],
+            &[
+                "keys",
+                "create",
+                "--name",
+                "test",
+                "--scopes",
+                "admin",
+                "--per-minute",
+                "1000000000",
+                "--per-hour",
+                "1000000000",
+            ],
         );
         Self::start_with_key(scope, options, &key).await
     }
@@ -86,7 +97,7 @@ impl Simward {
         let child = Command::new(binary("simward"))
             .arg("run")
             .env_clear()
-            .envs(all_variables(scope, options))
+            .envs(simward_variables(scope, options))
             .stdin(Stdio::null())
             .stdout(file.try_clone().expect("a log file"))
             .stderr(file)
@@ -170,7 +181,8 @@ impl Drop for Simward {
     }
 }
 
-fn all_variables(scope: &Scope, options: &SimwardOptions) -> Vec<(String, String)> {
+/// What the environment of a process of this scope holds.
+pub fn simward_variables(scope: &Scope, options: &SimwardOptions) -> Vec<(String, String)> {
     let mut variables = scope.variables();
     variables.push(("SIMWARD_LISTEN".into(), "127.0.0.1:0".into()));
     variables.push(("SIMWARD_INGEST_LISTEN".into(), "127.0.0.1:0".into()));
@@ -198,7 +210,7 @@ pub fn simward_command(scope: &Scope, options: &SimwardOptions, arguments: &[&st
     Command::new(binary("simward"))
         .args(arguments)
         .env_clear()
-        .envs(all_variables(scope, options))
+        .envs(simward_variables(scope, options))
         .output()
         .expect("simward starts")
 }
@@ -209,6 +221,14 @@ fn command(scope: &Scope, options: &SimwardOptions, arguments: &[&str]) -> Strin
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "simward {arguments:?}: {errors}");
     String::from_utf8_lossy(&output.stdout).trim().to_owned()
+}
+
+/// The program itself, for a process that is started in another way.
+///
+/// # Panics
+/// When it is not built.
+pub fn simward_program() -> PathBuf {
+    binary("simward")
 }
 
 /// A program of the workspace, beside the test's own.

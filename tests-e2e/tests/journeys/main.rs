@@ -1,13 +1,18 @@
 //! Journeys through the whole product: processes, servers and an emulated 1NCE, seen from outside.
 
+mod attack;
 mod budget;
+mod bulk;
 mod bus_login;
 mod change_here;
 mod change_there;
 mod chaos;
 mod doctor;
 mod first_start;
+mod limits;
+mod live;
 mod outages;
+mod people;
 mod trace;
 mod trouble_at_once;
 mod usage_stream;
