@@ -39,7 +39,13 @@ pub async fn warm(report: &mut Report, fleet: &Fleet, sizes: &Sizes) {
             .map(|(bare, simward)| simward.per_second / bare.per_second),
     );
     let comparison = format!("{bare_rate:.0}/s, p99 {}, bare actix-web", ms(bare_p99));
-    report.at_least("get, warm", format!("{rate:.0}/s"), comparison, ratio, 0.5);
+    report.at_least(
+        "get, warm, with key and limits",
+        format!("{rate:.0}/s"),
+        comparison,
+        ratio,
+        0.5,
+    );
     let measured = format!("p50 {}, p99 {}", ms(p50), ms(p99));
     report.within("get, warm, 32 connections", measured, p99, P99_WARM);
 }

@@ -7,6 +7,7 @@
 //! Nothing fails for being slow: the table says MISS.
 #![forbid(unsafe_code)]
 
+mod abuse;
 mod bare;
 mod copy;
 mod fleet;
@@ -59,6 +60,8 @@ async fn measure_fleet(report: &mut Report, sizes: &Sizes) {
     if sizes.wants("gets") {
         gets::warm(report, &fleet, sizes).await;
         gets::uncached(report, &fleet, sizes).await;
+        abuse::flood(report, &fleet, sizes).await;
+        abuse::puts(report, &fleet, sizes).await;
     }
     if sizes.wants("lists") {
         lists::measure(report, &fleet, sizes).await;
