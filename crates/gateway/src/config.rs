@@ -33,6 +33,12 @@ pub struct GatewayConfig {
     pub redis_cache_ttl_ms: u64,
     /// Longest wait for Redis, milliseconds.
     pub redis_cache_timeout_ms: u64,
+    /// Longest wait of a change until every other replica has forgotten what was before, milliseconds.
+    pub replica_ack_ms: u64,
+    /// Origins whose pages may ask, separated by commas, or `*`; empty means none.
+    pub cors_origins: String,
+    /// `max-age` of Strict-Transport-Security, seconds; 0 means that the header is not sent.
+    pub hsts_seconds: u64,
 }
 
 impl GatewayConfig {
@@ -60,6 +66,11 @@ impl GatewayConfig {
         if self.listen.is_empty() {
             missing.push("set SIMWARD_LISTEN (address:port)".to_owned());
         }
+        for origin in cors_origins(&self.cors_origins).filter(|origin| !is_origin(origin)) {
+            missing.push(format!(
+                "gateway.cors_origins: `{origin}` is no origin (scheme://host[:port]) and not `*`"
+            ));
+        }
         if missing.is_empty() {
             Ok(())
         } else {
@@ -71,9 +82,30 @@ impl GatewayConfig {
         Duration::from_millis(self.key_ttl_ms)
     }
 
+    pub(crate) fn replica_ack(&self) -> Duration {
+        Duration::from_millis(self.replica_ack_ms)
+    }
+
     pub(crate) fn key_usage_flush(&self) -> Duration {
         Duration::from_millis(self.key_usage_flush_ms.max(10))
     }
+}
+
+/// The origins in a list with commas.
+pub(crate) fn cors_origins(list: &str) -> impl Iterator<Item = &str> {
+    list.split(',').map(str::trim).filter(|origin| !origin.is_empty())
+}
+
+/// As a browser writes it, in lower case and without a path: it is compared as text.
+fn is_origin(text: &str) -> bool {
+    let host = text
+        .strip_prefix("https://")
+        .or_else(|| text.strip_prefix("http://"));
+    text == "*"
+        || host.is_some_and(|host| {
+            let fits = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b".-:[]".contains(&b);
+            !host.is_empty() && host.bytes().all(fits)
+        })
 }
 
 #[cfg(test)]
@@ -99,5 +131,26 @@ mod tests {
             GatewayConfig::from_settings(&settings("hunter2-hunter2-hunter2-hunter2-hunter2")).unwrap();
         assert!(!format!("{config:?}").contains("hunter2"));
         assert_eq!(config.body_limit_bytes, 64 * 1024);
+    }
+
+    #[test]
+    fn origins_are_a_list_with_commas_and_anything_else_is_refused_by_name() {
+        let secret = "hunter2-hunter2-hunter2-hunter2-hunter2";
+        let mut config = GatewayConfig::from_settings(&settings(secret)).unwrap();
+        assert_eq!(cors_origins(&config.cors_origins).count(), 0);
+        config.cors_origins = "https://a.example.com, http://localhost:3000,*".to_owned();
+        config.check().unwrap();
+        let origins: Vec<&str> = cors_origins(&config.cors_origins).collect();
+        assert_eq!(origins, ["https://a.example.com", "http://localhost:3000", "*"]);
+        for bad in [
+            "a.example.com",
+            "https://a.example.com/",
+            "https://A.example.com",
+            "null",
+        ] {
+            config.cors_origins = bad.to_owned();
+            let error = config.check().unwrap_err().to_string();
+            assert!(error.contains(bad), "{error}");
+        }
     }
 }

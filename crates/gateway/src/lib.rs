@@ -64,8 +64,9 @@ pub async fn run(config: GatewayConfig, shared: Shared) -> Result<Running, Gatew
     let runtime = Runtime::start(&shared, SCHEMA).await?;
     check_schema(&runtime.db).await?;
     let gateway = Arc::new(Gateway::new(config, runtime));
+    let membership = cache::join_replicas(&gateway).await?;
     cache::follow_events(&gateway).await?;
-    let addr = transport::http::serve(Arc::clone(&gateway))?;
+    let addr = transport::http::serve(Arc::clone(&gateway), membership)?;
     tracing::info!(%addr, "the REST API is served");
     Ok(Running { addr })
 }

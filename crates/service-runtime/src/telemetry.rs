@@ -1,7 +1,7 @@
 //! JSON logs and OpenTelemetry traces. Called once in `main`: the log subscriber is the one thing a process shares.
 
 use opentelemetry::propagation::{Extractor, Injector, TextMapPropagator};
-use opentelemetry::trace::TracerProvider;
+use opentelemetry::trace::{TraceContextExt, TracerProvider};
 use opentelemetry_otlp::{Protocol, SpanExporter, WithExportConfig};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::propagation::TraceContextPropagator;
@@ -117,6 +117,13 @@ pub fn follow_trace(span: &Span, headers: Option<&async_nats::HeaderMap>) {
     }
 }
 
+/// The trace that `span` belongs to, 32 hex digits; `None` when it is not traced.
+pub fn trace_id(span: &Span) -> Option<String> {
+    let context = span.context();
+    let context = context.span().span_context().clone();
+    context.is_valid().then(|| context.trace_id().to_string())
+}
+
 struct Headers<'a>(&'a mut async_nats::HeaderMap);
 
 impl Injector for Headers<'_> {
@@ -134,5 +141,39 @@ impl Extractor for ReadHeaders<'_> {
 
     fn keys(&self) -> Vec<&str> {
         vec!["traceparent", "tracestate"]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+
+    fn following() -> Option<String> {
+        let span = tracing::info_span!("test");
+        let mut headers = async_nats::HeaderMap::new();
+        headers.insert("traceparent", PARENT);
+        follow_trace(&span, Some(&headers));
+        trace_id(&span)
+    }
+
+    #[test]
+    fn a_span_names_the_trace_that_it_follows_or_begins() {
+        let provider = SdkTracerProvider::builder().build();
+        let layer = tracing_opentelemetry::layer().with_tracer(provider.tracer("test"));
+        tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), || {
+            assert_eq!(following().as_deref(), PARENT.get(3..35));
+            let own = trace_id(&tracing::info_span!("first")).unwrap();
+            assert_eq!(own.len(), 32);
+            assert_ne!(Some(own.as_str()), PARENT.get(3..35));
+        });
+    }
+
+    #[test]
+    fn without_a_tracer_there_is_no_trace() {
+        tracing::subscriber::with_default(tracing_subscriber::registry(), || {
+            assert_eq!(following(), None);
+        });
     }
 }

@@ -7,24 +7,24 @@ use messages::sim_rpc;
 
 use super::sim_view;
 use super::{Asker, Gateway};
-use crate::cache::{CachedSim, Data, ReadStart};
+use crate::cache::{CachedSim, ReadStart};
 use crate::error::ApiError;
 
 const READ: Duration = Duration::from_secs(5);
 const REFRESH: Duration = Duration::from_secs(15);
 
-/// The `data` of one SIM from this process's memory. Another organization's SIM does not exist.
-pub fn from_memory(gateway: &Gateway, asker: &Asker, iccid: Iccid) -> Option<Result<Data, ApiError>> {
+/// One SIM from this process's memory. Another organization's SIM does not exist.
+pub fn from_memory(gateway: &Gateway, asker: &Asker, iccid: Iccid) -> Option<Result<CachedSim, ApiError>> {
     gateway.sims.local(iccid).map(|found| visible(found, asker))
 }
 
-/// The `data` of one SIM, as [`find`] has it. Another organization's SIM does not exist.
+/// One SIM, as [`find`] has it. Another organization's SIM does not exist.
 pub async fn get_sim(
     gateway: Arc<Gateway>,
     asker: Asker,
     iccid: Iccid,
     refresh: bool,
-) -> Result<Data, ApiError> {
+) -> Result<CachedSim, ApiError> {
     let found = find(&gateway, &asker, iccid, refresh).await?;
     visible(found, &asker)
 }
@@ -56,9 +56,9 @@ pub async fn find(
     Ok(cached)
 }
 
-fn visible(sim: CachedSim, asker: &Asker) -> Result<Data, ApiError> {
+fn visible(sim: CachedSim, asker: &Asker) -> Result<CachedSim, ApiError> {
     if asker.principal.sees(sim.organization) {
-        Ok(sim.data)
+        Ok(sim)
     } else {
         Err(ApiError::no_such_sim())
     }

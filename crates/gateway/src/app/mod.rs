@@ -29,7 +29,7 @@ use tokio::sync::oneshot;
 use tracing::Instrument;
 
 use crate::auth::{AuthCounts, KeyVerifier, Principal, UsageBook};
-use crate::cache::{SharedCache, SimCache};
+use crate::cache::{Replicas, SharedCache, SimCache};
 use crate::config::GatewayConfig;
 use crate::error::ApiError;
 use crate::store::api_keys::ApiKeys;
@@ -44,6 +44,8 @@ pub(crate) struct Gateway {
     pub auth_counts: AuthCounts,
     pub key_usage: Arc<UsageBook>,
     pub sims: SharedCache,
+    /// To be told of every change before it is answered.
+    pub replicas: Arc<Replicas>,
     pub health: Health,
     pub metrics: Metrics,
     pub shutdown: Shutdown,
@@ -79,8 +81,10 @@ impl Gateway {
         );
         let redis_prefix = &shared.config.redis.prefix;
         let sims = SimCache::new(&config, shared.redis.clone(), redis_prefix, &shared.metrics);
+        let replicas = Replicas::new(shared.bus.clone(), config.replica_ack(), &shared.metrics);
         Self {
             sims: Arc::new(sims),
+            replicas: Arc::new(replicas),
             auth_counts: AuthCounts::new(&shared.metrics),
             bus: shared.bus,
             metrics: shared.metrics,

@@ -143,11 +143,11 @@ pub fn cached(sim: Sim) -> Result<CachedSim, ApiError> {
     let organization = Uuid::parse_str(&sim.organization_id).map_err(|error| ApiError::internal(&error))?;
     let revision = sim.revision;
     let data = serde_json::to_vec(&SimView::new(sim)?).map_err(|error| ApiError::internal(&error))?;
-    Ok(CachedSim {
+    Ok(CachedSim::new(
         revision,
-        organization: OrganizationId(organization),
-        data: data.into(),
-    })
+        OrganizationId(organization),
+        data.into(),
+    ))
 }
 
 /// What the state of a SIM means; exactly one is true, or none when 1NCE's word is not known.

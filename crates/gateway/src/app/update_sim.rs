@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::{Act, Asker, CHANGE_LIMIT, Gateway};
 use super::{get_sim, sim_view};
-use crate::cache::{Data, ReadStart};
+use crate::cache::{CachedSim, Change, ReadStart};
 use crate::error::ApiError;
 
 /// What is to change; what is `None` stays as it is.
@@ -30,13 +30,13 @@ pub struct UpdateSim {
     pub metadata: Option<serde_json::Map<String, serde_json::Value>>,
 }
 
-/// Changes one SIM and answers it as it is now; the next reader sees the same.
+/// Changes one SIM and answers it as it is now; the next reader, whichever replica is asked, sees nothing older.
 pub async fn update_sim(
     gateway: Arc<Gateway>,
     asker: Asker,
     iccid: Iccid,
     update: UpdateSim,
-) -> Result<Data, ApiError> {
+) -> Result<CachedSim, ApiError> {
     let act = Act {
         action: "sim.update",
         subject: iccid.to_string(),
@@ -54,7 +54,12 @@ pub async fn update_sim(
     let sim = answer?.sim.ok_or_else(ApiError::no_such_sim)?;
     let cached = sim_view::cached(sim)?;
     gateway.sims.put(iccid, cached.clone(), since).await;
-    Ok(cached.data)
+    let change = Change {
+        iccid,
+        revision: Some(cached.revision),
+    };
+    gateway.replicas.tell(&[change]).await;
+    Ok(cached)
 }
 
 /// Whose SIM it is, for the audit log, which nobody can correct later. To a key of an organization only its own SIMs

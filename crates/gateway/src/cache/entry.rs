@@ -2,12 +2,28 @@ use bytes::Bytes;
 use domain::OrganizationId;
 use uuid::Uuid;
 
+use super::Tag;
+
 /// A SIM as answered: its `data` JSON, and what is needed to know whose it is and how new.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CachedSim {
     pub revision: i64,
     pub organization: OrganizationId,
+    pub tag: Tag,
     pub data: Bytes,
+}
+
+impl CachedSim {
+    /// Computes the tag, which then travels with the SIM.
+    pub fn new(revision: i64, organization: OrganizationId, data: Bytes) -> Self {
+        let tag = Tag::of(&[&data]);
+        Self {
+            revision,
+            organization,
+            tag,
+            data,
+        }
+    }
 }
 
 /// What lies in Redis: a SIM and when its reading began.
@@ -17,33 +33,37 @@ pub struct StoredSim {
     pub sim: CachedSim,
 }
 
-/// The format's mark, then revision, time and organization in fixed places; a tombstone has no data.
-const FORMAT: &[u8] = b"1";
+/// The format's mark, then revision, time, organization and tag in fixed places; a tombstone has no data.
+/// The script in `remote` knows the mark too.
+const FORMAT: &[u8] = b"2";
 const REVISION: std::ops::Range<usize> = 1..21;
 const READ_AT: std::ops::Range<usize> = 21..41;
 const ORGANIZATION: std::ops::Range<usize> = 41..73;
+const TAG: std::ops::Range<usize> = 73..89;
 
 impl StoredSim {
     /// The bytes in Redis. Digits have a fixed number, so that a script compares revisions as text, exactly.
     pub fn encode(&self) -> Vec<u8> {
         let sim = &self.sim;
         let mut bytes = header(sim.revision, self.read_at_ms, sim.organization);
+        bytes.extend_from_slice(sim.tag.to_string().as_bytes());
         bytes.extend_from_slice(&sim.data);
         bytes
     }
 
     /// Reads them back; `None` for a tombstone or a foreign format.
     pub fn decode(bytes: &Bytes) -> Option<Self> {
-        if !bytes.starts_with(FORMAT) || bytes.len() <= ORGANIZATION.end {
+        if !bytes.starts_with(FORMAT) || bytes.len() <= TAG.end {
             return None;
         }
-        let text = std::str::from_utf8(&bytes[..ORGANIZATION.end]).ok()?;
+        let text = std::str::from_utf8(&bytes[..TAG.end]).ok()?;
         Some(Self {
             read_at_ms: text.get(READ_AT)?.parse().ok()?,
             sim: CachedSim {
                 revision: text.get(REVISION)?.parse().ok()?,
                 organization: OrganizationId(Uuid::try_parse(text.get(ORGANIZATION)?).ok()?),
-                data: bytes.slice(ORGANIZATION.end..),
+                tag: Tag::parse(text.get(TAG)?)?,
+                data: bytes.slice(TAG.end..),
             },
         })
     }
@@ -70,21 +90,17 @@ mod tests {
     fn what_is_stored_reads_back_and_a_tombstone_is_no_sim() {
         let stored = StoredSim {
             read_at_ms: 1_750_000_000_000,
-            sim: CachedSim {
-                revision: i64::MAX,
-                organization: OrganizationId::DEFAULT,
-                data: Bytes::from_static(b"{}"),
-            },
+            sim: CachedSim::new(i64::MAX, OrganizationId::DEFAULT, Bytes::from_static(b"{}")),
         };
         assert_eq!(StoredSim::decode(&stored.encode().into()), Some(stored));
         assert_eq!(StoredSim::decode(&tombstone(7).into()), None);
-        assert_eq!(StoredSim::decode(&Bytes::from_static(b"2foreign")), None);
+        assert_eq!(StoredSim::decode(&Bytes::from_static(b"1foreign")), None);
     }
 
     #[test]
     fn a_character_across_the_border_of_two_fields_is_no_sim() {
-        for border in [REVISION.end, READ_AT.end] {
-            let mut foreign = vec![b'1'; ORGANIZATION.end + 1];
+        for border in [REVISION.end, READ_AT.end, ORGANIZATION.end] {
+            let mut foreign = vec![b'2'; TAG.end + 1];
             foreign[border - 1..=border].copy_from_slice("\u{e9}".as_bytes());
             assert_eq!(StoredSim::decode(&foreign.into()), None);
         }
@@ -93,12 +109,12 @@ mod tests {
     proptest! {
         #[test]
         fn revisions_compare_as_text_and_foreign_bytes_do_no_harm(
-            a in 0i64..i64::MAX, b in 0i64..i64::MAX, bytes in proptest::collection::vec(any::<u8>(), 0..100)
+            a in 0i64..i64::MAX, b in 0i64..i64::MAX, bytes in proptest::collection::vec(any::<u8>(), 0..120)
         ) {
             prop_assert_eq!(tombstone(a)[REVISION].cmp(&tombstone(b)[REVISION]), a.cmp(&b));
             let mut bytes = bytes;
             prop_assert!(StoredSim::decode(&bytes.clone().into()).is_none_or(|s| s.sim.revision >= 0));
-            bytes.insert(0, b'1');
+            bytes.insert(0, b'2');
             prop_assert!(StoredSim::decode(&bytes.into()).is_none_or(|s| s.sim.revision >= 0));
         }
     }

@@ -1,100 +1,72 @@
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use domain::Iccid;
-use moka::Expiry;
 use moka::ops::compute::Op;
+use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
 
 use super::CachedSim;
 
-/// Longer than the longest reading that may still arrive with an older revision.
-const TOMBSTONE_TTL: Duration = Duration::from_secs(30);
 /// What an entry costs beside its bytes.
 const OVERHEAD: usize = 160;
-
-#[derive(Debug, Clone)]
-enum Slot {
-    Sim(CachedSim),
-    /// Everything older than this revision is gone.
-    Tombstone(i64),
-}
-
-struct SlotExpiry {
-    sim: Duration,
-}
-
-impl SlotExpiry {
-    fn of(&self, slot: &Slot) -> Option<Duration> {
-        Some(match slot {
-            Slot::Sim(_) => self.sim,
-            Slot::Tombstone(_) => TOMBSTONE_TTL,
-        })
-    }
-}
-
-impl Expiry<i64, Slot> for SlotExpiry {
-    fn expire_after_create(&self, _: &i64, slot: &Slot, _: Instant) -> Option<Duration> {
-        self.of(slot)
-    }
-
-    fn expire_after_update(&self, _: &i64, slot: &Slot, _: Instant, _: Option<Duration>) -> Option<Duration> {
-        self.of(slot)
-    }
-}
+/// Changes that are remembered; beyond them the oldest is forgotten.
+const TOMBSTONES: u64 = 256 * 1024;
 
 /// SIMs in this process's memory, bounded by their bytes.
-pub struct LocalCache(Cache<i64, Slot>);
+pub struct LocalCache {
+    sims: Cache<i64, CachedSim>,
+    /// Everything older than this revision is gone. Apart from the SIMs, so that a full memory cannot drop them. The
+    /// lock that moka holds on the key while it computes makes one step of looking here and changing `sims`.
+    tombstones: Cache<i64, i64>,
+}
 
 impl LocalCache {
-    pub fn new(bytes: u64, ttl: Duration) -> Self {
-        let weigh = |_: &i64, slot: &Slot| {
-            let size = match slot {
-                Slot::Sim(sim) => sim.data.len() + OVERHEAD,
-                Slot::Tombstone(_) => OVERHEAD,
-            };
-            u32::try_from(size).unwrap_or(u32::MAX)
-        };
-        let cache = Cache::builder()
+    /// `bytes` of SIMs, each for `ttl`. A reading may arrive `longest_reading` after its SIM was announced as changed.
+    pub fn new(bytes: u64, ttl: Duration, longest_reading: Duration) -> Self {
+        let weigh = |_: &i64, sim: &CachedSim| u32::try_from(sim.data.len() + OVERHEAD).unwrap_or(u32::MAX);
+        let sims = Cache::builder()
             .max_capacity(bytes)
             .weigher(weigh)
-            .expire_after(SlotExpiry { sim: ttl })
-            .build();
-        Self(cache)
+            .time_to_live(ttl);
+        let tombstones = Cache::builder()
+            .max_capacity(TOMBSTONES)
+            .eviction_policy(EvictionPolicy::lru())
+            .time_to_live(longest_reading);
+        Self {
+            sims: sims.build(),
+            tombstones: tombstones.build(),
+        }
     }
 
     pub fn get(&self, iccid: Iccid) -> Option<CachedSim> {
-        match self.0.get(&iccid.as_i64())? {
-            Slot::Sim(sim) => Some(sim),
-            Slot::Tombstone(_) => None,
-        }
+        self.sims.get(&iccid.as_i64())
     }
 
     /// Stores a SIM; `false` when a newer revision is known.
     pub fn put(&self, iccid: Iccid, sim: CachedSim) -> bool {
+        let key = iccid.as_i64();
         let mut newest = true;
-        self.0.entry(iccid.as_i64()).and_compute_with(|present| {
-            let known = present.map(|entry| entry.into_value());
-            newest = match known {
-                Some(Slot::Sim(known)) => known.revision <= sim.revision,
-                Some(Slot::Tombstone(revision)) => revision <= sim.revision,
-                None => true,
-            };
-            if newest { Op::Put(Slot::Sim(sim)) } else { Op::Nop }
+        self.tombstones.entry(key).and_compute_with(|buried| {
+            let known = self.sims.get(&key).map(|known| known.revision);
+            let known = known.max(buried.map(moka::Entry::into_value));
+            newest = known.is_none_or(|known| known <= sim.revision);
+            if newest {
+                self.sims.insert(key, sim);
+            }
+            Op::Nop
         });
         newest
     }
 
     /// Forgets everything older than this revision, now and for a while.
     pub fn bury(&self, iccid: Iccid, revision: i64) {
-        self.0.entry(iccid.as_i64()).and_compute_with(|present| {
-            let known = present.map(|entry| entry.into_value());
-            let older = match known {
-                Some(Slot::Sim(known)) => known.revision < revision,
-                Some(Slot::Tombstone(known)) => known < revision,
-                None => true,
-            };
-            if older {
-                Op::Put(Slot::Tombstone(revision))
+        let key = iccid.as_i64();
+        self.tombstones.entry(key).and_compute_with(|buried| {
+            if self.sims.get(&key).is_some_and(|sim| sim.revision < revision) {
+                self.sims.invalidate(&key);
+            }
+            if buried.is_none_or(|buried| buried.into_value() < revision) {
+                Op::Put(revision)
             } else {
                 Op::Nop
             }
@@ -102,11 +74,12 @@ impl LocalCache {
     }
 
     pub fn forget(&self, iccid: Iccid) {
-        self.0.invalidate(&iccid.as_i64());
+        self.sims.invalidate(&iccid.as_i64());
     }
 
+    /// Forgets every SIM. What is known to be gone stays so.
     pub fn clear(&self) {
-        self.0.invalidate_all();
+        self.sims.invalidate_all();
     }
 }
 
@@ -116,17 +89,15 @@ mod tests {
     use bytes::Bytes;
     use domain::OrganizationId;
 
+    const SECONDS: Duration = Duration::from_secs(10);
+
     fn sim(revision: i64) -> CachedSim {
-        CachedSim {
-            revision,
-            organization: OrganizationId::DEFAULT,
-            data: Bytes::from_static(b"{}"),
-        }
+        CachedSim::new(revision, OrganizationId::DEFAULT, Bytes::from_static(b"{}"))
     }
 
     fn cache() -> (LocalCache, Iccid) {
         let iccid = Iccid::parse("8988999000000000017").unwrap();
-        (LocalCache::new(1 << 20, Duration::from_secs(10)), iccid)
+        (LocalCache::new(1 << 20, SECONDS, SECONDS), iccid)
     }
 
     #[test]
@@ -156,13 +127,27 @@ mod tests {
 
     #[test]
     fn memory_is_bounded_by_bytes() {
-        let cache = LocalCache::new(100 * 1024, Duration::from_secs(10));
+        let cache = LocalCache::new(100 * 1024, SECONDS, SECONDS);
         for tail in 0..1000 {
             let iccid = Iccid::from_i64(8_900_000_000_000_000_000 + tail).unwrap();
             let data = Bytes::from(vec![b'x'; 1024]);
             cache.put(iccid, CachedSim { data, ..sim(1) });
         }
-        cache.0.run_pending_tasks();
-        assert!(cache.0.entry_count() <= 100, "{}", cache.0.entry_count());
+        cache.sims.run_pending_tasks();
+        assert!(cache.sims.entry_count() <= 100, "{}", cache.sims.entry_count());
+    }
+
+    #[test]
+    fn a_full_memory_does_not_forget_what_was_announced() {
+        let (_, iccid) = cache();
+        let cache = LocalCache::new(1024, SECONDS, SECONDS);
+        cache.bury(iccid, 6);
+        for tail in 0..1000 {
+            let other = Iccid::from_i64(8_900_000_000_000_000_000 + tail).unwrap();
+            cache.put(other, sim(1));
+            cache.get(other);
+        }
+        cache.sims.run_pending_tasks();
+        assert!(!cache.put(iccid, sim(5)), "a late fill comes back from the dead");
     }
 }

@@ -7,23 +7,27 @@ mod entry;
 mod events;
 mod local;
 mod remote;
+mod replicas;
+mod tag;
 mod trust;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use chrono::Utc;
 use deadpool_redis::Pool;
 use domain::Iccid;
 use metrics::Counter;
+use serde::{Deserialize, Serialize};
 use service_runtime::metrics::Metrics;
 
 pub use entry::CachedSim;
 pub(crate) use events::follow_events;
 use local::LocalCache;
 use remote::RemoteCache;
-use trust::Trust;
+pub(crate) use replicas::{Membership, Replicas, join_replicas};
+pub use tag::Tag;
+use trust::{Lease, Trust};
 
 use crate::config::GatewayConfig;
 
@@ -36,6 +40,9 @@ impl ReadStart {
         Self(Utc::now().timestamp_millis())
     }
 }
+
+/// The longest reading, and the longest wait of what it then says for its turn: it may bring an older revision.
+const LONGEST_READING: Duration = Duration::from_secs(30);
 
 struct Counts {
     local_hit: Counter,
@@ -51,6 +58,8 @@ pub struct SimCache {
     trust: Trust,
     /// Since when Redis was told of every change; what lies in it from before may be old. Memory needs no Redis.
     remote_trust: Trust,
+    /// How long the other replicas count on this one's word that it forgot what they changed.
+    lease: Lease,
     counts: Counts,
 }
 
@@ -58,11 +67,15 @@ impl SimCache {
     pub fn new(config: &GatewayConfig, redis: Option<Pool>, prefix: &str, metrics: &Metrics) -> Self {
         let count =
             |layer, result| metrics.counter("simward_cache_total", &[("layer", layer), ("result", result)]);
+        let ttl = Duration::from_millis(config.cache_ttl_ms);
+        // What an earlier reading left in Redis may be found there until its end.
+        let longest = LONGEST_READING + Duration::from_millis(config.redis_cache_ttl_ms);
         Self {
-            local: LocalCache::new(config.cache_bytes, Duration::from_millis(config.cache_ttl_ms)),
+            local: LocalCache::new(config.cache_bytes, ttl, longest),
             remote: redis.map(|pool| RemoteCache::new(pool, prefix, config, metrics)),
             trust: Trust::default(),
             remote_trust: Trust::from_now(),
+            lease: Lease::default(),
             counts: Counts {
                 local_hit: count("process", "hit"),
                 local_miss: count("process", "miss"),
@@ -74,7 +87,7 @@ impl SimCache {
 
     /// The SIM in this process's memory.
     pub fn local(&self, iccid: Iccid) -> Option<CachedSim> {
-        let found = self.local.get(iccid);
+        let found = self.local.get(iccid).filter(|_| self.lease.holds());
         let count = if found.is_some() {
             &self.counts.local_hit
         } else {
@@ -91,7 +104,9 @@ impl SimCache {
             .get(iccid)
             .await
             .filter(|stored| {
-                self.trust.covers(stored.read_at_ms) && self.remote_trust.covers(stored.read_at_ms)
+                self.lease.holds()
+                    && self.trust.covers(stored.read_at_ms)
+                    && self.remote_trust.covers(stored.read_at_ms)
             })
             .filter(|stored| self.local.put(iccid, stored.sim.clone()))
             .map(|stored| stored.sim);
@@ -121,17 +136,28 @@ impl SimCache {
 
     /// Forgets everything older than the announced revisions.
     pub async fn invalidate(&self, changes: &[Change]) {
+        self.bury(changes);
+        if let Some(remote) = &self.remote
+            && !remote.bury(changes).await
+        {
+            self.remote_trust.restart();
+        }
+    }
+
+    /// The same in this process's memory, which then does not take it from Redis either.
+    fn bury(&self, changes: &[Change]) {
         for change in changes {
             match change.revision {
                 Some(revision) => self.local.bury(change.iccid, revision),
                 None => self.local.forget(change.iccid),
             }
         }
-        if let Some(remote) = &self.remote
-            && !remote.bury(changes).await
-        {
-            self.remote_trust.restart();
-        }
+    }
+
+    /// What was read before now may be old, and is not stored any more.
+    fn forget_all(&self) {
+        self.trust.advance();
+        self.local.clear();
     }
 
     /// Nothing is cached while events cannot arrive.
@@ -148,7 +174,7 @@ impl SimCache {
 }
 
 /// A SIM that changed; without a revision when the event is of a newer version.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Change {
     pub iccid: Iccid,
     pub revision: Option<i64>,
@@ -157,12 +183,10 @@ pub struct Change {
 /// Shared by the tasks that fill and follow.
 pub type SharedCache = Arc<SimCache>;
 
-/// The `data` part of an answer, serialized.
-pub type Data = Bytes;
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use bytes::Bytes;
     use domain::OrganizationId;
     use service_runtime::config::Settings;
 
@@ -177,7 +201,9 @@ mod tests {
         let redis = service_runtime::redis::pool(&settings.section("redis").unwrap()).unwrap();
         assert!(redis.is_some());
         let config = GatewayConfig::from_settings(&settings).unwrap();
-        SimCache::new(&config, redis, "test", &Metrics::new().unwrap())
+        let cache = SimCache::new(&config, redis, "test", &Metrics::new().unwrap());
+        cache.lease.renew(trust::clock_ms());
+        cache
     }
 
     fn iccid(tail: i64) -> Iccid {
@@ -185,11 +211,7 @@ mod tests {
     }
 
     fn sim() -> CachedSim {
-        CachedSim {
-            revision: 1,
-            organization: OrganizationId::DEFAULT,
-            data: Bytes::from_static(b"{}"),
-        }
+        CachedSim::new(1, OrganizationId::DEFAULT, Bytes::from_static(b"{}"))
     }
 
     async fn other_sim_changes(cache: &SimCache) {

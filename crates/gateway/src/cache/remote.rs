@@ -22,7 +22,7 @@ const SET_IF_NEWER: &str = "
 local old = redis.call('GETRANGE', KEYS[1], 0, 20)
 local new = string.sub(ARGV[1], 1, 21)
 local strict = ARGV[3] == '1'
-if string.sub(old, 1, 1) == '1' and (old > new or (strict and old == new)) then return 0 end
+if string.sub(old, 1, 1) == '2' and (old > new or (strict and old == new)) then return 0 end
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 return 1";
 

@@ -204,6 +204,13 @@ impl Gateway {
         self.http.request(method.parse().unwrap(), url)
     }
 
+    /// The value of a metric without a fraction, `name{labels}` as it is shown; 0 when it is not there yet.
+    pub fn metric(&self, name: &str) -> u64 {
+        let text = self.shared.metrics.render();
+        let value = |line: &str| Some(line.strip_prefix(name)?.strip_prefix(' ')?.parse().unwrap());
+        text.lines().find_map(value).unwrap_or(0)
+    }
+
     pub async fn get(&self, path: &str, key: &str) -> Answer {
         send(self.request("GET", path).header("X-API-Key", key)).await
     }

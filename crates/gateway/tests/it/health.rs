@@ -65,6 +65,10 @@ async fn the_documentation_has_an_example_for_every_answer() {
     for (path, methods) in document["paths"].as_object().unwrap() {
         for (method, operation) in methods.as_object().unwrap() {
             for (status, response) in operation["responses"].as_object().unwrap() {
+                // The client has the answer already.
+                if status == "304" {
+                    continue;
+                }
                 let content = response["content"].as_object().unwrap();
                 let exemplified = content
                     .values()

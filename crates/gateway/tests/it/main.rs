@@ -7,9 +7,12 @@
 mod auth;
 mod cache;
 mod envelope;
+mod etag;
 mod fake_sims;
 mod fake_usage;
 mod harness;
 mod health;
+mod outer;
+mod replicas;
 mod sims;
 mod usage;

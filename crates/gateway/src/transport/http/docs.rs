@@ -14,6 +14,7 @@ use utoipa_swagger_ui::Config;
 
 use super::area::AREAS;
 use super::docs_examples::Examples;
+use super::docs_revalidation::Revalidation;
 use super::envelope::Failure;
 use super::{health, sims, sync};
 use crate::error::{ApiCode, ApiError};
@@ -73,6 +74,8 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
     }
     OptionalBody.modify(&mut document);
     Examples.modify(&mut document);
+    // After the examples: a 304 has no body to show.
+    Revalidation.modify(&mut document);
     document
 }
 

@@ -2,11 +2,13 @@
 
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
-use actix_web::http::header::{CONTENT_TYPE, HeaderValue};
+use actix_web::http::header::{CONTENT_TYPE, ETAG, HeaderValue};
 use chrono::{SecondsFormat, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::{conditional, trace};
+use crate::cache::Tag;
 use crate::error::ApiError;
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
@@ -19,6 +21,10 @@ pub struct Meta {
     timestamp: String,
     /// The client's `X-Request-Id`, or a made one.
     request_id: String,
+    /// Where the request is found among the traces; absent when it is not traced.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    trace_id: Option<String>,
 }
 
 /// An answer with one thing in it.
@@ -105,13 +111,15 @@ pub struct Failure {
     meta: Meta,
 }
 
-/// 200 with `data` that is serialized already.
-pub fn serialized(data: &[u8], request_id: &str) -> HttpResponse {
-    let mut body = Vec::with_capacity(data.len() + 160);
-    body.extend_from_slice(br#"{"success":true,"data":"#);
+const OPENING: &[u8] = br#"{"success":true,"data":"#;
+
+/// 200 with `data` that is serialized already and has this tag.
+pub fn serialized(data: &[u8], tag: Tag, request_id: &str) -> HttpResponse {
+    let mut body = Vec::with_capacity(data.len() + 224);
+    body.extend_from_slice(OPENING);
     body.extend_from_slice(data);
     close(&mut body, request_id);
-    respond(StatusCode::OK, body)
+    respond(StatusCode::OK, Some(tag), body)
 }
 
 /// An answer with this `data`.
@@ -120,10 +128,11 @@ pub fn answer<T: Serialize>(
     data: &T,
     request_id: &str,
 ) -> Result<HttpResponse, ApiError> {
-    let mut body = br#"{"success":true,"data":"#.to_vec();
+    let mut body = OPENING.to_vec();
     write(&mut body, data)?;
+    let tag = (status == StatusCode::OK).then(|| Tag::of(&[&body[OPENING.len()..]]));
     close(&mut body, request_id);
-    Ok(respond(status, body))
+    Ok(respond(status, tag, body))
 }
 
 /// 200 with a page.
@@ -157,12 +166,13 @@ fn paged<T: Serialize, P: Serialize>(
     request_id: &str,
 ) -> Result<HttpResponse, ApiError> {
     let mut body = Vec::with_capacity(1024 * data.len() + 512);
-    body.extend_from_slice(br#"{"success":true,"data":"#);
+    body.extend_from_slice(OPENING);
     write(&mut body, &data)?;
     body.extend_from_slice(br#","pagination":"#);
     write(&mut body, pagination)?;
+    let tag = Tag::of(&[&body[OPENING.len()..]]);
     close(&mut body, request_id);
-    Ok(respond(StatusCode::OK, body))
+    Ok(respond(StatusCode::OK, Some(tag), body))
 }
 
 /// The body of an answer to a request that failed.
@@ -183,6 +193,7 @@ pub fn failure(error: &ApiError, request_id: &str) -> Vec<u8> {
         meta: Meta {
             timestamp: now(),
             request_id: request_id.to_owned(),
+            trace_id: trace::current().map(|trace| trace.text()),
         },
     };
     serde_json::to_vec(&failure).unwrap_or_default()
@@ -199,6 +210,10 @@ fn close(body: &mut Vec<u8>, request_id: &str) {
         }
         body.push(byte);
     }
+    if let Some(trace) = trace::current() {
+        body.extend_from_slice(br#"","trace_id":""#);
+        body.extend_from_slice(trace.as_bytes());
+    }
     body.extend_from_slice(br#""}}"#);
 }
 
@@ -206,10 +221,14 @@ fn write<T: Serialize>(body: &mut Vec<u8>, value: &T) -> Result<(), ApiError> {
     serde_json::to_writer(body, value).map_err(|error| ApiError::internal(&error))
 }
 
-fn respond(status: StatusCode, body: Vec<u8>) -> HttpResponse {
-    HttpResponse::build(status)
-        .insert_header((CONTENT_TYPE, JSON))
-        .body(body)
+/// The middleware takes the tag away again where it has no place.
+fn respond(status: StatusCode, tag: Option<Tag>, body: Vec<u8>) -> HttpResponse {
+    let mut response = HttpResponse::build(status);
+    response.insert_header((CONTENT_TYPE, JSON));
+    if let Some(etag) = tag.and_then(conditional::etag) {
+        response.insert_header((ETAG, etag));
+    }
+    response.body(body)
 }
 
 fn now() -> String {
@@ -238,7 +257,7 @@ mod tests {
 
     #[actix_web::test]
     async fn every_form_of_the_envelope() {
-        let one = to_bytes(serialized(br#"{"iccid":"1"}"#, r#"a"b\c"#).into_body())
+        let one = to_bytes(serialized(br#"{"iccid":"1"}"#, Tag::of(&[]), r#"a"b\c"#).into_body())
             .await
             .unwrap();
         insta::assert_snapshot!(without_time(&one), @r#"{"data":{"iccid":"1"},"meta":{"request_id":"a\"b\\c","timestamp":null},"success":true}"#);

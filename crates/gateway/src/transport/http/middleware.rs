@@ -9,28 +9,43 @@ use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform, forward_ready};
 use actix_web::http::StatusCode;
 use actix_web::http::header::{
-    ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderMap, HeaderValue,
-    REFERRER_POLICY, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+    ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_SECURITY_POLICY, CONTENT_TYPE, CROSS_ORIGIN_RESOURCE_POLICY,
+    HeaderMap, HeaderValue, PERMISSIONS_POLICY, REFERRER_POLICY, RETRY_AFTER, STRICT_TRANSPORT_SECURITY,
+    X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 use actix_web::{Error, HttpMessage};
 use service_runtime::metrics::Metrics;
 use service_runtime::shutdown::Shutdown;
 
+use super::conditional::Revalidations;
 use super::envelope;
 use super::request::{RequestId, X_REQUEST_ID};
 use super::route_metrics::{RouteMetrics, method_label};
+use super::trace::{self, TraceId, X_TRACE_ID};
 use crate::error::{ApiCode, ApiError};
 use crate::seldom::Seldom;
+
+/// What no page of ours needs.
+const NO_DEVICES: HeaderValue =
+    HeaderValue::from_static("camera=(), geolocation=(), microphone=(), payment=(), usb=()");
 
 /// Makes one [`FrontService`] per HTTP thread.
 pub struct Front {
     metrics: Metrics,
     shutdown: Shutdown,
+    /// `Strict-Transport-Security`, when it is to be sent.
+    hsts: Option<HeaderValue>,
 }
 
 impl Front {
-    pub fn new(metrics: Metrics, shutdown: Shutdown) -> Self {
-        Self { metrics, shutdown }
+    /// Browsers insist on TLS for `hsts_seconds`; 0 says nothing about it.
+    pub fn new(metrics: Metrics, shutdown: Shutdown, hsts_seconds: u64) -> Self {
+        let hsts = HeaderValue::try_from(format!("max-age={hsts_seconds}")).ok();
+        Self {
+            metrics,
+            shutdown,
+            hsts: hsts.filter(|_| hsts_seconds > 0),
+        }
     }
 }
 
@@ -48,8 +63,10 @@ where
         ready(Ok(FrontService {
             service,
             metrics: Rc::new(RouteMetrics::new(self.metrics.clone())),
+            revalidations: Rc::new(Revalidations::new(&self.metrics)),
             complaints: Rc::default(),
             shutdown: self.shutdown.clone(),
+            hsts: self.hsts.clone(),
         }))
     }
 }
@@ -57,8 +74,10 @@ where
 pub struct FrontService<S> {
     service: S,
     metrics: Rc<RouteMetrics>,
+    revalidations: Rc<Revalidations>,
     complaints: Rc<Seldom>,
     shutdown: Shutdown,
+    hsts: Option<HeaderValue>,
 }
 
 impl<S> Service<ServiceRequest> for FrontService<S>
@@ -75,25 +94,33 @@ where
         let started = Instant::now();
         let id = RequestId::of(request.headers());
         let method = method_label(request.method());
+        let client_trace = TraceId::of_client(request.headers());
         request.extensions_mut().insert(id.clone());
         let work = self.service.call(request);
         let (metrics, complaints) = (Rc::clone(&self.metrics), Rc::clone(&self.complaints));
+        let revalidations = Rc::clone(&self.revalidations);
+        let hsts = self.hsts.clone();
         let closing = self.shutdown.has_started();
-        Box::pin(async move {
+        Box::pin(trace::scope(client_trace, async move {
             let mut response = work.await?;
             let status = response.status();
             if status.is_client_error() || status.is_server_error() {
                 response = wrap_failure(response, &id.0);
             }
-            add_headers(response.headers_mut(), &id.0, closing);
+            response = revalidations.settle(response);
+            let headers = response.headers_mut();
+            add_headers(headers, &id.0, closing);
+            if let Some(hsts) = hsts {
+                headers.insert(STRICT_TRANSPORT_SECURITY, hsts);
+            }
             let route = response.request().match_pattern();
             if let Some(held_back) = complaint(&complaints, status) {
                 let route = route.as_deref().unwrap_or("unmatched");
                 tracing::warn!(route, method, status = status.as_u16(), request_id = %id.0, held_back, "request failed");
             }
-            metrics.note(route, method, status, started.elapsed());
+            metrics.note(route, method, response.status(), started.elapsed());
             Ok(response)
-        })
+        }))
     }
 }
 
@@ -153,9 +180,17 @@ fn add_headers(headers: &mut HeaderMap, request_id: &str, closing: bool) {
     if let Ok(id) = HeaderValue::from_str(request_id) {
         headers.insert(X_REQUEST_ID, id);
     }
+    if let Some(trace) = trace::current().and_then(|trace| trace.header()) {
+        headers.insert(X_TRACE_ID, trace);
+    }
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
     headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    headers.insert(PERMISSIONS_POLICY, NO_DEVICES);
+    headers.insert(
+        CROSS_ORIGIN_RESOURCE_POLICY,
+        HeaderValue::from_static("same-origin"),
+    );
     if !headers.contains_key(CACHE_CONTROL) {
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     }

@@ -3,8 +3,11 @@
 mod area;
 mod auth;
 mod body;
+mod conditional;
+mod cors;
 mod docs;
 mod docs_examples;
+mod docs_revalidation;
 mod docs_usage;
 mod envelope;
 mod health;
@@ -13,11 +16,13 @@ mod ingest_body;
 mod list_query;
 mod middleware;
 mod params;
+mod redoc;
 mod request;
 mod route_metrics;
 mod sim_events;
 mod sims;
 mod sync;
+mod trace;
 mod update_body;
 mod usage;
 mod usage_export;
@@ -39,6 +44,7 @@ use area::AREAS;
 
 use crate::app::write_usage::write_usage;
 use crate::app::{CHANGE_LIMIT, Gateway};
+use crate::cache::Membership;
 use crate::error::{ApiCode, ApiError, GatewayError};
 
 /// A client sends its headers within this time.
@@ -52,14 +58,16 @@ const STOP_SECONDS: u64 = CHANGE_LIMIT.as_secs() + 2;
 const MAX_CONNECTIONS: usize = 4096;
 
 /// Binds and serves; the end of the process waits for it.
-pub(crate) fn serve(gateway: Arc<Gateway>) -> Result<SocketAddr, GatewayError> {
+pub(crate) fn serve(gateway: Arc<Gateway>, membership: Membership) -> Result<SocketAddr, GatewayError> {
     let data = web::Data::from(Arc::clone(&gateway));
     let mut http = HttpServer::new(move || {
         App::new()
             .app_data(data.clone())
+            .wrap(cors::layer(&data.config.cors_origins))
             .wrap(middleware::Front::new(
                 data.metrics.clone(),
                 data.shutdown.clone(),
+                data.config.hsts_seconds,
             ))
             .configure(area_routes)
             .configure(routes)
@@ -83,12 +91,13 @@ pub(crate) fn serve(gateway: Arc<Gateway>) -> Result<SocketAddr, GatewayError> {
     let addr = addr.ok_or_else(|| failed(std::io::ErrorKind::AddrNotAvailable.into()))?;
     let server = http.run();
     let handle = server.handle();
-    gateway.shutdown.clone().spawn(keep(gateway, server, handle));
+    let shutdown = gateway.shutdown.clone();
+    shutdown.spawn(keep(gateway, server, handle, membership));
     Ok(addr)
 }
 
 /// Serves and counts until the end; the last counts are taken when no request can come any more.
-async fn keep(gateway: Arc<Gateway>, server: Server, handle: ServerHandle) {
+async fn keep(gateway: Arc<Gateway>, server: Server, handle: ServerHandle, membership: Membership) {
     let server = tokio::spawn(server);
     while gateway.shutdown.sleep(gateway.config.key_usage_flush()).await {
         write_usage(&gateway).await;
@@ -98,6 +107,7 @@ async fn keep(gateway: Arc<Gateway>, server: Server, handle: ServerHandle) {
         Ok(outcome) => outcome.ignored("stopping the HTTP server"),
         Err(error) => tracing::error!(%error, "the HTTP server did not stop in order"),
     }
+    drop(membership);
     write_usage(&gateway).await;
 }
 
@@ -133,6 +143,8 @@ fn routes(config: &mut web::ServiceConfig) {
             "GET",
             [web::get().to(docs::openapi_json)],
         ))
+        .service(resource("/redoc", "GET", [web::get().to(redoc::page)]))
+        .service(resource("/redoc/redoc.js", "GET", [web::get().to(redoc::script)]))
         .service(resource("/docs", "GET", [web::get().to(docs::to_swagger)]))
         .service(resource("/docs/{file:.*}", "GET", [web::get().to(docs::swagger)]));
 }

@@ -3,10 +3,11 @@ use std::sync::Arc;
 use actix_web::http::header::{HeaderMap, HeaderName};
 use actix_web::{HttpMessage, HttpRequest};
 use domain::Iccid;
-use service_runtime::telemetry::follow_trace;
+use service_runtime::telemetry::{follow_trace, trace_id};
 use tracing::Span;
 use uuid::Uuid;
 
+use super::trace::{self, TraceId};
 use crate::error::{ApiCode, ApiError};
 
 pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -63,6 +64,9 @@ pub fn span(request: &HttpRequest, route: &'static str, request_id: &str) -> Spa
         let mut headers = async_nats::HeaderMap::new();
         headers.insert("traceparent", parent);
         follow_trace(&span, Some(&headers));
+    }
+    if let Some(id) = trace_id(&span).as_deref().and_then(TraceId::parse) {
+        trace::set(id);
     }
     span
 }

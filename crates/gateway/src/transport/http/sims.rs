@@ -15,6 +15,7 @@ use super::update_body::UpdateSimBody;
 use super::{body, update_body};
 use crate::app::sim_view::{SimStatusView, SimView};
 use crate::app::{Asker, Gateway, get_sim as get, list_sims as list, update_sim as update};
+use crate::cache::CachedSim;
 use crate::error::ApiError;
 
 /// A page of SIMs
@@ -66,8 +67,8 @@ pub async fn get_sim(
     faults.or(())?;
     let request_id = Arc::clone(&asker.request_id);
     let span = || span(&request, "GET /api/v1/sims/{iccid}", &request_id);
-    let data = read(&gateway, asker, span, iccid, refresh).await?;
-    Ok(envelope::serialized(&data, &request_id))
+    let sim = read(&gateway, asker, span, iccid, refresh).await?;
+    Ok(envelope::serialized(&sim.data, sim.tag, &request_id))
 }
 
 /// The state of one SIM
@@ -86,8 +87,8 @@ pub async fn get_sim_status(
     Params::none(request.query_string()).or(())?;
     let request_id = Arc::clone(&asker.request_id);
     let span = || span(&request, "GET /api/v1/sims/{iccid}/status", &request_id);
-    let data = read(&gateway, asker, span, iccid, false).await?;
-    envelope::answer(StatusCode::OK, &SimStatusView::of(&data)?, &request_id)
+    let sim = read(&gateway, asker, span, iccid, false).await?;
+    envelope::answer(StatusCode::OK, &SimStatusView::of(&sim.data)?, &request_id)
 }
 
 async fn read(
@@ -96,7 +97,7 @@ async fn read(
     span: impl FnOnce() -> Span,
     iccid: Iccid,
     refresh: bool,
-) -> Result<crate::cache::Data, ApiError> {
+) -> Result<CachedSim, ApiError> {
     if !refresh && let Some(found) = get::from_memory(gateway, &asker, iccid) {
         return found;
     }
@@ -125,6 +126,6 @@ pub async fn update_sim(
     let request_id = Arc::clone(&asker.request_id);
     let span = span(&request, "PUT /api/v1/sims/{iccid}", &request_id);
     let work = update::update_sim(Arc::clone(&gateway), asker, iccid, change);
-    let data = gateway.on_main(work).instrument(span).await?;
-    Ok(envelope::serialized(&data, &request_id))
+    let sim = gateway.on_main(work).instrument(span).await?;
+    Ok(envelope::serialized(&sim.data, sim.tag, &request_id))
 }
