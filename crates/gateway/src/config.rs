@@ -33,6 +33,14 @@ pub struct GatewayConfig {
     pub redis_cache_ttl_ms: u64,
     /// Longest wait for Redis, milliseconds.
     pub redis_cache_timeout_ms: u64,
+    /// Open streams of events, in all.
+    pub live_streams: usize,
+    /// Open streams of one caller.
+    pub live_streams_per_caller: usize,
+    /// Events that wait for one client at most.
+    pub live_queue_events: usize,
+    /// The same in bytes.
+    pub live_queue_bytes: usize,
 }
 
 impl GatewayConfig {

@@ -32,6 +32,7 @@ use crate::auth::{AuthCounts, KeyVerifier, Principal, UsageBook};
 use crate::cache::{SharedCache, SimCache};
 use crate::config::GatewayConfig;
 use crate::error::ApiError;
+use crate::live::Live;
 use crate::store::api_keys::ApiKeys;
 use crate::store::audit::{self, AuditEntry};
 
@@ -44,6 +45,7 @@ pub(crate) struct Gateway {
     pub auth_counts: AuthCounts,
     pub key_usage: Arc<UsageBook>,
     pub sims: SharedCache,
+    pub live: Arc<Live>,
     pub health: Health,
     pub metrics: Metrics,
     pub shutdown: Shutdown,
@@ -81,6 +83,7 @@ impl Gateway {
         let sims = SimCache::new(&config, shared.redis.clone(), redis_prefix, &shared.metrics);
         Self {
             sims: Arc::new(sims),
+            live: Arc::new(Live::new(&config, &shared.bus, &shared.metrics, &shared.shutdown)),
             auth_counts: AuthCounts::new(&shared.metrics),
             bus: shared.bus,
             metrics: shared.metrics,

@@ -11,5 +11,8 @@ mod fake_sims;
 mod fake_usage;
 mod harness;
 mod health;
+mod live;
+mod live_client;
+mod live_outage;
 mod sims;
 mod usage;
