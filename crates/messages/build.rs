@@ -1,6 +1,8 @@
 //! Compiles `proto-schemas` to Rust without protoc.
 use std::path::{Path, PathBuf};
 
+use prost::Message;
+
 fn proto_files(dir: &Path, found: &mut Vec<PathBuf>) -> std::io::Result<()> {
     for entry in std::fs::read_dir(dir)? {
         let path = entry?.path();
@@ -20,6 +22,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut files = Vec::new();
     proto_files(&root.join("simward"), &mut files)?;
     let descriptors = protox::compile(&files, [root])?;
+    // With the comments: the AsyncAPI document is made of them.
+    let out = PathBuf::from(std::env::var("OUT_DIR")?);
+    std::fs::write(out.join("schemas.bin"), descriptors.encode_to_vec())?;
     prost_build::Config::new()
         .btree_map(["."])
         .include_file("packages.rs")

@@ -39,6 +39,14 @@ pub struct GatewayConfig {
     pub cors_origins: String,
     /// `max-age` of Strict-Transport-Security, seconds; 0 means that the header is not sent.
     pub hsts_seconds: u64,
+    /// Open streams of events, in all.
+    pub live_streams: usize,
+    /// Open streams of one caller.
+    pub live_streams_per_caller: usize,
+    /// Events that wait for one client at most.
+    pub live_queue_events: usize,
+    /// The same in bytes.
+    pub live_queue_bytes: usize,
 }
 
 impl GatewayConfig {

@@ -9,6 +9,7 @@ mod auth;
 mod cache;
 mod config;
 mod error;
+mod live;
 mod migrations;
 mod seldom;
 mod store;
@@ -66,6 +67,7 @@ pub async fn run(config: GatewayConfig, shared: Shared) -> Result<Running, Gatew
     let gateway = Arc::new(Gateway::new(config, runtime));
     let membership = cache::join_replicas(&gateway).await?;
     cache::follow_events(&gateway).await?;
+    live::follow_stream(&gateway);
     let addr = transport::http::serve(Arc::clone(&gateway), membership)?;
     tracing::info!(%addr, "the REST API is served");
     Ok(Running { addr })

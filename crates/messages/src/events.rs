@@ -20,6 +20,13 @@ macro_rules! events {
                 match self { $(Self::$name => $word,)+ }
             }
 
+            /// Package and name of the payload's message, such as `simward.sim.v1.SimMissing`.
+            pub fn schema(self) -> &'static str {
+                match self {
+                    $(Self::$name => concat!("simward.", stringify!($context), ".v1.", stringify!($payload)),)+
+                }
+            }
+
             /// The type of a word.
             pub fn from_word(word: &str) -> Option<Self> {
                 Self::ALL.iter().copied().find(|event| event.word() == word)

@@ -3,6 +3,7 @@
 //! No connection is made here. The schemas are public: `proto-schemas/` at the top of the repository.
 #![forbid(unsafe_code)]
 
+mod asyncapi;
 mod envelope;
 mod error_code;
 mod events;
@@ -21,6 +22,7 @@ pub mod pb {
     pub use simward::usage::v1 as usage;
 }
 
+pub use asyncapi::asyncapi;
 pub use envelope::{EventEnvelope, header};
 pub use error_code::ErrorCode;
 pub use events::{DecodedEvent, EventDecodeError, EventType, decode_event};

@@ -32,6 +32,7 @@ use crate::auth::{AuthCounts, KeyVerifier, Principal, UsageBook};
 use crate::cache::{Replicas, SharedCache, SimCache};
 use crate::config::GatewayConfig;
 use crate::error::ApiError;
+use crate::live::Live;
 use crate::store::api_keys::ApiKeys;
 use crate::store::audit::{self, AuditEntry};
 
@@ -46,6 +47,7 @@ pub(crate) struct Gateway {
     pub sims: SharedCache,
     /// To be told of every change before it is answered.
     pub replicas: Arc<Replicas>,
+    pub live: Arc<Live>,
     pub health: Health,
     pub metrics: Metrics,
     pub shutdown: Shutdown,
@@ -85,6 +87,7 @@ impl Gateway {
         Self {
             sims: Arc::new(sims),
             replicas: Arc::new(replicas),
+            live: Arc::new(Live::new(&config, &shared.bus, &shared.metrics, &shared.shutdown)),
             auth_counts: AuthCounts::new(&shared.metrics),
             bus: shared.bus,
             metrics: shared.metrics,

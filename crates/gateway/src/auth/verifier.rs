@@ -118,15 +118,20 @@ impl KeyVerifier {
 
     /// The caller behind a key; counts the use.
     pub async fn verify(&self, text: &str) -> Result<Arc<Principal>, KeyRefusal> {
+        let principal = self.check(text).await?;
+        principal.usage.note(Utc::now());
+        Ok(principal)
+    }
+
+    /// The same without a use.
+    pub async fn check(&self, text: &str) -> Result<Arc<Principal>, KeyRefusal> {
         let key = KeyText::parse(text).ok_or(KeyRefusal::Invalid)?;
         let hash = self.hasher.hash(key);
         let found = match self.verified.get(&hash).await {
             Some(found) => found,
             None => self.look_up(key, hash).await?,
         };
-        let principal = found.ok_or(KeyRefusal::Invalid)?;
-        principal.usage.note(Utc::now());
-        Ok(principal)
+        found.ok_or(KeyRefusal::Invalid)
     }
 
     async fn look_up(&self, key: KeyText<'_>, hash: [u8; 32]) -> Result<Option<Arc<Principal>>, KeyRefusal> {

@@ -71,7 +71,10 @@ impl Answer {
 
 impl World {
     pub async fn new() -> Self {
-        let scope = Scope::new().await;
+        Self::of(Scope::new().await).await
+    }
+
+    pub async fn of(scope: Scope) -> Self {
         let config = scope.runtime_config();
         gateway::migrate(&config.database).await.unwrap();
         let bus = Bus::connect(&config.nats, "test").await.unwrap();

@@ -61,17 +61,26 @@ impl<N: Needs> FromRequest for Authenticated<N> {
             let Some(gateway) = request.app_data::<web::Data<Gateway>>() else {
                 return Err(ApiError::internal(&"the gateway is not among the app's data"));
             };
-            let outcome = authenticate(gateway, &request, N::PERMISSION).await;
+            let outcome = authenticate(gateway, &request, N::PERMISSION, true).await;
             gateway.auth_counts.note(&outcome);
             outcome.map(|asker| Self(asker, PhantomData))
         })
     }
 }
 
+/// Whether a caller who was let in still would be. Such a look is no use of the key.
+pub async fn still_allowed<N: Needs>(request: &HttpRequest) -> Result<Asker, ApiError> {
+    let Some(gateway) = request.app_data::<web::Data<Gateway>>() else {
+        return Err(ApiError::internal(&"the gateway is not among the app's data"));
+    };
+    authenticate(gateway, request, N::PERMISSION, false).await
+}
+
 async fn authenticate(
     gateway: &Gateway,
     request: &HttpRequest,
     needed: Option<Permission>,
+    is_use: bool,
 ) -> Result<Asker, ApiError> {
     let invalid = || {
         ApiError::new(
@@ -92,7 +101,12 @@ async fn authenticate(
             return Err(ApiError::new(ApiCode::Unauthorized, message));
         }
     };
-    let principal = gateway.keys.verify(key).await.map_err(|refusal| match refusal {
+    let verified = if is_use {
+        gateway.keys.verify(key).await
+    } else {
+        gateway.keys.check(key).await
+    };
+    let principal = verified.map_err(|refusal| match refusal {
         KeyRefusal::Invalid => invalid(),
         KeyRefusal::Unknown => ApiError::new(ApiCode::Unavailable, "the API key cannot be checked now"),
     })?;

@@ -1,6 +1,7 @@
 //! The REST surface: routes, envelope, authentication and validation.
 
 mod area;
+mod asyncapi;
 mod auth;
 mod body;
 mod conditional;
@@ -14,6 +15,9 @@ mod health;
 mod ingest;
 mod ingest_body;
 mod list_query;
+mod live;
+mod live_body;
+mod live_query;
 mod middleware;
 mod params;
 mod redoc;
@@ -77,6 +81,8 @@ pub(crate) fn serve(gateway: Arc<Gateway>, membership: Membership) -> Result<Soc
     .keep_alive(KEEP_ALIVE)
     .max_connections(MAX_CONNECTIONS)
     .shutdown_timeout(STOP_SECONDS)
+    // A client that left is noticed at once, also while its stream of events is silent.
+    .h1_allow_half_closed(false)
     .disable_signals();
     if gateway.config.workers > 0 {
         http = http.workers(gateway.config.workers);

@@ -1,0 +1,35 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use service_runtime::bus::BusError;
+
+use super::Live;
+use super::tail::{self, Tail};
+use crate::app::Gateway;
+
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// Starts the shared reader.
+pub(crate) fn follow_stream(gateway: &Gateway) {
+    let live = Arc::clone(&gateway.live);
+    gateway.shutdown.spawn(async move {
+        let shutdown = live.shutdown.clone();
+        while let Some(Err(error)) = shutdown.or(read(&live)).await {
+            tracing::warn!(%error, "the events are read on from the last one");
+            if !shutdown.sleep(PAUSE).await {
+                return;
+            }
+        }
+    });
+}
+
+/// Hands out everything behind the position, until something may have been lost.
+async fn read(live: &Live) -> Result<(), BusError> {
+    let extent = tail::extent(&live.bus).await?;
+    live.hub.resume(extent.first, extent.last);
+    let position = live.hub.position().unwrap_or(extent.last);
+    let mut events = Tail::open(&live.bus, position + 1, Vec::new()).await?;
+    loop {
+        live.hub.publish(&events.next().await?);
+    }
+}
