@@ -21,6 +21,7 @@ use service_runtime::config::DatabaseConfig;
 use service_runtime::db::{self, DbError};
 use service_runtime::{Runtime, Shared};
 
+pub use app::audit_log;
 pub use app::keys;
 pub use auth::Permission;
 pub use config::GatewayConfig;

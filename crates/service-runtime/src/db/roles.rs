@@ -53,7 +53,11 @@ pub(super) async fn grant(owner: &Db, config: &DatabaseConfig, schema: &'static 
         format!("GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA {schema} TO {role}"),
     ];
     for (table, read_only) in restricted {
-        let rights = if read_only { "INSERT, UPDATE, DELETE" } else { "UPDATE, DELETE" };
+        let rights = if read_only {
+            "INSERT, UPDATE, DELETE"
+        } else {
+            "UPDATE, DELETE"
+        };
         let table = quote(&table);
         statements.push(format!("REVOKE {rights} ON {schema}.{table} FROM {role}"));
     }

@@ -1,9 +1,13 @@
 //! The REST surface: routes, envelope, authentication and validation.
 
 mod area;
+mod audit_export;
+mod audit_log;
+mod audit_query;
 mod auth;
 mod body;
 mod docs;
+mod docs_audit;
 mod docs_examples;
 mod docs_usage;
 mod envelope;
