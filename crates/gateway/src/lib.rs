@@ -66,6 +66,7 @@ pub async fn run(config: GatewayConfig, shared: Shared) -> Result<Running, Gatew
     check_schema(&runtime.db).await?;
     let gateway = Arc::new(Gateway::new(config, runtime));
     cache::follow_events(&gateway).await?;
+    app::audit_jobs::start(&gateway);
     let addr = transport::http::serve(Arc::clone(&gateway))?;
     tracing::info!(%addr, "the REST API is served");
     Ok(Running { addr })

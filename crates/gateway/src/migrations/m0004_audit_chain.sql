@@ -48,6 +48,8 @@ $$;
 -- Whoever could hang it on a table of his own would move the head without a row.
 REVOKE EXECUTE ON FUNCTION chain_audit_row() FROM PUBLIC;
 
+-- Without them each row is written quicker.
+DROP INDEX audit_log_at, audit_log_subject, audit_log_organization;
 ALTER TABLE audit_log DISABLE TRIGGER audit_log_append_only;
 DO $$
 DECLARE
@@ -81,7 +83,6 @@ COMMENT ON TABLE audit_log IS 'append-only: rows are inserted and read';
 COMMENT ON TABLE audit_head IS 'read-only: the trigger of audit_log moves it';
 
 -- The order is that of `seq` everywhere; times are turned into it first.
-DROP INDEX audit_log_at, audit_log_subject, audit_log_organization;
 CREATE UNIQUE INDEX audit_log_seq ON audit_log (seq);
 CREATE INDEX audit_log_at ON audit_log (at, seq);
 CREATE INDEX audit_log_actor ON audit_log (actor_id, seq);

@@ -106,43 +106,71 @@ impl AuditSearch {
         order: &str,
         limit: u32,
     ) -> Result<Vec<AuditRow>, sqlx::Error> {
-        let tail = format!(" ORDER BY a.seq {order} LIMIT {limit}");
         let mut query = QueryBuilder::new(format!("SELECT {COLUMNS} FROM "));
-        match &self.actions {
-            None => {
-                query.push("audit_log a WHERE ");
-                self.conditions(&mut query, range);
-            }
-            // Each action has its rows in the right order in the index.
-            Some(actions) => {
-                query.push("unnest(").push_bind(actions.clone()).push(
-                    ") AS wanted CROSS JOIN LATERAL (SELECT a.* FROM audit_log a \
-                     WHERE a.action COLLATE \"C\" = wanted AND ",
-                );
-                self.conditions(&mut query, range);
-                query.push(&tail).push(") a");
-            }
+        if let Some(actions) = &self.actions {
+            query.push("unnest(").push_bind(actions.clone());
+            query.push(") AS wanted CROSS JOIN LATERAL (SELECT a.* FROM ");
         }
-        query.push(&tail);
+        query.push("audit_log a WHERE ");
+        let lead = self.lead(&mut query, range);
+        self.conditions(&mut query, lead);
+        query.push(" ORDER BY ");
+        if let Some(lead) = lead {
+            query.push(format!("{lead} {order}, "));
+        }
+        query.push(format!("a.seq {order} LIMIT {limit}"));
+        if self.actions.is_some() {
+            query.push(format!(") a ORDER BY a.seq {order} LIMIT {limit}"));
+        }
         // Planned anew each time: the best index depends on the values.
         query.build_query_as().persistent(false).fetch_all(pool).await
     }
 
-    fn conditions(&self, query: &mut QueryBuilder<Postgres>, (first, last): (i64, i64)) {
+    /// Bounds the rows, together with the filter that has them in order in its index; the column of that filter. As an
+    /// equality it would leave PostgreSQL the choice to walk through all rows instead, which takes long when the wanted
+    /// ones are far away.
+    fn lead(&self, query: &mut QueryBuilder<Postgres>, (first, last): (i64, i64)) -> Option<&'static str> {
         let filter = &self.filter;
-        query.push("a.seq BETWEEN ").push_bind(first);
-        query.push(" AND ").push_bind(last);
-        if let Some(organization) = filter.organization {
+        let lead = if self.actions.is_some() {
+            Some("a.action COLLATE \"C\"")
+        } else if filter.subject.is_some() {
+            Some("a.subject")
+        } else if filter.actor_id.is_some() {
+            Some("a.actor_id")
+        } else {
+            filter.organization.map(|_| "a.organization_id")
+        };
+        let Some(lead) = lead else {
+            query.push("a.seq BETWEEN ").push_bind(first);
+            query.push(" AND ").push_bind(last);
+            return None;
+        };
+        for (and, relation, bound) in [("", ">=", first), (" AND ", "<=", last)] {
+            query.push(format!("{and}({lead}, a.seq) {relation} ("));
+            match (&self.actions, &filter.subject, &filter.actor_id) {
+                (Some(_), _, _) => query.push("wanted"),
+                (_, Some(text), _) | (_, _, Some(text)) => query.push_bind(text.clone()),
+                _ => query.push_bind(filter.organization),
+            };
+            query.push(", ").push_bind(bound).push(")");
+        }
+        Some(lead)
+    }
+
+    /// What the lead does not say already.
+    fn conditions(&self, query: &mut QueryBuilder<Postgres>, lead: Option<&str>) {
+        let filter = &self.filter;
+        if let Some(organization) = filter.organization.filter(|_| lead != Some("a.organization_id")) {
             query.push(" AND a.organization_id = ").push_bind(organization);
         }
         let texts = [
-            (" AND a.actor_kind = ", &filter.actor_kind),
-            (" AND a.actor_id = ", &filter.actor_id),
-            (" AND a.subject = ", &filter.subject),
+            ("a.actor_kind", &filter.actor_kind),
+            ("a.actor_id", &filter.actor_id),
+            ("a.subject", &filter.subject),
         ];
-        for (condition, text) in texts {
-            if let Some(text) = text {
-                query.push(condition).push_bind(text.clone());
+        for (column, text) in texts {
+            if let Some(text) = text.as_ref().filter(|_| lead != Some(column)) {
+                query.push(format!(" AND {column} = ")).push_bind(text.clone());
             }
         }
         if let Some(iccid) = &filter.iccid {
