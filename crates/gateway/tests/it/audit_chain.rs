@@ -5,6 +5,7 @@ use gateway::Permission;
 use gateway::audit_log::{self, ChainReport};
 use gateway::keys::NewKey;
 use sqlx::Row;
+use test_support::Scope;
 use uuid::Uuid;
 
 use crate::harness::{App, World};
@@ -203,10 +204,13 @@ async fn a_hash_made_anew_shows_at_the_next_row_or_at_the_head() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_the_owner_forgets_is_no_break() {
     let world = world_with_rows(6).await;
-    world
-        .as_owner("SELECT gateway.forget_audit((SELECT at FROM gateway.audit_log WHERE seq = 4))")
-        .await
-        .unwrap();
+    let forget: String = sqlx::query_scalar(
+        "SELECT format('SELECT gateway.forget_audit(%L)', at) FROM audit_log WHERE seq = 4",
+    )
+    .fetch_one(world.db.pool())
+    .await
+    .unwrap();
+    world.as_owner(forget.leak()).await.unwrap();
 
     let report = verify(&world).await;
     assert_eq!(
@@ -251,4 +255,33 @@ async fn only_the_platform_verifies_and_is_told_where_the_chain_breaks() {
         (&verdict["ok"], &verdict["first_bad_seq"]),
         (&false.into(), &1.into())
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_from_before_the_chain_are_chained_by_their_time() {
+    let mut owner = Scope::new().await.connection().await;
+    for step in [
+        "CREATE SCHEMA gateway; SET search_path TO gateway, public",
+        include_str!("../../src/migrations/m0001_identity.sql"),
+        "INSERT INTO audit_log (id, at, actor_kind, actor_id, action, subject, request_id) \
+         SELECT gen_random_uuid(), now() - i % 7 * interval '1 hour', 'cli', 'test', 'test.act', i, 'r' \
+         FROM generate_series(1, 50) i",
+        include_str!("../../src/migrations/m0004_audit_chain.sql"),
+        INSERT,
+    ] {
+        sqlx::raw_sql(step).execute(&mut owner).await.unwrap();
+    }
+
+    let row = sqlx::query("SELECT checked, first_bad_seq FROM verify_audit(1, 1000)")
+        .fetch_one(&mut owner)
+        .await
+        .unwrap();
+    assert_eq!((row.get(0), row.get(1)), (51_i64, None::<i64>));
+    let in_order: bool = sqlx::query_scalar(
+        "SELECT array_agg(seq ORDER BY at, id) = array_agg(seq ORDER BY seq) FROM audit_log",
+    )
+    .fetch_one(&mut owner)
+    .await
+    .unwrap();
+    assert!(in_order);
 }
