@@ -22,6 +22,7 @@ use service_runtime::config::DatabaseConfig;
 use service_runtime::db::{self, DbError};
 use service_runtime::{Runtime, Shared};
 
+pub use app::audit_log;
 pub use app::keys;
 pub use auth::Permission;
 pub use config::GatewayConfig;
@@ -68,6 +69,7 @@ pub async fn run(config: GatewayConfig, shared: Shared) -> Result<Running, Gatew
     let membership = cache::join_replicas(&gateway).await?;
     cache::follow_events(&gateway).await?;
     live::follow_stream(&gateway);
+    app::audit_jobs::start(&gateway);
     let addr = transport::http::serve(Arc::clone(&gateway), membership)?;
     tracing::info!(%addr, "the REST API is served");
     Ok(Running { addr })

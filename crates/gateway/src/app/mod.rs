@@ -1,5 +1,7 @@
 //! Use cases: one file each. They know the bus, the caches and the store, and nothing of HTTP.
 
+pub(crate) mod audit_jobs;
+pub mod audit_log;
 pub(crate) mod get_sim;
 pub mod keys;
 pub(crate) mod list_sims;

@@ -63,7 +63,7 @@ pub async fn start_sync(
 }
 
 /// Refuses the key of one organization; `why` begins the sentence that it is told.
-pub(super) fn platform_only(asker: &Asker, why: &str) -> Result<(), ApiError> {
+pub(crate) fn platform_only(asker: &Asker, why: &str) -> Result<(), ApiError> {
     match asker.principal.organization {
         None => Ok(()),
         Some(_) => {

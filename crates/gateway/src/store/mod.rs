@@ -2,4 +2,6 @@
 
 pub mod api_keys;
 pub mod audit;
+pub mod audit_chain;
+pub mod audit_query;
 mod entity;

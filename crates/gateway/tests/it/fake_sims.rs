@@ -13,6 +13,8 @@ use service_runtime::health::Health;
 use service_runtime::metrics::Metrics;
 use service_runtime::shutdown::Shutdown;
 
+use crate::fake_jobs::FakeJobs;
+
 /// What the fake knows and was asked.
 #[derive(Default)]
 pub struct State {
@@ -31,6 +33,7 @@ pub struct State {
 /// A sim-service that answers over NATS from memory.
 pub struct FakeSims {
     state: Arc<Mutex<State>>,
+    pub jobs: FakeJobs,
     shutdown: Shutdown,
     _server: RpcServer,
 }
@@ -43,9 +46,12 @@ impl FakeSims {
             .await
             .unwrap();
         serve(&server, &state).await;
+        let jobs = FakeJobs::default();
+        jobs.serve(&server).await;
         bus.client().flush().await.unwrap();
         Self {
             state,
+            jobs,
             shutdown,
             _server: server,
         }

@@ -4,10 +4,14 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod audit;
+mod audit_chain;
+mod audit_jobs;
 mod auth;
 mod cache;
 mod envelope;
 mod etag;
+mod fake_jobs;
 mod fake_sims;
 mod fake_usage;
 mod harness;

@@ -192,6 +192,11 @@ async fn an_update_is_read_back_at_once_and_stands_in_the_audit_log() {
         "DELETE FROM gateway.audit_log",
     ] {
         let error = sqlx::query(change).execute(pool).await.unwrap_err();
+        assert!(
+            error.to_string().contains("permission denied"),
+            "{change}: {error}"
+        );
+        let error = app.world.as_owner(change).await.unwrap_err();
         assert!(error.to_string().contains("append-only"), "{change}: {error}");
     }
     let error = app

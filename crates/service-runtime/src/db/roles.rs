@@ -36,24 +36,46 @@ pub async fn prepare_schema(
     .await
 }
 
-/// Gives the service's role the tables that the migrations made.
+/// Gives the service's role the tables that the migrations made, except what a table's comment rules out: after
+/// `append-only` nobody changes or deletes a row, after `read-only` nobody adds one either.
 pub(super) async fn grant(owner: &Db, config: &DatabaseConfig, schema: &'static str) -> Result<(), DbError> {
     let Some((role, _)) = own_login(config, schema)? else {
         return Ok(());
     };
+    let restricted: Vec<(String, bool)> = sqlx::query_as(RESTRICTED)
+        .bind(schema)
+        .fetch_all(owner.pool())
+        .await?;
     let (role, schema) = (quote(&role), quote(schema));
-    run(owner, format!("GRANT USAGE ON SCHEMA {schema} TO {role}")).await?;
-    run(
-        owner,
+    let mut statements = vec![
+        format!("GRANT USAGE ON SCHEMA {schema} TO {role}"),
         format!("GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {schema} TO {role}"),
-    )
-    .await?;
-    run(
-        owner,
         format!("GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA {schema} TO {role}"),
-    )
-    .await
+    ];
+    for (table, read_only) in restricted {
+        let rights = if read_only {
+            "INSERT, UPDATE, DELETE"
+        } else {
+            "UPDATE, DELETE"
+        };
+        let table = quote(&table);
+        statements.push(format!("REVOKE {rights} ON {schema}.{table} FROM {role}"));
+    }
+    // At once: a running service has the rights at no moment.
+    let mut together = owner.pool().begin().await?;
+    for statement in statements {
+        sqlx::query(AssertSqlSafe(statement))
+            .execute(&mut *together)
+            .await?;
+    }
+    Ok(together.commit().await?)
 }
+
+/// Tables of a schema whose comment takes rights away; whether the right to insert is among them.
+const RESTRICTED: &str = "SELECT c.relname::text, d.description LIKE 'read-only%' \
+     FROM pg_class c JOIN pg_description d ON d.objoid = c.oid AND d.classoid = 'pg_class'::regclass AND d.objsubid = 0 \
+     WHERE c.relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = $1) AND c.relkind IN ('r', 'p') \
+     AND (d.description LIKE 'append-only%' OR d.description LIKE 'read-only%')";
 
 /// User and password of the service's URL, unless it is the owner's.
 fn own_login(config: &DatabaseConfig, schema: &'static str) -> Result<Option<(String, String)>, DbError> {

@@ -15,6 +15,8 @@ pub struct Model {
     pub remote_addr: Option<String>,
     #[sea_orm(column_type = "JsonBinary")]
     pub details: Json,
+    /// Further ICCIDs that it concerns.
+    pub subjects: Vec<String>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

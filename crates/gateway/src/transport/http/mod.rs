@@ -2,11 +2,15 @@
 
 mod area;
 mod asyncapi;
+mod audit_export;
+mod audit_log;
+mod audit_query;
 mod auth;
 mod body;
 mod conditional;
 mod cors;
 mod docs;
+mod docs_audit;
 mod docs_examples;
 mod docs_revalidation;
 mod docs_usage;
