@@ -4,6 +4,8 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use service_runtime::config::{ConfigError, Settings};
 
+use crate::limits::TrustedProxies;
+
 /// Fewer characters make no secret.
 const SECRET_MIN: usize = 32;
 
@@ -33,6 +35,18 @@ pub struct GatewayConfig {
     pub redis_cache_ttl_ms: u64,
     /// Longest wait for Redis, milliseconds.
     pub redis_cache_timeout_ms: u64,
+    /// Requests of one user in a minute.
+    pub user_rate_limit_per_minute: u32,
+    /// Requests of one user in an hour.
+    pub user_rate_limit_per_hour: u32,
+    /// Requests without good credentials in a minute, of one address.
+    pub unauthenticated_per_minute: u32,
+    /// Whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: TrustedProxies,
+    /// How long a request's head may take from its first byte to its last, milliseconds.
+    pub head_timeout_ms: u64,
+    /// How long a client may take nothing of its answer, milliseconds.
+    pub write_timeout_ms: u64,
 }
 
 impl GatewayConfig {
@@ -60,10 +74,22 @@ impl GatewayConfig {
         if self.listen.is_empty() {
             missing.push("set SIMWARD_LISTEN (address:port)".to_owned());
         }
-        if missing.is_empty() {
+        if !missing.is_empty() {
+            return Err(ConfigError::Missing(missing));
+        }
+        let positive = [
+            ("user_rate_limit_per_minute", u64::from(self.user_rate_limit_per_minute)),
+            ("user_rate_limit_per_hour", u64::from(self.user_rate_limit_per_hour)),
+            ("unauthenticated_per_minute", u64::from(self.unauthenticated_per_minute)),
+            ("head_timeout_ms", self.head_timeout_ms),
+            ("write_timeout_ms", self.write_timeout_ms),
+        ];
+        let wrong = positive.iter().filter(|(_, value)| *value == 0);
+        let wrong: Vec<String> = wrong.map(|(name, _)| format!("gateway.{name} must not be 0")).collect();
+        if wrong.is_empty() {
             Ok(())
         } else {
-            Err(ConfigError::Missing(missing))
+            Err(ConfigError::Unusable(wrong))
         }
     }
 

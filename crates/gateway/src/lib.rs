@@ -9,7 +9,9 @@ mod auth;
 mod cache;
 mod config;
 mod error;
+mod limits;
 mod migrations;
+mod redis_link;
 mod seldom;
 mod store;
 mod transport;
@@ -65,6 +67,8 @@ pub async fn run(config: GatewayConfig, shared: Shared) -> Result<Running, Gatew
     check_schema(&runtime.db).await?;
     let gateway = Arc::new(Gateway::new(config, runtime));
     cache::follow_events(&gateway).await?;
+    let forget = app::idempotency::forget(Arc::clone(&gateway));
+    gateway.shutdown.spawn(forget);
     let addr = transport::http::serve(Arc::clone(&gateway))?;
     tracing::info!(%addr, "the REST API is served");
     Ok(Running { addr })

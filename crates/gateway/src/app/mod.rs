@@ -1,6 +1,7 @@
 //! Use cases: one file each. They know the bus, the caches and the store, and nothing of HTTP.
 
 pub(crate) mod get_sim;
+pub(crate) mod idempotency;
 pub mod keys;
 pub(crate) mod list_sims;
 pub(crate) mod sim_view;
@@ -32,6 +33,7 @@ use crate::auth::{AuthCounts, KeyVerifier, Principal, UsageBook};
 use crate::cache::{SharedCache, SimCache};
 use crate::config::GatewayConfig;
 use crate::error::ApiError;
+use crate::limits::Limiter;
 use crate::store::api_keys::ApiKeys;
 use crate::store::audit::{self, AuditEntry};
 
@@ -42,6 +44,7 @@ pub(crate) struct Gateway {
     pub db: Db,
     pub keys: KeyVerifier,
     pub auth_counts: AuthCounts,
+    pub limiter: Limiter,
     pub key_usage: Arc<UsageBook>,
     pub sims: SharedCache,
     pub health: Health,
@@ -79,7 +82,9 @@ impl Gateway {
         );
         let redis_prefix = &shared.config.redis.prefix;
         let sims = SimCache::new(&config, shared.redis.clone(), redis_prefix, &shared.metrics);
+        let limiter = Limiter::new(&config, shared.redis.clone(), redis_prefix, &shared.metrics);
         Self {
+            limiter,
             sims: Arc::new(sims),
             auth_counts: AuthCounts::new(&shared.metrics),
             bus: shared.bus,

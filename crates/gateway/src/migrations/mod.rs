@@ -8,7 +8,7 @@ pub struct Migrator;
 #[async_trait::async_trait]
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(Identity)]
+        vec![Box::new(Identity), Box::new(Idempotency)]
     }
 }
 
@@ -24,5 +24,20 @@ impl MigrationName for Identity {
 impl MigrationTrait for Identity {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         run_sql(manager, include_str!("m0001_identity.sql")).await
+    }
+}
+
+struct Idempotency;
+
+impl MigrationName for Idempotency {
+    fn name(&self) -> &str {
+        "m0003_idempotency"
+    }
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for Idempotency {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        run_sql(manager, include_str!("m0003_idempotency.sql")).await
     }
 }

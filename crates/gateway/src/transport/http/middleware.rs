@@ -16,7 +16,9 @@ use actix_web::{Error, HttpMessage};
 use service_runtime::metrics::Metrics;
 use service_runtime::shutdown::Shutdown;
 
+use super::connection::{Serving, Stage};
 use super::envelope;
+use super::rate;
 use super::request::{RequestId, X_REQUEST_ID};
 use super::route_metrics::{RouteMetrics, method_label};
 use crate::error::{ApiCode, ApiError};
@@ -76,11 +78,12 @@ where
         let id = RequestId::of(request.headers());
         let method = method_label(request.method());
         request.extensions_mut().insert(id.clone());
+        let serving = request.conn_data::<Rc<Stage>>().map(Serving::begin);
         let work = self.service.call(request);
         let (metrics, complaints) = (Rc::clone(&self.metrics), Rc::clone(&self.complaints));
         let closing = self.shutdown.has_started();
         Box::pin(async move {
-            let mut response = work.await?;
+            let mut response = rate::finish(work.await?);
             let status = response.status();
             if status.is_client_error() || status.is_server_error() {
                 response = wrap_failure(response, &id.0);
@@ -92,7 +95,10 @@ where
                 tracing::warn!(route, method, status = status.as_u16(), request_id = %id.0, held_back, "request failed");
             }
             metrics.note(route, method, status, started.elapsed());
-            Ok(response)
+            Ok(match serving {
+                Some(serving) => serving.until_the_end_of(response),
+                None => response,
+            })
         })
     }
 }
