@@ -47,6 +47,8 @@ pub struct GatewayConfig {
     pub head_timeout_ms: u64,
     /// How long a client may take nothing of its answer, milliseconds.
     pub write_timeout_ms: u64,
+    /// How long a connection waits for its next request, milliseconds.
+    pub keep_alive_ms: u64,
 }
 
 impl GatewayConfig {
@@ -78,14 +80,26 @@ impl GatewayConfig {
             return Err(ConfigError::Missing(missing));
         }
         let positive = [
-            ("user_rate_limit_per_minute", u64::from(self.user_rate_limit_per_minute)),
-            ("user_rate_limit_per_hour", u64::from(self.user_rate_limit_per_hour)),
-            ("unauthenticated_per_minute", u64::from(self.unauthenticated_per_minute)),
+            (
+                "user_rate_limit_per_minute",
+                u64::from(self.user_rate_limit_per_minute),
+            ),
+            (
+                "user_rate_limit_per_hour",
+                u64::from(self.user_rate_limit_per_hour),
+            ),
+            (
+                "unauthenticated_per_minute",
+                u64::from(self.unauthenticated_per_minute),
+            ),
             ("head_timeout_ms", self.head_timeout_ms),
             ("write_timeout_ms", self.write_timeout_ms),
+            ("keep_alive_ms", self.keep_alive_ms),
         ];
         let wrong = positive.iter().filter(|(_, value)| *value == 0);
-        let wrong: Vec<String> = wrong.map(|(name, _)| format!("gateway.{name} must not be 0")).collect();
+        let wrong: Vec<String> = wrong
+            .map(|(name, _)| format!("gateway.{name} must not be 0"))
+            .collect();
         if wrong.is_empty() {
             Ok(())
         } else {

@@ -27,6 +27,12 @@ pub enum Keys {
         /// Days until it expires
         #[arg(long)]
         days: Option<u32>,
+        /// Requests in a minute
+        #[arg(long, default_value_t = 100)]
+        per_minute: i32,
+        /// Requests in an hour
+        #[arg(long, default_value_t = 1000)]
+        per_hour: i32,
     },
     /// Lists every key without its secret
     List,
@@ -47,10 +53,14 @@ pub async fn run(command: Keys, settings: &Settings) -> anyhow::Result<()> {
             scopes,
             organization,
             days,
+            per_minute,
+            per_hour,
         } => {
             let new = NewKey {
                 organization: organization.map(OrganizationId),
                 expires_at: days.map(end_after).transpose()?,
+                rate_limit_per_minute: per_minute,
+                rate_limit_per_hour: per_hour,
                 ..NewKey::new(name, scopes)
             };
             println!(

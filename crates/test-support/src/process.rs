@@ -50,7 +50,14 @@ impl Simward {
         let key = command(
             scope,
             options,
-            &["keys", "create", "--name", "test", "--scopes", "admin"],
+            &[
+                "keys",
+                "create",
+                "--name=test",
+                "--scopes=admin",
+                "--per-minute=1000000",
+                "--per-hour=1000000",
+            ],
         );
         Self::start_with_key(scope, options, &key).await
     }

@@ -100,7 +100,9 @@ pub async fn create(db: &Db, key_secret: &SecretString, new: NewKey) -> Result<C
     let key = KeyText::generate(&hasher);
     let text =
         KeyText::parse(key.expose_secret()).ok_or(KeysError::Invalid("the made key has no right form"))?;
-    let hash = hasher.hash(text).ok_or(KeysError::Invalid("the made key has no right check"))?;
+    let hash = hasher
+        .hash(text)
+        .ok_or(KeysError::Invalid("the made key has no right check"))?;
     let mut scopes: Vec<String> = new.scopes.iter().map(|scope| scope.word().to_owned()).collect();
     scopes.sort();
     scopes.dedup();

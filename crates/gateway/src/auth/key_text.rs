@@ -77,7 +77,9 @@ impl KeyHasher {
 
 /// The end of a hash as eight letters and digits.
 fn check_of(hash: &[u8; 32]) -> [u8; CHECK_LEN] {
-    let mut number = hash[24..].iter().fold(0u64, |number, byte| number << 8 | u64::from(*byte));
+    let mut number = hash[24..]
+        .iter()
+        .fold(0u64, |number, byte| number << 8 | u64::from(*byte));
     std::array::from_fn(|_| {
         let digit = DIGITS[(number % 62) as usize];
         number /= 62;

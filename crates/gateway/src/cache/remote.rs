@@ -86,12 +86,13 @@ impl RemoteCache {
     }
 
     async fn send(&self, pipeline: &Pipeline) -> bool {
-        self.link.guarded(async {
-            let mut connection = self.link.pool.get().await?;
-            Ok(pipeline.query_async::<()>(&mut connection).await?)
-        })
-        .await
-        .is_some()
+        self.link
+            .guarded(async {
+                let mut connection = self.link.pool.get().await?;
+                Ok(pipeline.query_async::<()>(&mut connection).await?)
+            })
+            .await
+            .is_some()
     }
 
     fn key(&self, iccid: Iccid) -> String {

@@ -94,7 +94,12 @@ mod tests {
         assert!(refused.retry_after.is_some());
         let other = address("192.0.2.1");
         assert!(addresses.take(other, 1000).retry_after.is_none());
-        assert!(addresses.take(address("::ffff:192.0.2.1"), 1000).retry_after.is_none());
+        assert!(
+            addresses
+                .take(address("::ffff:192.0.2.1"), 1000)
+                .retry_after
+                .is_none()
+        );
         assert!(addresses.take(other, 1000).retry_after.is_some());
         assert!(addresses.take(other, 121_000).retry_after.is_none());
     }

@@ -15,9 +15,9 @@ impl TryFrom<String> for TrustedProxies {
         let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
         let network = |part: &str| {
             let alone = part.parse::<IpAddr>().map(IpNet::from);
-            alone.or_else(|_| part.parse()).map_err(|_| {
-                format!("trusted_proxies: `{part}` is no network, such as 10.0.0.0/8")
-            })
+            alone
+                .or_else(|_| part.parse())
+                .map_err(|_| format!("trusted_proxies: `{part}` is no network, such as 10.0.0.0/8"))
         };
         parts.map(network).collect::<Result<_, _>>().map(Self)
     }
@@ -48,7 +48,9 @@ impl TrustedProxies {
 /// An address with or without a port, as proxies write it.
 fn address(text: &str) -> Option<IpAddr> {
     let bare = text.trim_start_matches('[').trim_end_matches(']');
-    let parsed = bare.parse().or_else(|_| text.parse().map(|addr: SocketAddr| addr.ip()));
+    let parsed = bare
+        .parse()
+        .or_else(|_| text.parse().map(|addr: SocketAddr| addr.ip()));
     parsed.ok().map(|address: IpAddr| address.to_canonical())
 }
 
@@ -68,9 +70,16 @@ mod tests {
         let trusted = "10.0.0.0/8, fd00::/8,192.0.2.7";
         assert_eq!(client("", "10.0.0.1", &["203.0.113.9"]), "10.0.0.1");
         assert_eq!(client(trusted, "198.51.100.1", &["203.0.113.9"]), "198.51.100.1");
-        assert_eq!(client(trusted, "10.0.0.1", &["6.6.6.6, 203.0.113.9"]), "203.0.113.9");
         assert_eq!(
-            client(trusted, "::ffff:10.0.0.1", &["6.6.6.6", "203.0.113.9:4711, 192.0.2.7"]),
+            client(trusted, "10.0.0.1", &["6.6.6.6, 203.0.113.9"]),
+            "203.0.113.9"
+        );
+        assert_eq!(
+            client(
+                trusted,
+                "::ffff:10.0.0.1",
+                &["6.6.6.6", "203.0.113.9:4711, 192.0.2.7"]
+            ),
             "203.0.113.9"
         );
         assert_eq!(client(trusted, "fd00::1", &["[2001:db8::9]:80"]), "2001:db8::9");

@@ -23,7 +23,9 @@ impl Window {
         self.roll(now_ms);
         let covered = u128::from(self.previous) * u128::from(self.left_ms(now_ms));
         let covered = covered.div_ceil(u128::from(self.length_ms.unsigned_abs()));
-        let used = self.current.saturating_add(u64::try_from(covered).unwrap_or(u64::MAX));
+        let used = self
+            .current
+            .saturating_add(u64::try_from(covered).unwrap_or(u64::MAX));
         u32::try_from(u64::from(limit).saturating_sub(used)).unwrap_or(u32::MAX)
     }
 

@@ -45,7 +45,12 @@ struct Known {
 
 /// Takes the turn, or tells who has it. A row whose time is over is as good as none; one that was given up, or whose
 /// worker died, goes on with its id.
-pub async fn claim(pool: &PgPool, call: &Call, lease_for: Duration, keep_for: Duration) -> Result<Claim, sqlx::Error> {
+pub async fn claim(
+    pool: &PgPool,
+    call: &Call,
+    lease_for: Duration,
+    keep_for: Duration,
+) -> Result<Claim, sqlx::Error> {
     let taken: Option<(Uuid, Uuid)> = sqlx::query_as(
         "INSERT INTO idempotency_keys AS k
              (principal_kind, principal_id, key, route, body_hash, id, lease, lease_until, expires_at)

@@ -4,6 +4,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod abuse;
 mod auth;
 mod cache;
 mod envelope;
@@ -11,5 +12,7 @@ mod fake_sims;
 mod fake_usage;
 mod harness;
 mod health;
+mod idempotency;
+mod limits;
 mod sims;
 mod usage;

@@ -1,4 +1,5 @@
 //! A connection whose client has to get on: actix-web limits the time of the first head only, and of no answer.
+//! Its limit is switched off, for it sends an answer that nobody asked for to a client that connects ahead.
 
 use std::cell::Cell;
 use std::future::Future;
@@ -26,6 +27,13 @@ pub struct Patience {
     pub keep_alive: Duration,
 }
 
+impl Patience {
+    /// actix-web closes a connection that is silent for so long, but not always one that is silent within a head.
+    fn next_head(&self) -> Instant {
+        Instant::now() + self.keep_alive + self.head
+    }
+}
+
 /// What the connection's bytes belong to; the connection and the outermost layer of the service tell each other.
 #[derive(Debug)]
 pub struct Stage {
@@ -35,39 +43,31 @@ pub struct Stage {
 
 #[derive(Debug, Clone, Copy)]
 enum At {
-    /// No request is open. When bytes came before the last answer, which may be the beginning of a head, the next head
-    /// is complete by then.
-    Idle(Option<Instant>),
-    /// Bytes of a head came; it is complete by then.
+    /// No request is open. The next head, whose first bytes may be here already, is complete by then.
+    Idle(Instant),
+    /// Bytes of a head came, or the connection is new; the head is complete by then.
     Head(Instant),
     /// A request is served.
-    Serving { more_came: bool },
+    Serving,
 }
 
 impl Stage {
     fn bytes_came(&self) {
-        match self.now.get() {
-            At::Idle(end) => {
-                let soon = Instant::now() + self.patience.head;
-                self.now.set(At::Head(end.map_or(soon, |end| end.min(soon))));
-            }
-            At::Serving { .. } => self.now.set(At::Serving { more_came: true }),
-            At::Head(_) => {}
+        if let At::Idle(end) = self.now.get() {
+            let soon = Instant::now() + self.patience.head;
+            self.now.set(At::Head(end.min(soon)));
         }
     }
 
     fn deadline(&self) -> Option<Instant> {
         match self.now.get() {
-            At::Idle(end) => end,
-            At::Head(end) => Some(end),
-            At::Serving { .. } => None,
+            At::Idle(end) | At::Head(end) => Some(end),
+            At::Serving => None,
         }
     }
 
     fn answered(&self) {
-        let more_came = matches!(self.now.get(), At::Serving { more_came: true });
-        let end = more_came.then(|| Instant::now() + self.patience.keep_alive + self.patience.head);
-        self.now.set(At::Idle(end));
+        self.now.set(At::Idle(self.patience.next_head()));
     }
 }
 
@@ -77,7 +77,7 @@ pub struct Serving(Rc<Stage>);
 
 impl Serving {
     pub fn begin(stage: &Rc<Stage>) -> Self {
-        stage.now.set(At::Serving { more_came: false });
+        stage.now.set(At::Serving);
         Self(Rc::clone(stage))
     }
 
@@ -127,7 +127,7 @@ pub struct Connection {
 impl Connection {
     pub fn new(io: TcpStream, patience: Patience) -> Self {
         let stage = Stage {
-            now: Cell::new(At::Idle(None)),
+            now: Cell::new(At::Head(Instant::now() + patience.head)),
             patience,
         };
         Self {
@@ -191,7 +191,10 @@ impl AsyncWrite for Connection {
 }
 
 fn too_late<T>() -> Poll<io::Result<T>> {
-    Poll::Ready(Err(io::Error::new(ErrorKind::TimedOut, "the client takes too long")))
+    Poll::Ready(Err(io::Error::new(
+        ErrorKind::TimedOut,
+        "the client takes too long",
+    )))
 }
 
 /// Wakes the connection at a time or before. It is seldom set anew: most deadlines are met before it rings.

@@ -15,7 +15,10 @@ pub fn describe(route: &str, operation: &mut Operation) {
     for (status, response) in &mut operation.responses.responses {
         let RefOr::T(response) = response else { continue };
         let mut add = |name: &str, header: Header| response.headers.insert(name.to_owned(), header.into());
-        add("X-RateLimit-Limit", number("Requests in the window that has the fewest left."));
+        add(
+            "X-RateLimit-Limit",
+            number("Requests in the window that has the fewest left."),
+        );
         add("X-RateLimit-Remaining", number("How many of them are left."));
         add("X-RateLimit-Reset", number("Seconds until that window ends."));
         if status == "429" {
@@ -41,7 +44,10 @@ pub fn describe(route: &str, operation: &mut Operation) {
                  answer again and does nothing twice. With another request it is refused (409).",
             ))
             .schema(Some(schema));
-        operation.parameters.get_or_insert_default().push(parameter.build().into());
+        operation
+            .parameters
+            .get_or_insert_default()
+            .push(parameter.build().into());
     }
 }
 

@@ -78,9 +78,10 @@ fn key_of(request: &HttpRequest) -> Result<Option<&str>, ApiError> {
     let Some(first) = given.next() else {
         return Ok(None);
     };
-    let key = first.to_str().ok().filter(|key| {
-        (1..=LONGEST).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic())
-    });
+    let key = first
+        .to_str()
+        .ok()
+        .filter(|key| (1..=LONGEST).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic()));
     match (key, given.next()) {
         (Some(key), None) => Ok(Some(key)),
         _ => Err(ApiError::field(
@@ -112,7 +113,11 @@ async fn finish(
     if let Err(error) = idempotency::end(gateway, call, turn, decided.then_some(&kept)).await {
         tracing::error!(%error, "an answer could not be kept for a repeat of its request");
     }
-    outcome
+    match outcome {
+        // To the letter what a repeat will get.
+        Err(_) if decided => respond(kept),
+        outcome => outcome,
+    }
 }
 
 async fn read(response: HttpResponse) -> Result<(HttpResponse, KeptAnswer), ApiError> {
@@ -143,11 +148,18 @@ fn of_error(error: &ApiError, request_id: &str) -> KeptAnswer {
 }
 
 fn replay(answer: KeptAnswer) -> Result<HttpResponse, ApiError> {
+    let mut response = respond(answer)?;
+    response
+        .headers_mut()
+        .insert(REPLAYED, HeaderValue::from_static("true"));
+    Ok(response)
+}
+
+fn respond(answer: KeptAnswer) -> Result<HttpResponse, ApiError> {
     let status = StatusCode::from_u16(answer.status).map_err(|error| ApiError::internal(&error))?;
     let mut response = HttpResponse::build(status);
     for (name, value) in answer.headers {
         response.append_header((name, value));
     }
-    response.insert_header((REPLAYED, HeaderValue::from_static("true")));
     Ok(response.body(answer.body))
 }

@@ -42,8 +42,8 @@ pub use docs::openapi;
 
 use area::AREAS;
 
-use crate::app::write_usage::write_usage;
 use crate::app::Gateway;
+use crate::app::write_usage::write_usage;
 use crate::error::{ApiCode, ApiError, GatewayError};
 
 /// Binds and serves; the end of the process waits for it.

@@ -38,7 +38,10 @@ pub fn finish(mut response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody
             let Some(verdict) = of_address(&response) else {
                 return response;
             };
-            if let Some(wait) = verdict.retry_after.filter(|_| response.status().is_client_error()) {
+            if let Some(wait) = verdict
+                .retry_after
+                .filter(|_| response.status().is_client_error())
+            {
                 response = response.into_response(limited(wait).error_response());
             }
             verdict.standing
@@ -69,6 +72,8 @@ fn write(headers: &mut HeaderMap, standing: Standing) {
 
 fn limited(wait: Duration) -> ApiError {
     let mut error = ApiError::new(ApiCode::RateLimited, "too many requests; ask again later");
-    error.retry_after = Some(Duration::from_secs(wait.as_millis().div_ceil(1000).try_into().unwrap_or(1)));
+    error.retry_after = Some(Duration::from_secs(
+        wait.as_millis().div_ceil(1000).try_into().unwrap_or(1),
+    ));
     error
 }

@@ -16,8 +16,6 @@ use super::connection::{Connection, Patience};
 use crate::app::{CHANGE_LIMIT, Gateway};
 use crate::error::GatewayError;
 
-/// Longer than usual load balancers keep a connection.
-const KEEP_ALIVE: Duration = Duration::from_secs(75);
 /// What running requests get at the end, seconds: a change to its limit, and its answer. Connections without a request
 /// close at once.
 const STOP_SECONDS: u64 = CHANGE_LIMIT.as_secs() + 2;
@@ -42,7 +40,7 @@ pub fn server(gateway: &Arc<Gateway>) -> Result<(Server, SocketAddr), GatewayErr
     let patience = Patience {
         head: Duration::from_millis(config.head_timeout_ms),
         write: Duration::from_millis(config.write_timeout_ms),
-        keep_alive: KEEP_ALIVE,
+        keep_alive: Duration::from_millis(config.keep_alive_ms),
     };
     let mut builder = Server::build()
         .max_concurrent_connections(MAX_CONNECTIONS)
@@ -63,8 +61,8 @@ pub fn server(gateway: &Arc<Gateway>) -> Result<(Server, SocketAddr), GatewayErr
                     let end = end.clone();
                     async move { end.notified().await }
                 })
-                .keep_alive(KEEP_ALIVE)
-                .client_request_timeout(patience.head)
+                .keep_alive(patience.keep_alive)
+                .client_request_timeout(Duration::ZERO)
                 .client_disconnect_timeout(CLOSE)
                 .on_connect_ext(|connection: &Connection, data| {
                     data.insert(connection.stage());
