@@ -146,7 +146,7 @@ ensure_admin_key() {
     if [[ $status != 401 && $status != 403 ]]; then return 0; fi
   fi
   step "admin API key"
-  ADMIN_KEY=$("$BIN/simward" keys create --name dev --scopes admin --per-minute 6000 --per-hour 100000 2>"$LOGS/keys.log" 9>&-) || {
+  ADMIN_KEY=$("$BIN/simward" keys create --name dev --scopes admin --per-minute 10000 --per-hour 100000 2>"$LOGS/keys.log" 9>&-) || {
     tail -n 20 "$LOGS/keys.log" >&2
     die "simward keys create failed"
   }

@@ -4,6 +4,8 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use service_runtime::config::{ConfigError, Settings};
 
+use crate::limits::TrustedProxies;
+
 /// Fewer characters make no secret.
 const SECRET_MIN: usize = 32;
 
@@ -47,6 +49,20 @@ pub struct GatewayConfig {
     pub live_queue_events: usize,
     /// The same in bytes.
     pub live_queue_bytes: usize,
+    /// Requests of one user in a minute.
+    pub user_rate_limit_per_minute: u32,
+    /// Requests of one user in an hour.
+    pub user_rate_limit_per_hour: u32,
+    /// Requests without good credentials in a minute, of one address.
+    pub unauthenticated_per_minute: u32,
+    /// Whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: TrustedProxies,
+    /// How long a request's head may take from its first byte to its last, milliseconds.
+    pub head_timeout_ms: u64,
+    /// How long a client may take nothing of its answer, milliseconds.
+    pub write_timeout_ms: u64,
+    /// How long a connection waits for its next request, milliseconds.
+    pub keep_alive_ms: u64,
 }
 
 impl GatewayConfig {
@@ -79,10 +95,34 @@ impl GatewayConfig {
                 "gateway.cors_origins: `{origin}` is no origin (scheme://host[:port]) and not `*`"
             ));
         }
-        if missing.is_empty() {
+        if !missing.is_empty() {
+            return Err(ConfigError::Missing(missing));
+        }
+        let positive = [
+            (
+                "user_rate_limit_per_minute",
+                u64::from(self.user_rate_limit_per_minute),
+            ),
+            (
+                "user_rate_limit_per_hour",
+                u64::from(self.user_rate_limit_per_hour),
+            ),
+            (
+                "unauthenticated_per_minute",
+                u64::from(self.unauthenticated_per_minute),
+            ),
+            ("head_timeout_ms", self.head_timeout_ms),
+            ("write_timeout_ms", self.write_timeout_ms),
+            ("keep_alive_ms", self.keep_alive_ms),
+        ];
+        let wrong = positive.iter().filter(|(_, value)| *value == 0);
+        let wrong: Vec<String> = wrong
+            .map(|(name, _)| format!("gateway.{name} must not be 0"))
+            .collect();
+        if wrong.is_empty() {
             Ok(())
         } else {
-            Err(ConfigError::Missing(missing))
+            Err(ConfigError::Unusable(wrong))
         }
     }
 

@@ -9,8 +9,10 @@ mod auth;
 mod cache;
 mod config;
 mod error;
+mod limits;
 mod live;
 mod migrations;
+mod redis_link;
 mod seldom;
 mod store;
 mod transport;
@@ -70,6 +72,8 @@ pub async fn run(config: GatewayConfig, shared: Shared) -> Result<Running, Gatew
     cache::follow_events(&gateway).await?;
     live::follow_stream(&gateway);
     app::audit_jobs::start(&gateway);
+    let forget = app::idempotency::forget(Arc::clone(&gateway));
+    gateway.shutdown.spawn(forget);
     let addr = transport::http::serve(Arc::clone(&gateway), membership)?;
     tracing::info!(%addr, "the REST API is served");
     Ok(Running { addr })

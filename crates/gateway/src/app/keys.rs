@@ -96,9 +96,13 @@ pub struct CreatedKey {
 /// When the request makes no sense, the organization does not exist or the database fails.
 pub async fn create(db: &Db, key_secret: &SecretString, new: NewKey) -> Result<CreatedKey, KeysError> {
     new.check()?;
-    let key = KeyText::generate();
+    let hasher = KeyHasher::new(key_secret);
+    let key = KeyText::generate(&hasher);
     let text =
         KeyText::parse(key.expose_secret()).ok_or(KeysError::Invalid("the made key has no right form"))?;
+    let hash = hasher
+        .hash(text)
+        .ok_or(KeysError::Invalid("the made key has no right check"))?;
     let mut scopes: Vec<String> = new.scopes.iter().map(|scope| scope.word().to_owned()).collect();
     scopes.sort();
     scopes.dedup();
@@ -107,7 +111,7 @@ pub async fn create(db: &Db, key_secret: &SecretString, new: NewKey) -> Result<C
         name: new.name,
         description: new.description,
         prefix: text.prefix().to_owned(),
-        hash: KeyHasher::new(key_secret).hash(text),
+        hash,
         scopes,
         organization: new.organization,
         expires_at: new.expires_at,

@@ -3,6 +3,7 @@
 pub(crate) mod audit_jobs;
 pub mod audit_log;
 pub(crate) mod get_sim;
+pub(crate) mod idempotency;
 pub mod keys;
 pub(crate) mod list_sims;
 pub(crate) mod sim_view;
@@ -34,6 +35,7 @@ use crate::auth::{AuthCounts, KeyVerifier, Principal, UsageBook};
 use crate::cache::{Replicas, SharedCache, SimCache};
 use crate::config::GatewayConfig;
 use crate::error::ApiError;
+use crate::limits::Limiter;
 use crate::live::Live;
 use crate::store::api_keys::ApiKeys;
 use crate::store::audit::{self, AuditEntry};
@@ -45,6 +47,7 @@ pub(crate) struct Gateway {
     pub db: Db,
     pub keys: KeyVerifier,
     pub auth_counts: AuthCounts,
+    pub limiter: Limiter,
     pub key_usage: Arc<UsageBook>,
     pub sims: SharedCache,
     /// To be told of every change before it is answered.
@@ -86,7 +89,9 @@ impl Gateway {
         let redis_prefix = &shared.config.redis.prefix;
         let sims = SimCache::new(&config, shared.redis.clone(), redis_prefix, &shared.metrics);
         let replicas = Replicas::new(shared.bus.clone(), config.replica_ack(), &shared.metrics);
+        let limiter = Limiter::new(&config, shared.redis.clone(), redis_prefix, &shared.metrics);
         Self {
+            limiter,
             sims: Arc::new(sims),
             replicas: Arc::new(replicas),
             live: Arc::new(Live::new(&config, &shared.bus, &shared.metrics, &shared.shutdown)),

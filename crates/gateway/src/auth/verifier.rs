@@ -13,6 +13,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use uuid::Uuid;
 
 use super::{KeyHasher, KeyText, KeyUsage, Permission, Permissions, UsageBook};
+use crate::limits::RateLimits;
 use crate::seldom::Seldom;
 use crate::store::api_keys::{ApiKeys, StoredKey};
 
@@ -23,6 +24,7 @@ pub struct Principal {
     /// `None`: the whole platform.
     pub organization: Option<OrganizationId>,
     permissions: Permissions,
+    limits: RateLimits,
     usage: Arc<KeyUsage>,
 }
 
@@ -43,6 +45,11 @@ impl Principal {
         }
     }
 
+    /// Whose requests are counted together, and how many there may be.
+    pub fn rate(&self) -> (Uuid, RateLimits) {
+        (self.key_id, self.limits)
+    }
+
     pub fn actor(&self) -> Actor {
         Actor {
             kind: "api_key".to_owned(),
@@ -60,7 +67,8 @@ pub enum KeyRefusal {
     Unknown,
 }
 
-/// Verifies keys: one keyed hash and one look into memory; once a second per key, a look into the database.
+/// Verifies keys: one keyed hash and one look into memory; once a second per key, a look into the database. A text
+/// that only looks like a key costs the hash and nothing else.
 pub struct KeyVerifier {
     hasher: KeyHasher,
     keys: ApiKeys,
@@ -126,7 +134,7 @@ impl KeyVerifier {
     /// The same without a use.
     pub async fn check(&self, text: &str) -> Result<Arc<Principal>, KeyRefusal> {
         let key = KeyText::parse(text).ok_or(KeyRefusal::Invalid)?;
-        let hash = self.hasher.hash(key);
+        let hash = self.hasher.hash(key).ok_or(KeyRefusal::Invalid)?;
         let found = match self.verified.get(&hash).await {
             Some(found) => found,
             None => self.look_up(key, hash).await?,
@@ -199,6 +207,7 @@ impl KeyVerifier {
                 key_id: stored.id,
                 organization: stored.organization,
                 permissions: Permissions::of_words(&stored.scopes),
+                limits: stored.limits,
                 usage: self.book.of(stored.id),
             })
         })

@@ -1,21 +1,13 @@
-use std::future::Future;
-use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::Duration;
-
 use bytes::Bytes;
-use chrono::Utc;
-use deadpool_redis::redis::{Pipeline, RedisError, cmd, pipe};
-use deadpool_redis::{Pool, PoolError};
+use deadpool_redis::Pool;
+use deadpool_redis::redis::{Pipeline, cmd, pipe};
 use domain::Iccid;
-use metrics::Counter;
 use service_runtime::metrics::Metrics;
 
 use super::entry::{StoredSim, tombstone};
 use super::{CachedSim, Change};
 use crate::config::GatewayConfig;
-
-/// After a failure Redis is left alone that long; then one request tries again.
-const PAUSE_MS: i64 = 1000;
+use crate::redis_link::RedisLink;
 
 /// Sets a value unless a newer revision lies there; `strict` also keeps one that is as new.
 const SET_IF_NEWER: &str = "
@@ -26,42 +18,29 @@ if string.sub(old, 1, 1) == '2' and (old > new or (strict and old == new)) then 
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 return 1";
 
-#[derive(Debug, thiserror::Error)]
-enum RemoteError {
-    #[error("no connection: {0}")]
-    Pool(#[from] PoolError),
-    #[error("{}", .0.category())]
-    Redis(#[from] RedisError),
-}
-
 /// SIMs in Redis, shared by all gateways. A slow or missing Redis costs at most one short wait a second.
 pub struct RemoteCache {
-    pool: Pool,
+    link: RedisLink,
     prefix: String,
     ttl_ms: u64,
-    limit: Duration,
-    /// 0 while Redis answers; otherwise the time before which nobody asks.
-    paused_until_ms: AtomicI64,
-    failures: Counter,
 }
 
 impl RemoteCache {
     pub fn new(pool: Pool, prefix: &str, config: &GatewayConfig, metrics: &Metrics) -> Self {
+        let failures = metrics.counter("simward_cache_total", &[("layer", "redis"), ("result", "error")]);
         Self {
-            pool,
+            link: RedisLink::new(pool, config.redis_cache_timeout_ms, failures),
             prefix: format!("{prefix}:sim:"),
             ttl_ms: config.redis_cache_ttl_ms,
-            limit: Duration::from_millis(config.redis_cache_timeout_ms),
-            paused_until_ms: AtomicI64::new(0),
-            failures: metrics.counter("simward_cache_total", &[("layer", "redis"), ("result", "error")]),
         }
     }
 
     pub async fn get(&self, iccid: Iccid) -> Option<StoredSim> {
         let key = self.key(iccid);
         let bytes: Option<Vec<u8>> = self
+            .link
             .guarded(async {
-                let mut connection = self.pool.get().await?;
+                let mut connection = self.link.pool.get().await?;
                 Ok(cmd("GET").arg(key).query_async(&mut connection).await?)
             })
             .await?;
@@ -107,52 +86,16 @@ impl RemoteCache {
     }
 
     async fn send(&self, pipeline: &Pipeline) -> bool {
-        self.guarded(async {
-            let mut connection = self.pool.get().await?;
-            Ok(pipeline.query_async::<()>(&mut connection).await?)
-        })
-        .await
-        .is_some()
+        self.link
+            .guarded(async {
+                let mut connection = self.link.pool.get().await?;
+                Ok(pipeline.query_async::<()>(&mut connection).await?)
+            })
+            .await
+            .is_some()
     }
 
     fn key(&self, iccid: Iccid) -> String {
         format!("{}{iccid}", self.prefix)
-    }
-
-    async fn guarded<T>(&self, operation: impl Future<Output = Result<T, RemoteError>>) -> Option<T> {
-        if !self.may_ask() {
-            return None;
-        }
-        match tokio::time::timeout(self.limit, operation).await {
-            Ok(Ok(value)) => {
-                self.paused_until_ms.store(0, Ordering::Relaxed);
-                Some(value)
-            }
-            Ok(Err(error)) => self.pause(&error),
-            Err(_) => self.pause(&"no answer in time"),
-        }
-    }
-
-    /// While Redis is paused, the first one after the pause may try; it renews the pause for the others.
-    fn may_ask(&self) -> bool {
-        let until = self.paused_until_ms.load(Ordering::Relaxed);
-        if until == 0 {
-            return true;
-        }
-        let now = Utc::now().timestamp_millis();
-        now >= until
-            && self
-                .paused_until_ms
-                .compare_exchange(until, now + PAUSE_MS, Ordering::Relaxed, Ordering::Relaxed)
-                .is_ok()
-    }
-
-    fn pause<T>(&self, error: &dyn std::fmt::Display) -> Option<T> {
-        let until = Utc::now().timestamp_millis() + PAUSE_MS;
-        if self.paused_until_ms.swap(until, Ordering::Relaxed) == 0 {
-            tracing::warn!(%error, "Redis fails, going on without it");
-        }
-        self.failures.increment(1);
-        None
     }
 }

@@ -32,7 +32,7 @@ CREATE TABLE api_keys (
     description text,
     -- The visible part, by which a key is found.
     prefix text NOT NULL UNIQUE,
-    -- HMAC-SHA-256 of the whole key.
+    -- HMAC-SHA-256 of the key but for its last 8 characters, which follow from the others.
     key_hash bytea NOT NULL CHECK (octet_length(key_hash) = 32),
     scopes text[] NOT NULL,
     -- NULL: the whole platform.

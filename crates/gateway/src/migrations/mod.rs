@@ -5,39 +5,35 @@ use service_runtime::db::run_sql;
 
 pub struct Migrator;
 
+/// Each step's name and SQL, in order.
+const STEPS: [(&str, &str); 3] = [
+    ("m0001_identity", include_str!("m0001_identity.sql")),
+    ("m0003_idempotency", include_str!("m0003_idempotency.sql")),
+    ("m0004_audit_chain", include_str!("m0004_audit_chain.sql")),
+];
+
 #[async_trait::async_trait]
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(Identity), Box::new(AuditChain)]
+        let step = |(name, sql)| Box::new(Step { name, sql }) as Box<dyn MigrationTrait>;
+        STEPS.into_iter().map(step).collect()
     }
 }
 
-struct Identity;
+struct Step {
+    name: &'static str,
+    sql: &'static str,
+}
 
-impl MigrationName for Identity {
+impl MigrationName for Step {
     fn name(&self) -> &str {
-        "m0001_identity"
+        self.name
     }
 }
 
 #[async_trait::async_trait]
-impl MigrationTrait for Identity {
+impl MigrationTrait for Step {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        run_sql(manager, include_str!("m0001_identity.sql")).await
-    }
-}
-
-struct AuditChain;
-
-impl MigrationName for AuditChain {
-    fn name(&self) -> &str {
-        "m0004_audit_chain"
-    }
-}
-
-#[async_trait::async_trait]
-impl MigrationTrait for AuditChain {
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        run_sql(manager, include_str!("m0004_audit_chain.sql")).await
+        run_sql(manager, self.sql).await
     }
 }

@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use super::entity::api_key::{ActiveModel, Column, Entity, Model};
 use crate::auth::UsageRow;
+use crate::limits::RateLimits;
 
 /// What is needed to verify a key.
 #[derive(Debug, Clone)]
@@ -20,6 +21,7 @@ pub struct StoredKey {
     pub organization: Option<OrganizationId>,
     pub expires_at: Option<DateTime<Utc>>,
     pub revoked: bool,
+    pub limits: RateLimits,
 }
 
 /// A key as a person sees it in a list: everything but its hash.
@@ -108,6 +110,10 @@ impl ApiKeys {
             organization: row.organization_id.map(OrganizationId),
             expires_at: row.expires_at,
             revoked: row.revoked_at.is_some(),
+            limits: RateLimits {
+                per_minute: row.rate_limit_per_minute.unsigned_abs(),
+                per_hour: row.rate_limit_per_hour.unsigned_abs(),
+            },
         }))
     }
 

@@ -5,3 +5,4 @@ pub mod audit;
 pub mod audit_chain;
 pub mod audit_query;
 mod entity;
+pub mod idempotency;

@@ -8,7 +8,7 @@ use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use sqlx::Connection;
 
-use crate::harness::{App, ICCID, World, path, send, sim, until};
+use crate::harness::{App, ICCID, World, path, plenty, send, sim, until};
 
 /// Method, path and scope of every protected route, as documented.
 fn protected_routes() -> Vec<(String, String, String)> {
@@ -36,7 +36,9 @@ fn protected_routes() -> Vec<(String, String, String)> {
 async fn every_route_refuses_no_key_a_bad_key_and_a_missing_scope() {
     let app = App::start().await;
     app.world.sims.put(sim(ICCID, 1, "pump"));
-    let unknown = format!("sw_abcdefgh_{}", "s".repeat(43));
+    let made_up = format!("sw_abcdefgh_{}", "s".repeat(43));
+    let unknown = app.world.key_for(&[Permission::Admin], None).await;
+    app.world.as_owner("DELETE FROM gateway.api_keys").await.unwrap();
     for (method, path, scope) in protected_routes() {
         let needed: Permission = scope.parse().unwrap();
         let others: Vec<Permission> = Permission::ALL
@@ -59,7 +61,7 @@ async fn every_route_refuses_no_key_a_bad_key_and_a_missing_scope() {
             "UNAUTHORIZED",
             "{method} {path}"
         );
-        for bad in [unknown.as_str(), "nonsense", ""] {
+        for bad in [unknown.as_str(), made_up.as_str(), "nonsense", ""] {
             let answer = ask(Some(bad.to_owned())).await.expect(401);
             assert_eq!(answer.code(), "INVALID_API_KEY", "{method} {path} {bad}");
         }
@@ -90,7 +92,7 @@ async fn a_revoked_key_is_refused_by_a_running_gateway() {
     let app = App::start().await;
     let new = NewKey {
         organization: Some(OrganizationId::DEFAULT),
-        ..NewKey::new("test", vec![Permission::Admin])
+        ..plenty(&[Permission::Admin])
     };
     let created = app.world.key(new).await;
     let key = created.key.expose_secret().to_owned();
@@ -227,15 +229,14 @@ async fn a_key_that_cannot_be_looked_up_is_neither_good_nor_bad() {
     app.gateway.get("/api/v1/sims", &key).await.expect(200);
 }
 
-/// From here on a look for the key `abcdefgh` waits for the advisory lock 7, and no other look does.
+/// From here on a look for a key called `unknown` waits for the advisory lock 7, and no other look does.
 const HOLD_UNKNOWN_KEYS: &str = "
-    INSERT INTO gateway.api_keys (id, name, prefix, key_hash, scopes, created_by)
-    VALUES (gen_random_uuid(), 'held', 'abcdefgh', decode(repeat('00', 32), 'hex'), '{}', 'test');
+    UPDATE gateway.api_keys SET key_hash = decode(repeat('00', 32), 'hex') WHERE name = 'unknown';
     ALTER TABLE gateway.api_keys RENAME TO stored_keys;
     CREATE FUNCTION gateway.hold() RETURNS boolean VOLATILE LANGUAGE sql
         AS 'SELECT true FROM pg_advisory_xact_lock_shared(7)';
     CREATE VIEW gateway.api_keys AS
-        SELECT * FROM gateway.stored_keys WHERE prefix <> 'abcdefgh' OR gateway.hold();
+        SELECT * FROM gateway.stored_keys WHERE name <> 'unknown' OR gateway.hold();
     GRANT SELECT, UPDATE ON gateway.api_keys TO PUBLIC;
     SELECT pg_advisory_lock(7)";
 
@@ -249,14 +250,19 @@ async fn a_flood_of_unknown_keys_leaves_connections_and_turns_to_the_good_one() 
     let gateway = world.start(config).await;
     let key = world.key_for(&[Permission::Admin], None).await;
     gateway.get("/api/v1/sims", &key).await.expect(200);
+    let mut unknown = Vec::new();
+    for _ in 0..60 {
+        let new = NewKey::new("unknown", vec![Permission::Admin]);
+        unknown.push(world.key(new).await.key.expose_secret().to_owned());
+    }
     let owner = world.config.database.url.expose_secret();
     let mut owner = sqlx::PgConnection::connect(owner).await.unwrap();
     sqlx::raw_sql(HOLD_UNKNOWN_KEYS)
         .execute(&mut owner)
         .await
         .unwrap();
-    let flood: Vec<_> = (0..60)
-        .map(|n| format!("sw_abcdefgh_{n:0>43}"))
+    let flood: Vec<_> = unknown
+        .into_iter()
         .map(|unknown| {
             gateway
                 .request("GET", "/api/v1/sims")

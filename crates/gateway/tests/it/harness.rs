@@ -43,7 +43,7 @@ pub struct App {
 }
 
 /// One running gateway.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Gateway {
     pub addr: SocketAddr,
     pub shared: Shared,
@@ -105,6 +105,7 @@ impl World {
         let settings = Settings::build(&[gateway::DEFAULTS], &gateway::SHORT_NAMES, variable).unwrap();
         let mut config = GatewayConfig::from_settings(&settings).unwrap();
         config.workers = 1;
+        config.unauthenticated_per_minute = 100_000;
         config
     }
 
@@ -134,7 +135,7 @@ impl World {
     pub async fn key_for(&self, scopes: &[Permission], organization: Option<OrganizationId>) -> String {
         let new = NewKey {
             organization,
-            ..NewKey::new("test", scopes.to_vec())
+            ..plenty(scopes)
         };
         self.key(new).await.key.expose_secret().to_owned()
     }
@@ -142,7 +143,7 @@ impl World {
     pub async fn expiring_key(&self, end: DateTime<Utc>) -> String {
         let new = NewKey {
             expires_at: Some(end),
-            ..NewKey::new("test", vec![Permission::Admin])
+            ..plenty(&[Permission::Admin])
         };
         self.key(new).await.key.expose_secret().to_owned()
     }
@@ -250,6 +251,15 @@ pub fn sim(iccid: &str, revision: i64, label: &str) -> Sim {
         provider_status: "Enabled".into(),
         label: Some(label.into()),
         ..Sim::default()
+    }
+}
+
+/// A key that reaches no limit.
+pub fn plenty(scopes: &[Permission]) -> NewKey {
+    NewKey {
+        rate_limit_per_minute: 1_000_000,
+        rate_limit_per_hour: 1_000_000,
+        ..NewKey::new("test", scopes.to_vec())
     }
 }
 

@@ -4,6 +4,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod abuse;
 mod audit;
 mod audit_chain;
 mod audit_jobs;
@@ -16,6 +17,8 @@ mod fake_sims;
 mod fake_usage;
 mod harness;
 mod health;
+mod idempotency;
+mod limits;
 mod live;
 mod live_client;
 mod live_outage;

@@ -7,7 +7,8 @@ use actix_web::http::header::HeaderName;
 use actix_web::{FromRequest, HttpRequest, web};
 
 use super::params::pairs;
-use super::request::RequestId;
+use super::rate;
+use super::request::{RequestId, client_addr};
 use crate::app::{Asker, Gateway};
 use crate::auth::{KeyRefusal, Permission};
 use crate::error::{ApiCode, ApiError};
@@ -110,6 +111,7 @@ async fn authenticate(
         KeyRefusal::Invalid => invalid(),
         KeyRefusal::Unknown => ApiError::new(ApiCode::Unavailable, "the API key cannot be checked now"),
     })?;
+    rate::take(gateway, request, &principal).await?;
     if let Some(needed) = needed.filter(|needed| !principal.may(*needed)) {
         let message = format!("the API key lacks the scope {needed}");
         return Err(ApiError::new(ApiCode::Forbidden, message));
@@ -117,7 +119,7 @@ async fn authenticate(
     Ok(Asker {
         principal,
         request_id: RequestId::of_request(request),
-        remote_addr: request.peer_addr().map(|addr| addr.ip()),
+        remote_addr: client_addr(gateway, request),
     })
 }
 

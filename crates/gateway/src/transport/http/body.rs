@@ -22,22 +22,17 @@ pub async fn object(
     parse(&bytes)
 }
 
-/// The same for a route that works without a body.
-pub async fn object_or_nothing(
-    gateway: &web::Data<Gateway>,
-    request: &HttpRequest,
-    payload: Payload,
-) -> Result<Map<String, Value>, ApiError> {
-    let bytes = json_bytes(gateway, request, payload).await?;
+/// The object in these bytes for a route that works without a body.
+pub fn parse_or_nothing(bytes: &[u8]) -> Result<Map<String, Value>, ApiError> {
     if bytes.is_empty() {
         Ok(Map::new())
     } else {
-        parse(&bytes)
+        parse(bytes)
     }
 }
 
 /// The body, whatever its headers announce; bytes that are there are JSON.
-async fn json_bytes(
+pub async fn json_bytes(
     gateway: &web::Data<Gateway>,
     request: &HttpRequest,
     payload: Payload,
@@ -86,7 +81,8 @@ fn is_json(headers: &HeaderMap) -> bool {
     essence.trim().eq_ignore_ascii_case("application/json")
 }
 
-fn parse(bytes: &[u8]) -> Result<Map<String, Value>, ApiError> {
+/// The JSON object in these bytes.
+pub fn parse(bytes: &[u8]) -> Result<Map<String, Value>, ApiError> {
     if bytes.is_empty() {
         return Err(ApiError::field("body", "is missing"));
     }

@@ -10,6 +10,7 @@ use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
 use utoipa::openapi::{Content, ContentBuilder, Ref, RefOr, ResponseBuilder};
 
 use super::area::{AREAS, Example};
+use super::docs_limits;
 use crate::error::ApiCode;
 
 pub(super) const TIME: &str = "2026-07-01T12:00:00Z";
@@ -71,6 +72,7 @@ fn describe(route: &str, operation: &mut Operation) {
             .responses
             .insert(status.to_string(), response.into());
     }
+    docs_limits::describe(route, operation);
 }
 
 fn own(content: &mut RefOr<Content>) -> Option<&mut Content> {
@@ -111,6 +113,7 @@ fn failures(route: &str) -> Vec<ApiCode> {
         ApiCode::InvalidApiKey,
         ApiCode::Forbidden,
         ApiCode::Validation,
+        ApiCode::RateLimited,
         ApiCode::Unavailable,
         ApiCode::Internal,
     ];

@@ -17,7 +17,7 @@ use super::envelope::{self, Answer, Listed};
 use super::ingest_body::{ReplayRejectsBody, StartUsageSyncBody};
 use super::params::{Faults, Params};
 use super::request::span;
-use super::{body, ingest_body};
+use super::{body, idempotency, ingest_body};
 use crate::app::{Gateway, usage};
 use crate::error::ApiError;
 
@@ -264,17 +264,21 @@ pub async fn replay_rejects(
 ) -> Result<HttpResponse, ApiError> {
     let asker = caller.0;
     let faults = Params::none(request.query_string());
-    let body = body::object(&gateway, &request, payload).await?;
-    let ids = ingest_body::replay(body, faults)?;
+    let body = body::json_bytes(&gateway, &request, payload).await?;
+    let ids = ingest_body::replay(body::parse(&body)?, faults)?;
     let request_id = Arc::clone(&asker.request_id);
     let span = span(&request, "POST /api/v1/ingest/rejects/replay", &request_id);
-    let work = usage::replay_rejects(Arc::clone(&gateway), asker, ids);
-    let replayed = gateway.on_main(work).instrument(span).await?;
-    let view = ReplayedView {
-        accepted: replayed.accepted,
-        rejected: replayed.rejected,
-    };
-    envelope::answer(StatusCode::OK, &view, &request_id)
+    let (own, by) = (gateway.clone(), asker.clone());
+    idempotency::once(&gateway, &asker, &request, &body, async move |_| {
+        let work = usage::replay_rejects(Arc::clone(&own), by, ids);
+        let replayed = own.on_main(work).instrument(span).await?;
+        let view = ReplayedView {
+            accepted: replayed.accepted,
+            rejected: replayed.rejected,
+        };
+        envelope::answer(StatusCode::OK, &view, &request_id)
+    })
+    .await
 }
 
 /// Read usage from 1NCE's API
@@ -294,15 +298,19 @@ pub async fn start_usage_sync(
 ) -> Result<HttpResponse, ApiError> {
     let asker = caller.0;
     let faults = Params::none(request.query_string());
-    let body = body::object_or_nothing(&gateway, &request, payload).await?;
-    let (iccid, start_date) = ingest_body::start_usage_sync(body, faults)?;
+    let body = body::json_bytes(&gateway, &request, payload).await?;
+    let (iccid, start_date) = ingest_body::start_usage_sync(body::parse_or_nothing(&body)?, faults)?;
     let request_id = Arc::clone(&asker.request_id);
     let span = span(&request, "POST /api/v1/sync/usage", &request_id);
-    let work = usage::start_usage_sync(Arc::clone(&gateway), asker, iccid, start_date);
-    let started = gateway.on_main(work).instrument(span).await?;
-    let view = StartedUsageSyncView {
-        sims_queued: started.sims_queued,
-        status_url: "/api/v1/ingest/status",
-    };
-    envelope::answer(StatusCode::ACCEPTED, &view, &request_id)
+    let (own, by) = (gateway.clone(), asker.clone());
+    idempotency::once(&gateway, &asker, &request, &body, async move |_| {
+        let work = usage::start_usage_sync(Arc::clone(&own), by, iccid, start_date);
+        let started = own.on_main(work).instrument(span).await?;
+        let view = StartedUsageSyncView {
+            sims_queued: started.sims_queued,
+            status_url: "/api/v1/ingest/status",
+        };
+        envelope::answer(StatusCode::ACCEPTED, &view, &request_id)
+    })
+    .await
 }

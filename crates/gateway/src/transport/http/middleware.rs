@@ -18,7 +18,9 @@ use service_runtime::metrics::Metrics;
 use service_runtime::shutdown::Shutdown;
 
 use super::conditional::Revalidations;
+use super::connection::{Serving, Stage};
 use super::envelope;
+use super::rate;
 use super::request::{RequestId, X_REQUEST_ID};
 use super::route_metrics::{RouteMetrics, method_label};
 use super::trace::{self, TraceId, X_TRACE_ID};
@@ -96,13 +98,14 @@ where
         let method = method_label(request.method());
         let client_trace = TraceId::of_client(request.headers());
         request.extensions_mut().insert(id.clone());
+        let serving = request.conn_data::<Rc<Stage>>().map(Serving::begin);
         let work = self.service.call(request);
         let (metrics, complaints) = (Rc::clone(&self.metrics), Rc::clone(&self.complaints));
         let revalidations = Rc::clone(&self.revalidations);
         let hsts = self.hsts.clone();
         let closing = self.shutdown.has_started();
         Box::pin(trace::scope(client_trace, async move {
-            let mut response = work.await?;
+            let mut response = rate::finish(work.await?);
             let status = response.status();
             if status.is_client_error() || status.is_server_error() {
                 response = wrap_failure(response, &id.0);
@@ -119,7 +122,10 @@ where
                 tracing::warn!(route, method, status = status.as_u16(), request_id = %id.0, held_back, "request failed");
             }
             metrics.note(route, method, response.status(), started.elapsed());
-            Ok(response)
+            Ok(match serving {
+                Some(serving) => serving.until_the_end_of(response),
+                None => response,
+            })
         }))
     }
 }

@@ -8,14 +8,17 @@ mod audit_query;
 mod auth;
 mod body;
 mod conditional;
+mod connection;
 mod cors;
 mod docs;
 mod docs_audit;
 mod docs_examples;
+mod docs_limits;
 mod docs_revalidation;
 mod docs_usage;
 mod envelope;
 mod health;
+mod idempotency;
 mod ingest;
 mod ingest_body;
 mod list_query;
@@ -24,9 +27,11 @@ mod live_body;
 mod live_query;
 mod middleware;
 mod params;
+mod rate;
 mod redoc;
 mod request;
 mod route_metrics;
+mod server;
 mod sim_events;
 mod sims;
 mod sync;
@@ -39,71 +44,55 @@ mod usage_view;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
-use actix_web::dev::{Server, ServerHandle};
+use actix_web::body::BoxBody;
+use actix_web::dev::{Server, ServerHandle, ServiceFactory, ServiceRequest, ServiceResponse};
 use actix_web::guard;
-use actix_web::{App, HttpServer, Resource, Route, web};
+use actix_web::{App, Resource, Route, web};
 use service_runtime::ignored::Ignored;
 
 pub use docs::openapi;
 
 use area::AREAS;
 
+use crate::app::Gateway;
 use crate::app::write_usage::write_usage;
-use crate::app::{CHANGE_LIMIT, Gateway};
 use crate::cache::Membership;
 use crate::error::{ApiCode, ApiError, GatewayError};
 
-/// A client sends its headers within this time.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
-/// Longer than usual load balancers keep a connection.
-const KEEP_ALIVE: Duration = Duration::from_secs(75);
-/// What running requests get at the end, seconds: a change to its limit, and its answer. Connections without a request
-/// close at once.
-const STOP_SECONDS: u64 = CHANGE_LIMIT.as_secs() + 2;
-/// Connections of one HTTP thread; more wait. Each costs a file descriptor.
-const MAX_CONNECTIONS: usize = 4096;
-
 /// Binds and serves; the end of the process waits for it.
 pub(crate) fn serve(gateway: Arc<Gateway>, membership: Membership) -> Result<SocketAddr, GatewayError> {
-    let data = web::Data::from(Arc::clone(&gateway));
-    let mut http = HttpServer::new(move || {
-        App::new()
-            .app_data(data.clone())
-            .wrap(cors::layer(&data.config.cors_origins))
-            .wrap(middleware::Front::new(
-                data.metrics.clone(),
-                data.shutdown.clone(),
-                data.config.hsts_seconds,
-            ))
-            .configure(area_routes)
-            .configure(routes)
-            .default_service(web::to(unknown_route))
-    })
-    .client_request_timeout(HEAD_TIMEOUT)
-    .keep_alive(KEEP_ALIVE)
-    .max_connections(MAX_CONNECTIONS)
-    .shutdown_timeout(STOP_SECONDS)
-    // A client that left is noticed at once, also while its stream of events is silent.
-    .h1_allow_half_closed(false)
-    .disable_signals();
-    if gateway.config.workers > 0 {
-        http = http.workers(gateway.config.workers);
-    }
-    let listen = gateway.config.listen.clone();
-    let failed = |source| GatewayError::Listen {
-        listen: listen.clone(),
-        source,
-    };
-    let http = http.bind(listen.as_str()).map_err(failed)?;
-    let addr = http.addrs().first().copied();
-    let addr = addr.ok_or_else(|| failed(std::io::ErrorKind::AddrNotAvailable.into()))?;
-    let server = http.run();
+    let (server, addr) = server::server(&gateway)?;
     let handle = server.handle();
     let shutdown = gateway.shutdown.clone();
     shutdown.spawn(keep(gateway, server, handle, membership));
     Ok(addr)
+}
+
+fn app(
+    data: web::Data<Gateway>,
+) -> App<
+    impl ServiceFactory<
+        ServiceRequest,
+        Config = (),
+        Response = ServiceResponse<BoxBody>,
+        Error = actix_web::Error,
+        InitError = (),
+    >,
+> {
+    let front = middleware::Front::new(
+        data.metrics.clone(),
+        data.shutdown.clone(),
+        data.config.hsts_seconds,
+    );
+    let cors = cors::layer(&data.config.cors_origins);
+    App::new()
+        .app_data(data)
+        .wrap(cors)
+        .wrap(front)
+        .configure(area_routes)
+        .configure(routes)
+        .default_service(web::to(unknown_route))
 }
 
 /// Serves and counts until the end; the last counts are taken when no request can come any more.

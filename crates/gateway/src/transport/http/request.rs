@@ -1,6 +1,7 @@
+use std::net::IpAddr;
 use std::sync::Arc;
 
-use actix_web::http::header::{HeaderMap, HeaderName};
+use actix_web::http::header::{HeaderMap, HeaderName, X_FORWARDED_FOR};
 use actix_web::{HttpMessage, HttpRequest};
 use domain::Iccid;
 use service_runtime::telemetry::{follow_trace, trace_id};
@@ -8,6 +9,7 @@ use tracing::Span;
 use uuid::Uuid;
 
 use super::trace::{self, TraceId};
+use crate::app::Gateway;
 use crate::error::{ApiCode, ApiError};
 
 pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -39,6 +41,17 @@ impl RequestId {
             .get::<Self>()
             .map_or_else(|| "".into(), |id| Arc::clone(&id.0))
     }
+}
+
+/// Where a request comes from, behind the proxies that are trusted.
+pub fn client_addr(gateway: &Gateway, request: &HttpRequest) -> Option<IpAddr> {
+    let peer = request.peer_addr()?.ip();
+    let lines: Vec<&str> = request
+        .headers()
+        .get_all(X_FORWARDED_FOR)
+        .map(|line| line.to_str().unwrap_or_default())
+        .collect();
+    Some(gateway.config.trusted_proxies.client(peer, lines.into_iter()))
 }
 
 /// The ICCID in the path.

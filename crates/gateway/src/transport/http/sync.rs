@@ -15,7 +15,7 @@ use super::envelope::{self, Answer};
 use super::params::Params;
 use super::request::span;
 use super::update_body::StartSyncBody;
-use super::{body, update_body};
+use super::{body, idempotency, update_body};
 use crate::app::{Gateway, sync};
 use crate::error::ApiError;
 
@@ -166,15 +166,19 @@ pub async fn start_sync(
 ) -> Result<HttpResponse, ApiError> {
     let asker = caller.0;
     let faults = Params::none(request.query_string());
-    let body = body::object_or_nothing(&gateway, &request, payload).await?;
-    let start = update_body::start_sync(body, faults)?;
+    let body = body::json_bytes(&gateway, &request, payload).await?;
+    let start = update_body::start_sync(body::parse_or_nothing(&body)?, faults)?;
     let request_id = Arc::clone(&asker.request_id);
     let span = span(&request, "POST /api/v1/sync/sims", &request_id);
-    let work = sync::start_sync(Arc::clone(&gateway), asker, start);
-    let started = gateway.on_main(work).instrument(span).await?;
-    let view = StartedSyncView {
-        runs: started.runs.into_iter().map(SyncRunView::from).collect(),
-        status_url: "/api/v1/sync/status",
-    };
-    envelope::answer(StatusCode::ACCEPTED, &view, &request_id)
+    let (own, by) = (gateway.clone(), asker.clone());
+    idempotency::once(&gateway, &asker, &request, &body, async move |_| {
+        let work = sync::start_sync(Arc::clone(&own), by, start);
+        let started = own.on_main(work).instrument(span).await?;
+        let view = StartedSyncView {
+            runs: started.runs.into_iter().map(SyncRunView::from).collect(),
+            status_url: "/api/v1/sync/status",
+        };
+        envelope::answer(StatusCode::ACCEPTED, &view, &request_id)
+    })
+    .await
 }

@@ -1,0 +1,114 @@
+use deadpool_redis::Pool;
+use deadpool_redis::redis::Script;
+use metrics::Counter;
+use service_runtime::metrics::Metrics;
+use uuid::Uuid;
+
+use super::meter::{Grant, HOUR_MS, MINUTE_MS, Meter};
+use super::window::Window;
+use super::{Clock, RateLimits};
+use crate::config::GatewayConfig;
+use crate::redis_link::RedisLink;
+
+/// Grants from both windows at once, by Redis's clock. What the asker knows of the windows counts too: after an outage
+/// Redis may know less. The same sum as [`Window::free`].
+const GRANT: &str = "
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local stored = redis.call('HMGET', KEYS[1], 'mi', 'mc', 'mp', 'hi', 'hc', 'hp')
+local function window(at, length, limit)
+  local index, current, previous = math.floor(now / length), 0, 0
+  local function know(i, c, p)
+    if i == index then
+      current, previous = math.max(current, c), math.max(previous, p)
+    elseif i == index - 1 then
+      previous = math.max(previous, c)
+    end
+  end
+  know(tonumber(stored[at]) or 0, tonumber(stored[at + 1]) or 0, tonumber(stored[at + 2]) or 0)
+  know(tonumber(ARGV[at + 3]), tonumber(ARGV[at + 4]), tonumber(ARGV[at + 5]))
+  local covered = math.ceil(previous * (length - now % length) / length)
+  return index, current, previous, math.max(limit - current - covered, 0)
+end
+local mi, mc, mp, minute_free = window(1, 60000, tonumber(ARGV[1]))
+local hi, hc, hp, hour_free = window(4, 3600000, tonumber(ARGV[2]))
+local units = math.min(tonumber(ARGV[3]), minute_free, hour_free)
+mc, hc = mc + units, hc + units
+redis.call('HSET', KEYS[1], 'mi', mi, 'mc', mc, 'mp', mp, 'hi', hi, 'hc', hc, 'hp', hp)
+redis.call('PEXPIRE', KEYS[1], 7200000)
+return { units, now, mi, mc, mp, hi, hc, hp }";
+
+/// Where more requests come from: Redis for all replicas, or this process alone while Redis is gone.
+pub struct Grants {
+    link: Option<RedisLink>,
+    script: Script,
+    prefix: String,
+    from_redis: Counter,
+    from_memory: Counter,
+}
+
+impl Grants {
+    pub fn new(config: &GatewayConfig, redis: Option<Pool>, prefix: &str, metrics: &Metrics) -> Self {
+        let granted = |from| metrics.counter("simward_rate_grants_total", &[("from", from)]);
+        let failures = metrics.counter("simward_rate_redis_failures_total", &[]);
+        Self {
+            link: redis.map(|pool| RedisLink::new(pool, config.redis_cache_timeout_ms, failures)),
+            script: Script::new(GRANT),
+            prefix: format!("{prefix}:rate:"),
+            from_redis: granted("redis"),
+            from_memory: granted("memory"),
+        }
+    }
+
+    /// Gets more for a caller, or the knowledge that there is nothing.
+    pub async fn refill(&self, subject: Uuid, meter: &Meter, limits: RateLimits, clock: &Clock) {
+        let asked_ms = clock.now_ms();
+        match self.ask(subject, meter, limits).await {
+            Some(grant) => {
+                self.from_redis.increment(u64::from(grant.units));
+                meter.granted(grant, asked_ms);
+            }
+            None => {
+                let units = meter.grant_here(limits, clock.now_ms());
+                self.from_memory.increment(u64::from(units));
+            }
+        }
+    }
+
+    async fn ask(&self, subject: Uuid, meter: &Meter, limits: RateLimits) -> Option<Grant> {
+        let link = self.link.as_ref()?;
+        let (minute, hour) = meter.windows();
+        let mut call = self.script.key(format!("{}{subject}", self.prefix));
+        call.arg(limits.per_minute)
+            .arg(limits.per_hour)
+            .arg(meter.wanted(limits));
+        for window in [minute, hour] {
+            call.arg(window.index).arg(window.current).arg(window.previous);
+        }
+        let answer: Vec<i64> = link
+            .guarded(async {
+                let mut connection = link.pool.get().await?;
+                Ok(call.invoke_async(&mut connection).await?)
+            })
+            .await?;
+        read(&answer)
+    }
+}
+
+fn read(answer: &[i64]) -> Option<Grant> {
+    let &[units, now_ms, mi, mc, mp, hi, hc, hp] = answer else {
+        return None;
+    };
+    let window = |length_ms, index, current: i64, previous: i64| Window {
+        length_ms,
+        index,
+        current: current.unsigned_abs(),
+        previous: previous.unsigned_abs(),
+    };
+    Some(Grant {
+        units: u32::try_from(units).ok()?,
+        now_ms,
+        minute: window(MINUTE_MS, mi, mc, mp),
+        hour: window(HOUR_MS, hi, hc, hp),
+    })
+}
