@@ -111,7 +111,9 @@ async fn authenticate(
         KeyRefusal::Invalid => invalid(),
         KeyRefusal::Unknown => ApiError::new(ApiCode::Unavailable, "the API key cannot be checked now"),
     })?;
-    rate::take(gateway, request, &principal).await?;
+    if is_use {
+        rate::take(gateway, request, &principal).await?;
+    }
     if let Some(needed) = needed.filter(|needed| !principal.may(*needed)) {
         let message = format!("the API key lacks the scope {needed}");
         return Err(ApiError::new(ApiCode::Forbidden, message));
