@@ -105,6 +105,20 @@ impl<'a> Announcements<'a> {
         self.push(EventType::SimConfigUpdated, sim, &payload);
     }
 
+    /// Tags, metadata or tenant are others.
+    pub fn patched(&mut self, changed: &StoredReading, changed_by: &str) {
+        let Some(old) = &changed.old else { return };
+        let new = &changed.new;
+        let fields = [
+            ("tags", old.tags != new.tags),
+            ("metadata", old.metadata != new.metadata),
+            ("organization_id", old.organization != new.organization),
+        ];
+        let fields = fields.iter().filter(|(_, differs)| *differs);
+        let fields = fields.map(|(name, _)| (*name).to_owned()).collect();
+        self.config(new, fields, changed_by);
+    }
+
     /// 1NCE lists the SIM no more.
     pub fn missing(&mut self, sim: &StoredSim) {
         let payload = pb::SimMissing {

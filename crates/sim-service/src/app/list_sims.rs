@@ -8,6 +8,8 @@ use crate::store::{ListFilter, ListPage, Scope, SimList, SimListPage, SortBy};
 /// Shorter searches match too much to be of use.
 const MIN_SEARCH: usize = 3;
 const MAX_SEARCH: usize = 100;
+/// Rows of one page; an answer is also cut by its bytes.
+const MOST_ROWS: u32 = 1_000;
 
 impl App {
     /// A page of SIMs.
@@ -41,8 +43,8 @@ fn read_request(scope: Scope, request: &ListSimsRequest) -> Result<SimList, AppE
     {
         refuse("search", "has 3 to 100 characters");
     }
-    if !(1..=100).contains(&request.page_size) {
-        refuse("page_size", "is 1 to 100");
+    if !(1..=MOST_ROWS).contains(&request.page_size) {
+        refuse("page_size", "is 1 to 1000");
     }
     if request.page == 0 && request.cursor.is_empty() {
         refuse("page", "begins at 1");
@@ -85,7 +87,7 @@ mod tests {
     fn every_bad_parameter_is_named_at_once() {
         let request = ListSimsRequest {
             page: 0,
-            page_size: 101,
+            page_size: 1_001,
             status: "Gone".into(),
             sort_by: "colour".into(),
             search: "ab".into(),

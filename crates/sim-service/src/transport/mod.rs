@@ -1,5 +1,6 @@
 //! What comes in over NATS: requests and ticks.
 
+pub mod change;
 pub mod convert;
 pub mod inventory;
 pub mod rpc;
