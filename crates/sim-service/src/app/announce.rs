@@ -8,7 +8,7 @@ use prost::Message;
 use service_runtime::outbox::OutboxBatch;
 use uuid::Uuid;
 
-use crate::store::{StoredReading, StoredSim, SyncRun};
+use crate::store::{Job, StoredReading, StoredSim, SyncRun};
 use crate::transport::convert;
 
 /// The events of a transaction, in order.
@@ -164,6 +164,30 @@ impl<'a> Announcements<'a> {
         };
         self.batch
             .push(self.subjects, &self.envelope(event, None), payload);
+    }
+
+    /// A job is over.
+    pub fn job_ended(&mut self, job: &Job) {
+        let payload = pb::JobCompleted {
+            job_id: job.id.to_string(),
+            kind: job.kind.clone(),
+            status: job.status.clone(),
+            dry_run: job.dry_run,
+            total: convert::count(job.total.unwrap_or(0)),
+            done: convert::count(job.done),
+            failed: convert::count(job.failed),
+            unchanged: convert::count(job.unchanged),
+            uncertain: convert::count(job.uncertain),
+            created_by: job.created_by.clone(),
+            organization_id: job.organization_id.map(|id| id.to_string()).unwrap_or_default(),
+            created_at: Some(job.created_at.into()),
+            finished_at: job.finished_at.map(Into::into),
+        };
+        let envelope = EventEnvelope {
+            organization: job.organization_id.map(domain::OrganizationId),
+            ..self.envelope(EventType::JobCompleted, None)
+        };
+        self.batch.push(self.subjects, &envelope, payload.encode_to_vec());
     }
 
     fn push(&mut self, event: EventType, sim: &StoredSim, payload: &impl Message) {

@@ -95,8 +95,8 @@ impl App {
         store_update(
             &mut transaction,
             &mut announcements,
-            &stored,
-            change,
+            scope,
+            (&stored, change),
             request,
             actor,
         )
@@ -171,8 +171,8 @@ impl App {
 pub(super) async fn store_update(
     transaction: &mut sqlx::PgConnection,
     announcements: &mut Announcements<'_>,
-    stored: &StoredSim,
-    change: Option<(DateTime<Utc>, Change)>,
+    scope: Scope,
+    (stored, change): (&StoredSim, Option<(DateTime<Utc>, Change)>),
     request: &SimUpdateRequest,
     actor: &str,
 ) -> Result<(), AppError> {
@@ -199,18 +199,19 @@ pub(super) async fn store_update(
         Store::touch(transaction, iccid, requested_at).await?;
     }
     let wanted = [(iccid, &request.patch)];
-    for changed in patch_sims(transaction, &wanted).await? {
+    for changed in patch_sims(transaction, scope, &wanted).await? {
         announcements.patched(&changed, actor);
     }
     Ok(())
 }
 
-/// Writes tags, metadata and tenants where they differ from what is stored; returns the SIMs that changed.
+/// Writes tags, metadata and tenants where they differ from what is stored and in scope; returns the SIMs that changed.
 ///
 /// # Errors
 /// The database's.
 pub(super) async fn patch_sims(
     transaction: &mut sqlx::PgConnection,
+    scope: Scope,
     wanted: &[(Iccid, &SimPatch)],
 ) -> Result<Vec<StoredReading>, StoreError> {
     let iccids: Vec<i64> = wanted.iter().map(|(iccid, _)| iccid.as_i64()).collect();
@@ -219,7 +220,8 @@ pub(super) async fn patch_sims(
     let mut patches = Vec::new();
     for old in Store::lock_sims(transaction, &iccids).await? {
         let iccid = old.provider.iccid;
-        let patch = wanted.get(&iccid).and_then(|patch| patch.against(&old));
+        let patch = wanted.get(&iccid).filter(|_| scope.holds(old.organization));
+        let patch = patch.and_then(|patch| patch.against(&old));
         if let Some(patch) = patch {
             patches.push((iccid, patch));
             olds.insert(iccid, old);

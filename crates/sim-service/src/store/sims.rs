@@ -17,6 +17,11 @@ pub enum Scope {
 }
 
 impl Scope {
+    /// Whether it may see what belongs to this organization.
+    pub fn holds(self, organization: OrganizationId) -> bool {
+        self.filter().is_none_or(|id| id == organization.0)
+    }
+
     /// The organization's id, or NULL for all: bind it to `($n::uuid IS NULL OR organization_id = $n)`.
     pub fn filter(self) -> Option<uuid::Uuid> {
         match self {

@@ -3,5 +3,6 @@
 pub mod change;
 pub mod convert;
 pub mod inventory;
+pub mod jobs;
 pub mod rpc;
 pub mod ticks;

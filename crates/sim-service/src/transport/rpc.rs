@@ -52,6 +52,7 @@ pub async fn serve(server: &RpcServer, app: &App) -> Result<(), BusError> {
             async move { sync_status(&app).await }
         })
         .await?;
+    super::jobs::serve(server, app).await?;
     super::inventory::serve(server, app).await
 }
 
