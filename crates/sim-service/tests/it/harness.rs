@@ -26,7 +26,7 @@ pub struct TestApp {
 impl TestApp {
     /// A service that sweeps only when asked, at a rate that does not slow a test down.
     pub async fn start(fleet: u32) -> Self {
-        Self::start_with(EmulatorConfig::default().with_fleet(fleet).without_limits(), &[]).await
+        Self::start_with(quick(fleet), &[]).await
     }
 
     pub async fn start_with(emulator: EmulatorConfig, settings: &[(&str, &str)]) -> Self {
@@ -161,6 +161,11 @@ impl TestApp {
     }
 }
 
+/// An emulator that does not slow a test down.
+pub fn quick(fleet: u32) -> EmulatorConfig {
+    EmulatorConfig::default().with_fleet(fleet).without_limits()
+}
+
 async fn serve(scope: &Scope, emulator: &Emulator, settings: &[(&str, &str)]) -> Shared {
     sim_service::migrate(&scope.runtime_config().database)
         .await
@@ -189,7 +194,11 @@ async fn start_service(scope: &Scope, emulator: &Emulator, settings: &[(&str, &s
     let short_names: Vec<_> = sim_service::SHORT_NAMES
         .into_iter()
         .chain(once::SHORT_NAMES)
-        .chain([("PAGE_SIZE", "sim.page_size")])
+        .chain([
+            ("PAGE_SIZE", "sim.page_size"),
+            ("JOB_RETRY_MS", "jobs.retry_ms"),
+            ("JOB_LEASE", "jobs.lease_seconds"),
+        ])
         .collect();
     let settings =
         Settings::build(&[once::DEFAULTS, sim_service::DEFAULTS], &short_names, find).expect("settings");

@@ -4,6 +4,8 @@
 mod freshness;
 mod harness;
 mod inventory;
+mod jobs;
+mod jobs_support;
 mod list;
 mod sweep;
 mod update;
