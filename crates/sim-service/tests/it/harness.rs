@@ -213,3 +213,67 @@ async fn start_service(scope: &Scope, emulator: &Emulator, settings: &[(&str, &s
         .expect("sim-service");
     shared
 }
+
+/// A service in a runtime of its own, which can be killed: its tasks end where they are.
+pub struct Killable {
+    runtime: tokio::runtime::Runtime,
+    app: TestApp,
+}
+
+impl Killable {
+    /// Call it inside a test's runtime, which stays free for the emulator.
+    pub async fn start(emulator: EmulatorConfig, settings: &[(&str, &str)]) -> Self {
+        let emulator = Emulator::start(emulator).await.expect("emulator");
+        let scope = Scope::new().await;
+        let settings: Vec<(String, String)> = settings
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect();
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()
+            .expect("a runtime");
+        let started = runtime.spawn(async move {
+            let settings: Vec<(&str, &str)> = settings
+                .iter()
+                .map(|(name, value)| (name.as_str(), value.as_str()))
+                .collect();
+            let shared = serve(&scope, &emulator, &settings).await;
+            TestApp {
+                scope,
+                emulator,
+                shared,
+            }
+        });
+        let app = started.await.expect("a service");
+        Self { runtime, app }
+    }
+
+    pub fn app(&self) -> &TestApp {
+        &self.app
+    }
+
+    /// As after `kill -9`: nothing of it goes on, and its leases stay until they are over.
+    pub async fn kill_and_start_another(self, settings: &[(&str, &str)]) -> TestApp {
+        let Self { runtime, app } = self;
+        runtime.shutdown_background();
+        let TestApp { scope, emulator, .. } = app;
+        let shared = start_service(&scope, &emulator, settings).await;
+        TestApp {
+            scope,
+            emulator,
+            shared,
+        }
+    }
+}
+
+impl TestApp {
+    /// A statement by the owner of the database.
+    pub async fn sql(&self, sql: &'static str) {
+        let db = service_runtime::db::Db::connect(&self.scope.runtime_config().database, "sim")
+            .await
+            .expect("a connection");
+        sqlx::raw_sql(sql).execute(db.pool()).await.expect("a statement");
+    }
+}

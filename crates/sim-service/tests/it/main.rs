@@ -5,6 +5,8 @@ mod freshness;
 mod harness;
 mod inventory;
 mod jobs;
+mod jobs_control;
+mod jobs_import;
 mod jobs_support;
 mod list;
 mod sweep;
