@@ -5,6 +5,7 @@ mod freshness;
 mod harness;
 mod inventory;
 mod jobs;
+mod jobs_actions;
 mod jobs_control;
 mod jobs_import;
 mod jobs_support;
