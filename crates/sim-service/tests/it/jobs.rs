@@ -47,6 +47,8 @@ async fn named_sims_get_a_label_at_1nce_and_each_tells_what_changed() {
             Some("pump")
         );
     }
+    let counted = r#"simward_job_items_total{kind="sims.update",outcome="succeeded"} 2"#;
+    assert!(app.shared.metrics.render().contains(counted));
     let events = app.events(4 + 1 + 2 + 1).await;
     let of = |word: &str| events.iter().filter(|(event, _)| event == word).count();
     assert_eq!((of("sim.config_updated"), of("job.completed")), (2, 1));

@@ -3,8 +3,7 @@
 use anyhow::ensure;
 use messages::pb::sim as pb;
 use messages::pb::sim::create_job_request::Work;
-use once_emulator::{CallRecord, EmulatorConfig, Fault, FaultKind, SimPatch};
-use serde_json::json;
+use once_emulator::{CallRecord, EmulatorConfig, Fault, FaultBody, FaultKind, SimPatch};
 use test_support::eventually;
 
 use crate::harness::{Killable, TestApp, quick};
@@ -223,6 +222,25 @@ async fn an_extension_without_an_order_is_left_to_a_person() {
 }
 
 #[tokio::test]
+async fn nothing_is_ordered_before_the_orders_can_be_read_and_then_once() {
+    let app = TestApp::start_with(quick(4), &FAST).await;
+    let iccids = expired(&app, 2).await;
+    let unreadable = Fault::new(FaultKind::Status, "/*/orders")
+        .method("GET")
+        .status(503, FaultBody::Json)
+        .times(6);
+    app.control().faults_add(&unreadable).await.unwrap();
+
+    let (job, _) = app.run_job(extension(&iccids)).await;
+
+    assert_eq!((job.done, job.failed, job.uncertain), (2, 0, 0));
+    assert_eq!(
+        (posts(&app, "/extension").await.len(), extensions(&app).await),
+        (1, 1)
+    );
+}
+
+#[tokio::test]
 async fn a_process_that_dies_during_a_call_leaves_it_to_be_read_not_repeated() {
     let killed = Killable::start(two_customers(3), &FAST).await;
     let app = killed.app();
@@ -254,13 +272,9 @@ async fn a_call_that_certainly_did_nothing_is_made_again() {
     let iccids = app.iccids().await;
     let full = Fault::new(FaultKind::Throttle, "/*/sims/simTransfer")
         .method("POST")
-        .times(8)
-        .retry_after(0);
+        .times(6)
+        .retry_after(1);
     app.control().faults_add(&full).await.unwrap();
-    app.control()
-        .config(&json!({ "retry_after": true }))
-        .await
-        .unwrap();
 
     let (job, _) = app.run_job(transfer(named(&iccids))).await;
 

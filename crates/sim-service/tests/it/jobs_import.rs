@@ -7,7 +7,7 @@ use messages::sim_rpc;
 use service_runtime::bus::RpcError;
 
 use crate::harness::TestApp;
-use crate::jobs_support::{all, label, new_id, outcomes, tagged};
+use crate::jobs_support::{all, label, named, new_id, outcomes, tagged, update};
 
 async fn begin(app: &TestApp) -> String {
     let source = "pumps.csv".to_owned();
@@ -195,4 +195,24 @@ async fn a_change_of_tenant_in_a_line_of_one_organization_is_refused() {
         "{:?}",
         results[0]
     );
+}
+
+#[tokio::test]
+async fn a_job_is_forgotten_90_days_after_its_end() {
+    let mut app = TestApp::start(1).await;
+    app.sync().await;
+    let iccids = app.iccids().await;
+    let (old, _) = app.run_job(update(named(&iccids), tagged("old"))).await;
+    let (new, _) = app.run_job(update(named(&iccids), tagged("new"))).await;
+    app.sql("UPDATE jobs SET finished_at = finished_at - make_interval(days => CASE WHEN work::text LIKE '%old%' THEN 91 ELSE 89 END)")
+        .await;
+
+    app.restart_as_is().await;
+    test_support::eventually("the old job is forgotten", || async {
+        anyhow::ensure!(app.job(&old.id).await.is_err());
+        Ok(())
+    })
+    .await;
+
+    assert_eq!(app.results(&new.id).await.len(), 1);
 }

@@ -106,7 +106,7 @@ impl Worker {
             return Ok(());
         }
         let Ok(iccid) = Iccid::from_i64(item.iccid) else {
-            return Ok(());
+            return self.fail(job, &item, AppError::UnknownSim).await;
         };
         // It may have changed since the look at all of them.
         let Some(stored) = self.app.store.sim(job.scope(), iccid).await? else {

@@ -181,3 +181,101 @@ pub fn read_iccids(texts: &[String]) -> Result<Vec<i64>, Vec<(usize, String)>> {
 pub fn is_expired(sim: &StoredSim) -> bool {
     sim.provider.status == SimStatus::Expired
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::store::SimPatch;
+    use domain::{AccountSlug, OrganizationId, ProviderSim};
+
+    fn tags() -> impl Strategy<Value = Vec<String>> {
+        prop::collection::btree_set("[a-d]", 0..4).prop_map(|tags| tags.into_iter().collect())
+    }
+
+    fn organization() -> impl Strategy<Value = OrganizationId> {
+        (1_u128..3).prop_map(|number| OrganizationId(uuid::Uuid::from_u128(number)))
+    }
+
+    fn metadata() -> impl Strategy<Value = Map<String, Value>> {
+        (0..3).prop_map(|site| Map::from_iter([("site".to_owned(), json!(site))]))
+    }
+
+    fn status() -> impl Strategy<Value = SimStatus> {
+        prop_oneof![Just(SimStatus::Enabled), Just(SimStatus::Disabled)]
+    }
+
+    prop_compose! {
+        fn sims()(
+            label in prop::option::of("[a-c]{1,2}"), lock in prop::option::of(any::<bool>()), status in status(),
+            tags in tags(), metadata in metadata(), organization in organization(),
+        ) -> StoredSim {
+            let mut provider = ProviderSim::bare(Iccid::parse("8988999000000000017").unwrap(), status.word());
+            provider.label = label;
+            provider.imei_lock = lock;
+            let at = chrono::DateTime::UNIX_EPOCH;
+            StoredSim {
+                provider, account: AccountSlug::parse("main").unwrap(), organization, revision: 1, tags, metadata,
+                created_at: at, updated_at: at, read_at: at, last_synced_at: at, missing_since: None,
+            }
+        }
+    }
+
+    prop_compose! {
+        fn requests()(
+            label in prop::option::of("[a-c]{0,2}"), imei_lock in prop::option::of(any::<bool>()),
+            status in prop::option::of(status()), tags in prop::option::of(tags()), add_tags in tags(),
+            remove_tags in tags(), metadata in prop::option::of(metadata()),
+            organization in prop::option::of(organization()),
+        ) -> SimUpdateRequest {
+            let patch = SimPatch { tags, add_tags, remove_tags, metadata, organization };
+            SimUpdateRequest { label, imei_lock, status, patch }
+        }
+    }
+
+    /// The SIM with everything of the diff carried out.
+    fn applied(diff: &Map<String, Value>, sim: &StoredSim) -> StoredSim {
+        let mut sim = sim.clone();
+        for (field, change) in diff {
+            let to = change["to"].clone();
+            match field.as_str() {
+                "label" => sim.provider.label = serde_json::from_value(to).unwrap(),
+                "imei_lock" => sim.provider.imei_lock = to.as_bool(),
+                "status" => sim.provider.status = serde_json::from_value(to).unwrap(),
+                "tags" => sim.tags = serde_json::from_value(to).unwrap(),
+                "metadata" => sim.metadata = serde_json::from_value(to).unwrap(),
+                "organization_id" => sim.organization = serde_json::from_value(to).unwrap(),
+                other => panic!("{other}"),
+            }
+        }
+        sim
+    }
+
+    proptest! {
+        #[test]
+        fn carrying_a_diff_out_leaves_nothing_to_change(request in requests(), sim in sims()) {
+            let diff = request.diff(&sim);
+            let after = applied(&diff, &sim);
+            prop_assert!(request.diff(&after).is_empty(), "{diff:?}");
+            prop_assert!(!request.differs_at_provider(&after));
+            prop_assert!(request.patch.against(&after).is_none());
+            for change in diff.values() {
+                prop_assert_ne!(&change["from"], &change["to"]);
+            }
+        }
+
+        #[test]
+        fn a_diff_is_empty_exactly_when_nothing_has_to_be_done(request in requests(), sim in sims()) {
+            let todo = request.differs_at_provider(&sim) || request.patch.against(&sim).is_some();
+            prop_assert_eq!(!request.diff(&sim).is_empty(), todo);
+        }
+
+        #[test]
+        fn a_stored_request_is_read_as_it_was(request in requests()) {
+            let work = Work::Update { selected: Selected::default(), change: request };
+            let stored = serde_json::to_value(&work).unwrap();
+            prop_assert_eq!(serde_json::from_value::<Work>(stored).unwrap(), work);
+        }
+    }
+}

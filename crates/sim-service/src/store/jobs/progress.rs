@@ -81,7 +81,8 @@ impl Store {
         job: &Job,
         filter: Option<ListFilter>,
     ) -> Result<(), StoreError> {
-        let mut transaction = begin_under(self, lease).await?;
+        // The lease is proven at the end: until then it must stay free to be kept.
+        let mut transaction = self.db.pool().begin().await?;
         // A million SIMs take longer than a request may.
         sqlx::query("SET LOCAL statement_timeout = 0")
             .execute(&mut *transaction)
@@ -103,10 +104,11 @@ impl Store {
                 .execute(&mut *transaction)
                 .await?;
         }
+        lease.check(&mut transaction).await?;
         Ok(transaction.commit().await?)
     }
 
-    /// Ends a job in the caller's transaction: what is still pending becomes `left_over`, and the counters are counted
+    /// Ends a job in the caller's transaction, which proves the lease at its end: what is still pending becomes `left_over`, and the counters are counted
     /// anew. `None` when its status is not `from` any more.
     ///
     /// # Errors
@@ -157,10 +159,6 @@ impl Store {
         .bind(id)
         .execute(&mut *transaction)
         .await?;
-        sqlx::query("DELETE FROM leases WHERE name = 'job ' || $1::text")
-            .bind(id)
-            .execute(&mut *transaction)
-            .await?;
         Ok(Some(read_job(transaction, id).await?))
     }
 
