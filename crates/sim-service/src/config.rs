@@ -1,4 +1,4 @@
-//! Settings of sim-service: the pace of the sweep.
+//! Settings of sim-service: the pace of the sweep and of bulk jobs.
 
 use serde::Deserialize;
 use service_runtime::config::{ConfigError, Settings};
@@ -31,11 +31,27 @@ pub struct SweepConfig {
     pub mass_missing_percent: i64,
 }
 
+/// Bulk jobs.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct JobsConfig {
+    /// Jobs that one process works on at the same time.
+    pub jobs_at_once: usize,
+    /// SIMs of one job that are changed at 1NCE at the same time.
+    pub items_in_flight: usize,
+    /// How long a dead process keeps a job from others.
+    pub lease_seconds: u64,
+    /// The first pause after a failure that may pass; each further one is three times as long.
+    pub retry_ms: u64,
+}
+
 /// Everything that sim-service needs beside the shared sections.
 #[derive(Debug, Clone)]
 pub struct SimServiceConfig {
     /// The sweep.
     pub sweep: SweepConfig,
+    /// Bulk jobs.
+    pub jobs: JobsConfig,
 }
 
 impl SimServiceConfig {
@@ -46,9 +62,18 @@ impl SimServiceConfig {
     pub fn from_settings(settings: &Settings) -> Result<Self, ConfigError> {
         let config = Self {
             sweep: settings.section("sim")?,
+            jobs: settings.section("jobs")?,
         };
-        let sweep = &config.sweep;
+        let (sweep, jobs) = (&config.sweep, &config.jobs);
         let checks = [
+            (
+                jobs.jobs_at_once >= 1 && jobs.items_in_flight >= 1,
+                "SIMWARD__JOBS__JOBS_AT_ONCE and SIMWARD__JOBS__ITEMS_IN_FLIGHT are at least 1",
+            ),
+            (
+                jobs.lease_seconds >= 1 && jobs.retry_ms >= 1,
+                "SIMWARD__JOBS__LEASE_SECONDS and SIMWARD__JOBS__RETRY_MS are at least 1",
+            ),
             (
                 sweep.sweep_interval_seconds >= 1,
                 "SIMWARD_SWEEP_INTERVAL is at least 1",

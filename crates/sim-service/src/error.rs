@@ -22,6 +22,9 @@ pub enum StoreError {
         /// What is wrong with it.
         reason: String,
     },
+    /// What is stored as JSON is not what this program writes.
+    #[error("stored JSON: {0}")]
+    Json(#[from] serde_json::Error),
     /// Another process continues the work.
     #[error(transparent)]
     Lease(#[from] LeaseError),
@@ -34,7 +37,7 @@ impl StoreError {
             Self::Database(sqlx::Error::Database(error)) => error
                 .code()
                 .is_some_and(|code| ["22", "23", "54"].iter().any(|class| code.starts_with(class))),
-            Self::Corrupt { .. } => true,
+            Self::Corrupt { .. } | Self::Json(_) => true,
             _ => false,
         }
     }
@@ -46,6 +49,9 @@ pub enum AppError {
     /// The SIM does not exist, or not for this caller.
     #[error("the SIM does not exist")]
     UnknownSim,
+    /// The job does not exist, or not for this caller.
+    #[error("the job does not exist")]
+    UnknownJob,
     /// Fields were not accepted: name and reason.
     #[error("invalid fields: {0:?}")]
     Invalid(Vec<(String, String)>),
@@ -77,6 +83,7 @@ impl From<AppError> for RpcError {
     fn from(error: AppError) -> Self {
         match error {
             AppError::UnknownSim => RpcError::not_found("this SIM"),
+            AppError::UnknownJob => RpcError::not_found("this job"),
             AppError::Invalid(fields) => RpcError::fields(fields),
             AppError::Conflict(message) => RpcError::new(ErrorCode::Conflict, message),
             AppError::Provider(error) => provider_error(&error),

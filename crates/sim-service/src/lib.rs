@@ -19,7 +19,7 @@ use service_runtime::outbox::Outbox;
 use service_runtime::{Runtime, RuntimeError, Shared, db};
 use tokio::sync::Notify;
 
-pub use config::{DEFAULTS, SHORT_NAMES, SimServiceConfig, SweepConfig};
+pub use config::{DEFAULTS, JobsConfig, SHORT_NAMES, SimServiceConfig, SweepConfig};
 
 /// The service's name on the bus and its schema's name.
 pub const NAME: &str = "sim";
@@ -77,6 +77,8 @@ pub async fn run(
         outbox: Outbox::start(&runtime.db, &shared.bus, &shared.metrics, &shared.shutdown),
         subjects: shared.bus.subjects().clone(),
         sweep: Arc::new(config.sweep),
+        jobs: Arc::new(config.jobs),
+        wake_jobs: Arc::new(Notify::new()),
         wake: Arc::new(Notify::new()),
         wanted: app::Wanted::default(),
         shutdown: shared.shutdown.clone(),
@@ -84,6 +86,11 @@ pub async fn run(
     watch_provider(&runtime, &app);
     transport::rpc::serve(&runtime.rpc_server().await?, &app).await?;
     transport::ticks::start(&app, &runtime);
+    shared.shutdown.spawn(app::jobs::run(
+        app.clone(),
+        shared.metrics.clone(),
+        shared.shutdown.clone(),
+    ));
     for client in app.clients.iter() {
         let (app, client) = (app.clone(), client.clone());
         shared.shutdown.spawn(app::fleet_metrics::run(

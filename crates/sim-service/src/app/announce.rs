@@ -8,7 +8,7 @@ use prost::Message;
 use service_runtime::outbox::OutboxBatch;
 use uuid::Uuid;
 
-use crate::store::{StoredReading, StoredSim, SyncRun};
+use crate::store::{Job, StoredReading, StoredSim, SyncRun};
 use crate::transport::convert;
 
 /// The events of a transaction, in order.
@@ -105,6 +105,20 @@ impl<'a> Announcements<'a> {
         self.push(EventType::SimConfigUpdated, sim, &payload);
     }
 
+    /// Tags, metadata or tenant are others.
+    pub fn patched(&mut self, changed: &StoredReading, changed_by: &str) {
+        let Some(old) = &changed.old else { return };
+        let new = &changed.new;
+        let fields = [
+            ("tags", old.tags != new.tags),
+            ("metadata", old.metadata != new.metadata),
+            ("organization_id", old.organization != new.organization),
+        ];
+        let fields = fields.iter().filter(|(_, differs)| *differs);
+        let fields = fields.map(|(name, _)| (*name).to_owned()).collect();
+        self.config(new, fields, changed_by);
+    }
+
     /// 1NCE lists the SIM no more.
     pub fn missing(&mut self, sim: &StoredSim) {
         let payload = pb::SimMissing {
@@ -150,6 +164,30 @@ impl<'a> Announcements<'a> {
         };
         self.batch
             .push(self.subjects, &self.envelope(event, None), payload);
+    }
+
+    /// A job is over.
+    pub fn job_ended(&mut self, job: &Job) {
+        let payload = pb::JobCompleted {
+            job_id: job.id.to_string(),
+            kind: job.kind.clone(),
+            status: job.status.clone(),
+            dry_run: job.dry_run,
+            total: convert::count(job.total.unwrap_or(0)),
+            done: convert::count(job.done),
+            failed: convert::count(job.failed),
+            unchanged: convert::count(job.unchanged),
+            uncertain: convert::count(job.uncertain),
+            created_by: job.created_by.clone(),
+            organization_id: job.organization_id.map(|id| id.to_string()).unwrap_or_default(),
+            created_at: Some(job.created_at.into()),
+            finished_at: job.finished_at.map(Into::into),
+        };
+        let envelope = EventEnvelope {
+            organization: job.organization_id.map(domain::OrganizationId),
+            ..self.envelope(EventType::JobCompleted, None)
+        };
+        self.batch.push(self.subjects, &envelope, payload.encode_to_vec());
     }
 
     fn push(&mut self, event: EventType, sim: &StoredSim, payload: &impl Message) {

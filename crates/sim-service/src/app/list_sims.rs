@@ -8,6 +8,8 @@ use crate::store::{ListFilter, ListPage, Scope, SimList, SimListPage, SortBy};
 /// Shorter searches match too much to be of use.
 const MIN_SEARCH: usize = 3;
 const MAX_SEARCH: usize = 100;
+/// Rows of one page; an answer is also cut by its bytes.
+const MOST_ROWS: u32 = 1_000;
 
 impl App {
     /// A page of SIMs.
@@ -35,14 +37,11 @@ fn read_request(scope: Scope, request: &ListSimsRequest) -> Result<SimList, AppE
         SortBy::Iccid
     });
     let search = Some(request.search.trim().to_lowercase()).filter(|text| !text.is_empty());
-    if search
-        .as_ref()
-        .is_some_and(|text| !(MIN_SEARCH..=MAX_SEARCH).contains(&text.chars().count()))
-    {
-        refuse("search", "has 3 to 100 characters");
+    if let Some(reason) = search.as_deref().and_then(check_search) {
+        refuse("search", reason);
     }
-    if !(1..=100).contains(&request.page_size) {
-        refuse("page_size", "is 1 to 100");
+    if !(1..=MOST_ROWS).contains(&request.page_size) {
+        refuse("page_size", "is 1 to 1000");
     }
     if request.page == 0 && request.cursor.is_empty() {
         refuse("page", "begins at 1");
@@ -67,7 +66,14 @@ fn read_request(scope: Scope, request: &ListSimsRequest) -> Result<SimList, AppE
     })
 }
 
-fn status_code(word: &str) -> Option<i16> {
+/// What is wrong with the text of a search.
+pub(super) fn check_search(text: &str) -> Option<&'static str> {
+    let fits = (MIN_SEARCH..=MAX_SEARCH).contains(&text.chars().count()) && !text.contains('\0');
+    (!fits).then_some("has 3 to 100 characters")
+}
+
+/// The number of a status word, also of `Missing`.
+pub(super) fn status_code(word: &str) -> Option<i16> {
     if word.eq_ignore_ascii_case("missing") {
         return Some(ListFilter::missing());
     }
@@ -85,7 +91,7 @@ mod tests {
     fn every_bad_parameter_is_named_at_once() {
         let request = ListSimsRequest {
             page: 0,
-            page_size: 101,
+            page_size: 1_001,
             status: "Gone".into(),
             sort_by: "colour".into(),
             search: "ab".into(),

@@ -5,6 +5,7 @@ mod discover;
 pub mod fleet_metrics;
 mod get_sim;
 mod inventory;
+pub mod jobs;
 mod list_sims;
 pub mod sweep;
 mod sync;
@@ -23,7 +24,7 @@ use service_runtime::outbox::Outbox;
 use service_runtime::shutdown::Shutdown;
 use tokio::sync::Notify;
 
-use crate::config::SweepConfig;
+use crate::config::{JobsConfig, SweepConfig};
 use crate::store::Store;
 
 /// What every use case stands on.
@@ -39,6 +40,10 @@ pub struct App {
     pub subjects: Subjects,
     /// The pace of the sweep.
     pub sweep: Arc<SweepConfig>,
+    /// The pace of bulk jobs.
+    pub jobs: Arc<JobsConfig>,
+    /// Wakes the job runner.
+    pub wake_jobs: Arc<Notify>,
     /// Wakes the sweep's runners.
     pub wake: Arc<Notify>,
     /// SIMs that are looked for.

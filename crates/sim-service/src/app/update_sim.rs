@@ -1,6 +1,9 @@
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 use domain::{Iccid, ProviderSim, SimStatus};
 use once_client::{ClientError, Lane, OnceClient, SimUpdate};
+use serde::{Deserialize, Serialize};
 
 use super::App;
 use super::announce::Announcements;
@@ -8,25 +11,37 @@ use super::get_sim::unconfigured;
 use crate::error::{AppError, StoreError};
 use crate::store::{Reading, Scope, SimPatch, Store, StoredReading, StoredSim};
 
+/// Why a caller of one organization may not move a SIM.
+pub(super) const FOREIGN_ORGANIZATION: &str = "may be set by a caller of the whole platform only";
+/// Why an expired SIM stays as it is.
+pub(super) const EXPIRED: &str = "the SIM is expired; only an extension is possible";
+
 /// What a person wants changed. `None` leaves it as it is.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct SimUpdateRequest {
     /// At 1NCE.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub label: Option<String>,
     /// At 1NCE.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub imei_lock: Option<bool>,
     /// At 1NCE: `Enabled` or `Disabled`.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub status: Option<SimStatus>,
     /// Here.
+    #[serde(flatten)]
     pub patch: SimPatch,
 }
 
 impl SimUpdateRequest {
-    fn concerns_provider(&self) -> bool {
+    /// Whether something of it lives at 1NCE.
+    pub(super) fn concerns_provider(&self) -> bool {
         self.label.is_some() || self.imei_lock.is_some() || self.status.is_some()
     }
 
-    fn is_met_by(&self, told: &ProviderSim) -> bool {
+    /// Whether 1NCE has everything of it that lives there.
+    pub(super) fn is_met_by(&self, told: &ProviderSim) -> bool {
         let label_is = |wanted: &String| told.label.as_deref().unwrap_or_default() == wanted;
         self.label.as_ref().is_none_or(label_is)
             && self
@@ -63,94 +78,29 @@ impl App {
         request: &SimUpdateRequest,
         actor: &str,
     ) -> Result<StoredSim, AppError> {
+        if request.patch.organization.is_some() && scope != Scope::All {
+            return Err(AppError::field("organization_id", FOREIGN_ORGANIZATION));
+        }
         let stored = self.store.sim(scope, iccid).await?.ok_or(AppError::UnknownSim)?;
         let change = if request.concerns_provider() {
-            if stored.provider.status == SimStatus::Expired {
-                return Err(AppError::Conflict(
-                    "the SIM is expired; only an extension is possible".to_owned(),
-                ));
-            }
-            let client = self
-                .client(&stored.account)
-                .ok_or_else(|| unconfigured(&stored))?;
-            Some(self.change_at_provider(client, &stored, request).await?)
+            Some(
+                self.change_at_provider(Lane::Interactive, &stored, request)
+                    .await?,
+            )
         } else {
             None
         };
-        self.store_update(&stored, change, request, actor).await?;
-        self.store.sim(scope, iccid).await?.ok_or(AppError::UnknownSim)
-    }
-
-    /// Writes at 1NCE and reads back. A lost answer is settled by the reading.
-    async fn change_at_provider(
-        &self,
-        client: &OnceClient,
-        stored: &StoredSim,
-        request: &SimUpdateRequest,
-    ) -> Result<(DateTime<Utc>, Change), AppError> {
-        let iccid = stored.provider.iccid;
-        // Leaving the lock out may reset it (FACTS §5), so the present value goes along, freshly read.
-        let imei_lock = match request.imei_lock {
-            Some(lock) => Some(lock),
-            None => {
-                let told = client.get_sim(Lane::Interactive, iccid).await?;
-                told.ok_or(AppError::UnknownSim)?.imei_lock
-            }
-        };
-        let update = SimUpdate {
-            iccid,
-            label: request.label.clone(),
-            imei_lock,
-            status: request.status,
-        };
-        let outcome = client.update_sim(Lane::Interactive, &update).await;
-        let requested_at = self.store.now().await?;
-        let told = client.get_sim(Lane::Interactive, iccid).await;
-        settle(request, outcome, told).map(|change| (requested_at, change))
-    }
-
-    async fn store_update(
-        &self,
-        stored: &StoredSim,
-        change: Option<(DateTime<Utc>, Change)>,
-        request: &SimUpdateRequest,
-        actor: &str,
-    ) -> Result<(), AppError> {
-        let (iccid, patch) = (stored.provider.iccid, &request.patch);
         let mut announcements = Announcements::new(&self.subjects);
         let mut transaction = self.store.db().pool().begin().await.map_err(StoreError::from)?;
-        if let Some((requested_at, change)) = change {
-            let sim = match change {
-                Change::Read(sim) => *sim,
-                // Applied to what is stored now, which may be newer than what this request began with.
-                Change::Accepted => {
-                    let now = Store::lock_sim(&mut transaction, iccid)
-                        .await?
-                        .ok_or(AppError::UnknownSim)?;
-                    request.applied_to(&now.provider)
-                }
-            };
-            let reading = Reading {
-                account: &stored.account,
-                requested_at,
-                sims: vec![sim],
-            };
-            for changed in Store::store_reading(&mut transaction, reading).await? {
-                announcements.reading(&changed, actor);
-            }
-            Store::touch(&mut transaction, iccid, requested_at).await?;
-        }
-        if let Some(changed) = patch_sim(&mut transaction, iccid, patch).await? {
-            let old = changed.old.as_ref();
-            let mut fields = Vec::new();
-            if old.is_some_and(|old| old.tags != changed.new.tags) {
-                fields.push("tags".to_owned());
-            }
-            if old.is_some_and(|old| old.metadata != changed.new.metadata) {
-                fields.push("metadata".to_owned());
-            }
-            announcements.config(&changed.new, fields, actor);
-        }
+        store_update(
+            &mut transaction,
+            &mut announcements,
+            scope,
+            (&stored, change),
+            request,
+            actor,
+        )
+        .await?;
         announcements
             .batch
             .write(&mut transaction)
@@ -158,38 +108,143 @@ impl App {
             .map_err(StoreError::from)?;
         transaction.commit().await.map_err(StoreError::from)?;
         self.outbox.poke();
-        Ok(())
+        self.store.sim(scope, iccid).await?.ok_or(AppError::UnknownSim)
+    }
+
+    /// Writes at 1NCE and reads back, when a person waits or the outcome is unknown. A lost answer is settled by the
+    /// reading. Returns when the last question began, by the database's clock.
+    ///
+    /// # Errors
+    /// [`AppError::UnknownSim`], [`AppError::Conflict`] for a SIM that cannot be changed, 1NCE's.
+    pub(super) async fn change_at_provider(
+        &self,
+        lane: Lane,
+        stored: &StoredSim,
+        request: &SimUpdateRequest,
+    ) -> Result<(DateTime<Utc>, Change), AppError> {
+        let client = self.changing_client(stored)?;
+        let iccid = stored.provider.iccid;
+        let read_at = self.store.now().await?;
+        // Leaving the lock out may reset it (FACTS §5), so the present value goes along, freshly read.
+        let told = match request.imei_lock {
+            Some(_) => None,
+            None => Some(client.get_sim(lane, iccid).await?.ok_or(AppError::UnknownSim)?),
+        };
+        if lane != Lane::Interactive
+            && let Some(told) = told.as_ref().filter(|told| request.is_met_by(told))
+        {
+            return Ok((read_at, Change::Read(Box::new(told.clone()))));
+        }
+        let update = SimUpdate {
+            iccid,
+            label: request.label.clone(),
+            imei_lock: request
+                .imei_lock
+                .or(told.as_ref().and_then(|told| told.imei_lock)),
+            status: request.status,
+        };
+        let outcome = client.update_sim(lane, &update).await;
+        let requested_at = self.store.now().await?;
+        if lane != Lane::Interactive && outcome.is_ok() {
+            let change = told.map_or(Change::Accepted, |told| {
+                Change::Read(Box::new(request.applied_to(&told)))
+            });
+            return Ok((requested_at, change));
+        }
+        let told = client.get_sim(lane, iccid).await;
+        settle(request, outcome, told).map(|change| (requested_at, change))
+    }
+
+    /// The client that may change this SIM.
+    fn changing_client(&self, stored: &StoredSim) -> Result<&OnceClient, AppError> {
+        if stored.provider.status == SimStatus::Expired {
+            return Err(AppError::Conflict(EXPIRED.to_owned()));
+        }
+        self.client(&stored.account).ok_or_else(|| unconfigured(stored))
     }
 }
 
-/// Writes tags and metadata where they differ from what is stored.
-async fn patch_sim(
+/// Stores what 1NCE carried out and what is kept here, and announces both, in the caller's transaction.
+///
+/// # Errors
+/// [`AppError::UnknownSim`], the database's.
+pub(super) async fn store_update(
     transaction: &mut sqlx::PgConnection,
-    iccid: Iccid,
-    patch: &SimPatch,
-) -> Result<Option<StoredReading>, StoreError> {
-    let Some(old) = Store::lock_sim(transaction, iccid).await? else {
-        return Ok(None);
-    };
-    let wanted = SimPatch {
-        tags: patch.tags.clone().filter(|tags| *tags != old.tags),
-        metadata: patch
-            .metadata
-            .clone()
-            .filter(|metadata| *metadata != old.metadata),
-    };
-    if wanted == SimPatch::default() {
-        return Ok(None);
+    announcements: &mut Announcements<'_>,
+    scope: Scope,
+    (stored, change): (&StoredSim, Option<(DateTime<Utc>, Change)>),
+    request: &SimUpdateRequest,
+    actor: &str,
+) -> Result<(), AppError> {
+    let iccid = stored.provider.iccid;
+    if let Some((requested_at, change)) = change {
+        let sim = match change {
+            Change::Read(sim) => *sim,
+            // Applied to what is stored now, which may be newer than what this request began with.
+            Change::Accepted => {
+                let now = Store::lock_sim(transaction, iccid)
+                    .await?
+                    .ok_or(AppError::UnknownSim)?;
+                request.applied_to(&now.provider)
+            }
+        };
+        let reading = Reading {
+            account: &stored.account,
+            requested_at,
+            sims: vec![sim],
+        };
+        for changed in Store::store_reading(transaction, reading).await? {
+            announcements.reading(&changed, actor);
+        }
+        Store::touch(transaction, iccid, requested_at).await?;
     }
-    Store::write_patch(transaction, iccid, &wanted).await?;
-    Store::raise_revision(transaction, iccid).await?;
-    let new = Store::lock_sim(transaction, iccid).await?;
-    Ok(new.map(|new| StoredReading { old: Some(old), new }))
+    let wanted = [(iccid, &request.patch)];
+    for changed in patch_sims(transaction, scope, &wanted).await? {
+        announcements.patched(&changed, actor);
+    }
+    Ok(())
+}
+
+/// Writes tags, metadata and tenants where they differ from what is stored and in scope; returns the SIMs that changed.
+///
+/// # Errors
+/// The database's.
+pub(super) async fn patch_sims(
+    transaction: &mut sqlx::PgConnection,
+    scope: Scope,
+    wanted: &[(Iccid, &SimPatch)],
+) -> Result<Vec<StoredReading>, StoreError> {
+    let iccids: Vec<i64> = wanted.iter().map(|(iccid, _)| iccid.as_i64()).collect();
+    let wanted: BTreeMap<Iccid, &SimPatch> = wanted.iter().copied().collect();
+    let mut olds = BTreeMap::new();
+    let mut patches = Vec::new();
+    for old in Store::lock_sims(transaction, &iccids).await? {
+        let iccid = old.provider.iccid;
+        let patch = wanted.get(&iccid).filter(|_| scope.holds(old.organization));
+        let patch = patch.and_then(|patch| patch.against(&old));
+        if let Some(patch) = patch {
+            patches.push((iccid, patch));
+            olds.insert(iccid, old);
+        }
+    }
+    if patches.is_empty() {
+        return Ok(Vec::new());
+    }
+    Store::write_patches(transaction, &patches).await?;
+    let changed: Vec<i64> = olds.keys().map(|iccid| iccid.as_i64()).collect();
+    let news = Store::lock_sims(transaction, &changed).await?;
+    Ok(news
+        .into_iter()
+        .map(|new| StoredReading {
+            old: olds.remove(&new.provider.iccid),
+            new,
+        })
+        .collect())
 }
 
 /// What is known after a change at 1NCE.
 #[derive(Debug, PartialEq)]
-enum Change {
+pub(super) enum Change {
     /// 1NCE accepted it and told the SIM as it is.
     Read(Box<ProviderSim>),
     /// 1NCE accepted it; what it told afterwards is old, or nothing. The sweep corrects it if need be.

@@ -8,7 +8,7 @@ pub struct Migrations;
 
 impl MigratorTrait for Migrations {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(Fleet)]
+        vec![Box::new(Fleet), Box::new(Jobs)]
     }
 }
 
@@ -31,5 +31,20 @@ impl MigrationTrait for Fleet {
             service_runtime::db::run_sql(manager, sql).await?;
         }
         Ok(())
+    }
+}
+
+struct Jobs;
+
+impl MigrationName for Jobs {
+    fn name(&self) -> &str {
+        "m0002_jobs"
+    }
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for Jobs {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        service_runtime::db::run_sql(manager, include_str!("m0002_jobs.sql")).await
     }
 }

@@ -9,7 +9,32 @@ const REJECTS: &str = "DELETE FROM rejects WHERE (account, digest) IN (
 const RUNS: &str = "DELETE FROM sync_runs WHERE id IN (
     SELECT id FROM sync_runs WHERE account = $1 AND finished_at < now() - interval '90 days' LIMIT $2)";
 
+const ITEMS: &str = "DELETE FROM job_items WHERE (job_id, seq) IN (
+    SELECT job_id, seq FROM job_items JOIN jobs ON jobs.id = job_id
+    WHERE jobs.finished_at < now() - interval '90 days' LIMIT $1)";
+const JOBS: &str = "DELETE FROM jobs WHERE id IN (
+    SELECT id FROM jobs WHERE finished_at < now() - interval '90 days'
+        AND NOT EXISTS (SELECT FROM job_items WHERE job_id = jobs.id) LIMIT $1)";
+const LEASES: &str = "DELETE FROM leases WHERE name IN (
+    SELECT name FROM leases WHERE name LIKE 'job %' AND expires_at < now() - interval '1 day' LIMIT $1)";
+
 impl Store {
+    /// Deletes jobs that ended 90 days ago, with their items.
+    ///
+    /// # Errors
+    /// The database's; what was deleted before stays deleted.
+    pub async fn forget_jobs(&self) -> Result<(), StoreError> {
+        for statement in [ITEMS, JOBS, LEASES] {
+            loop {
+                let deleted = sqlx::query(statement).bind(AT_ONCE.cast_signed());
+                if deleted.execute(self.db.pool()).await?.rows_affected() < AT_ONCE {
+                    break;
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Deletes the account's runs that ended 90 days ago, and records that could not be read and came last 30 days ago.
     ///
     /// # Errors

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod forget;
+mod jobs;
 mod list;
 mod members;
 mod readings;
@@ -12,6 +13,7 @@ mod sync_runs;
 mod sync_state;
 
 pub use accounts::{ensure_account, set_complete};
+pub use jobs::*;
 pub use list::{ListFilter, ListPage, SimList, SimListPage, SortBy};
 pub use members::Member;
 pub use readings::{Reading, StoredReading};

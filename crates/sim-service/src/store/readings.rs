@@ -92,18 +92,6 @@ impl Store {
         Ok(())
     }
 
-    /// Raises the revision of a row whose tags or metadata changed.
-    ///
-    /// # Errors
-    /// The database's.
-    pub async fn raise_revision(transaction: &mut PgConnection, iccid: Iccid) -> Result<(), StoreError> {
-        sqlx::query("UPDATE sims SET revision = revision + 1, updated_at = now() WHERE iccid = $1")
-            .bind(iccid.as_i64())
-            .execute(transaction)
-            .await?;
-        Ok(())
-    }
-
     /// A SIM in the caller's transaction, locked until it ends.
     ///
     /// # Errors

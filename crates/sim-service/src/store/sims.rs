@@ -1,4 +1,5 @@
 use domain::{Iccid, OrganizationId};
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sqlx::{AssertSqlSafe, PgConnection};
 
@@ -16,6 +17,11 @@ pub enum Scope {
 }
 
 impl Scope {
+    /// Whether it may see what belongs to this organization.
+    pub fn holds(self, organization: OrganizationId) -> bool {
+        self.filter().is_none_or(|id| id == organization.0)
+    }
+
     /// The organization's id, or NULL for all: bind it to `($n::uuid IS NULL OR organization_id = $n)`.
     pub fn filter(self) -> Option<uuid::Uuid> {
         match self {
@@ -25,13 +31,54 @@ impl Scope {
     }
 }
 
-/// What users keep beside 1NCE's data. `None` leaves it as it is.
-#[derive(Debug, Clone, Default, PartialEq)]
+/// What users keep beside 1NCE's data. What is not set stays as it is.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct SimPatch {
     /// The new tags, sorted and without duplicates.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub tags: Option<Vec<String>>,
+    /// Beside `tags`, or beside those that the SIM has.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub add_tags: Vec<String>,
+    /// Taken away last.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub remove_tags: Vec<String>,
     /// The new JSON object.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub metadata: Option<Map<String, Value>>,
+    /// The new tenant.
+    #[serde(rename = "organization_id", skip_serializing_if = "Option::is_none")]
+    pub organization: Option<OrganizationId>,
+}
+
+impl SimPatch {
+    fn row(&self, iccid: Iccid) -> Value {
+        serde_json::json!({
+            "iccid": iccid.as_i64(), "tags": self.tags, "metadata": self.metadata,
+            "organization_id": self.organization,
+        })
+    }
+
+    /// What of it this SIM has not yet: whole tags, nothing to add or remove. `None` when it has everything.
+    pub fn against(&self, sim: &StoredSim) -> Option<Self> {
+        let wanted = Self {
+            tags: Some(self.tags_over(&sim.tags)).filter(|tags| *tags != sim.tags),
+            metadata: self.metadata.clone().filter(|metadata| *metadata != sim.metadata),
+            organization: self.organization.filter(|wanted| *wanted != sim.organization),
+            ..Self::default()
+        };
+        (wanted != Self::default()).then_some(wanted)
+    }
+
+    fn tags_over(&self, held: &[String]) -> Vec<String> {
+        let base = self.tags.as_deref().unwrap_or(held);
+        let mut tags: Vec<String> = base.iter().chain(&self.add_tags).cloned().collect();
+        tags.retain(|tag| !self.remove_tags.contains(tag));
+        tags.sort();
+        tags.dedup();
+        tags
+    }
 }
 
 impl Store {
@@ -49,8 +96,25 @@ impl Store {
         row.map(SimRow::into_domain).transpose()
     }
 
+    /// SIMs by number, in no order; what the scope does not hold is left out.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn sims(&self, scope: Scope, iccids: &[i64]) -> Result<Vec<StoredSim>, StoreError> {
+        const SQL: &str = "WHERE iccid = ANY($1) AND ($2::uuid IS NULL OR sims.organization_id = $2)";
+        let rows: Vec<SimRow> = sqlx::query_as(AssertSqlSafe(format!("{SELECT} {SQL}")))
+            .bind(iccids)
+            .bind(scope.filter())
+            .fetch_all(self.db.pool())
+            .await?;
+        rows.into_iter().map(SimRow::into_domain).collect()
+    }
+
     /// SIMs by number, locked until the transaction ends, in the order of their numbers.
-    pub(super) async fn lock_sims(
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn lock_sims(
         transaction: &mut PgConnection,
         iccids: &[i64],
     ) -> Result<Vec<StoredSim>, StoreError> {
@@ -67,35 +131,39 @@ impl Store {
         rows.into_iter().map(SimRow::into_domain).collect()
     }
 
-    /// Replaces tags and metadata of a locked SIM; the caller writes the row's revision.
+    /// Writes patches of [`SimPatch::against`] to locked SIMs and raises their revisions.
     ///
     /// # Errors
     /// The database's.
-    pub async fn write_patch(
+    pub async fn write_patches(
         transaction: &mut PgConnection,
-        iccid: Iccid,
-        patch: &SimPatch,
+        patches: &[(Iccid, SimPatch)],
     ) -> Result<(), StoreError> {
-        if let Some(tags) = &patch.tags {
-            sqlx::query("DELETE FROM sim_tags WHERE iccid = $1 AND tag <> ALL($2)")
-                .bind(iccid.as_i64())
-                .bind(tags)
-                .execute(&mut *transaction)
-                .await?;
-            sqlx::query(
+        const WANTED: &str = "jsonb_to_recordset($1) AS wanted (
+            iccid bigint, tags text[], metadata jsonb, organization_id uuid)";
+        let rows: Vec<Value> = patches.iter().map(|(iccid, patch)| patch.row(*iccid)).collect();
+        let rows = Value::Array(rows);
+        // The rows first: new tags take the tenant from them, and a trigger moves the tags that are there.
+        for statement in [
+            format!(
+                "UPDATE sims SET metadata = coalesce(wanted.metadata, sims.metadata),
+                     organization_id = coalesce(wanted.organization_id, sims.organization_id),
+                     revision = revision + 1, updated_at = now()
+                 FROM {WANTED} WHERE sims.iccid = wanted.iccid"
+            ),
+            format!(
+                "DELETE FROM sim_tags USING {WANTED}
+                 WHERE sim_tags.iccid = wanted.iccid AND tag <> ALL(wanted.tags)"
+            ),
+            format!(
                 "INSERT INTO sim_tags (iccid, tag, organization_id, list_status)
-                 SELECT iccid, unnest($2::text[]), organization_id, list_status FROM sims WHERE iccid = $1
-                 ON CONFLICT DO NOTHING",
-            )
-            .bind(iccid.as_i64())
-            .bind(tags)
-            .execute(&mut *transaction)
-            .await?;
-        }
-        if let Some(metadata) = &patch.metadata {
-            sqlx::query("UPDATE sims SET metadata = $2 WHERE iccid = $1")
-                .bind(iccid.as_i64())
-                .bind(Value::Object(metadata.clone()))
+                 SELECT sims.iccid, unnest(wanted.tags), sims.organization_id, list_status
+                 FROM {WANTED} JOIN sims ON sims.iccid = wanted.iccid
+                 ON CONFLICT DO NOTHING"
+            ),
+        ] {
+            sqlx::query(AssertSqlSafe(statement))
+                .bind(&rows)
                 .execute(&mut *transaction)
                 .await?;
         }

@@ -7,7 +7,7 @@ use prost::Message;
 use crate::store::{Member, SimListPage, StoredSim};
 
 /// Encoded SIMs in one answer; NATS takes messages of 1 MiB by default.
-const LIST_BYTES: usize = 512 * 1024;
+pub const LIST_BYTES: usize = 512 * 1024;
 
 /// A page as it travels: cut after fewer SIMs when they are large, and the cursor continues behind the last one.
 pub fn list(page: SimListPage) -> pb::ListSimsResponse {

@@ -1,17 +1,16 @@
 //! The methods that the gateway asks.
 
-use domain::{Iccid, OrganizationId, SimStatus};
+use domain::{Iccid, OrganizationId};
 use messages::pb::common::{Actor, Scope as WireScope};
 use messages::pb::sim as pb;
 use messages::{ErrorCode, sim_rpc};
 use once_client::{BreakerState, Lane};
-use serde_json::{Map, Value};
 use service_runtime::bus::{BusError, RpcError, RpcServer};
 use uuid::Uuid;
 
 use super::convert;
-use crate::app::{AccountStatus, App, SimUpdateRequest};
-use crate::store::{Scope, SimPatch, SyncRun};
+use crate::app::{AccountStatus, App};
+use crate::store::{Scope, SyncRun};
 
 /// Registers every method.
 ///
@@ -53,6 +52,7 @@ pub async fn serve(server: &RpcServer, app: &App) -> Result<(), BusError> {
             async move { sync_status(&app).await }
         })
         .await?;
+    super::jobs::serve(server, app).await?;
     super::inventory::serve(server, app).await
 }
 
@@ -73,26 +73,20 @@ async fn list(app: &App, request: pb::ListSimsRequest) -> Result<pb::ListSimsRes
 async fn update(app: &App, request: pb::UpdateSimRequest) -> Result<pb::UpdateSimResponse, RpcError> {
     let scope = scope(request.scope)?;
     let iccid = iccid(&request.iccid)?;
-    let status = match request.status.as_deref() {
-        None => None,
-        Some("Enabled") => Some(SimStatus::Enabled),
-        Some("Disabled") => Some(SimStatus::Disabled),
-        Some(_) => return Err(RpcError::field("status", "is Enabled or Disabled")),
-    };
-    let tags = request.tags.map(|list| {
-        let mut tags = list.tags;
-        tags.sort();
-        tags.dedup();
-        tags
-    });
-    let metadata = request.metadata_json.as_deref().map(json_object).transpose()?;
-    let patch = SimPatch { tags, metadata };
-    let wanted = SimUpdateRequest {
+    let told = pb::SimChange {
         label: request.label,
         imei_lock: request.imei_lock,
-        status,
-        patch,
+        status: request.status,
+        tags: request.tags,
+        metadata_json: request.metadata_json,
+        organization_id: request.organization_id,
+        ..pb::SimChange::default()
     };
+    let mut wrong = Vec::new();
+    let wanted = super::change::change(told, "", &mut wrong);
+    if !wrong.is_empty() {
+        return Err(RpcError::fields(wrong));
+    }
     let sim = app
         .update_sim(scope, iccid, &wanted, &actor(request.actor))
         .await?;
@@ -184,7 +178,7 @@ fn run(run: SyncRun) -> pb::SyncRun {
     }
 }
 
-fn scope(scope: Option<WireScope>) -> Result<Scope, RpcError> {
+pub(super) fn scope(scope: Option<WireScope>) -> Result<Scope, RpcError> {
     let scope = scope.ok_or_else(|| RpcError::field("scope", "is missing"))?;
     if scope.organization_id.is_empty() {
         return Ok(Scope::All);
@@ -198,11 +192,7 @@ pub(super) fn iccid(text: &str) -> Result<Iccid, RpcError> {
     Iccid::parse(text).map_err(|error| RpcError::new(ErrorCode::InvalidIccid, error.to_string()))
 }
 
-fn json_object(text: &str) -> Result<Map<String, Value>, RpcError> {
-    serde_json::from_str(text).map_err(|_| RpcError::field("metadata", "is no JSON object"))
-}
-
-fn actor(actor: Option<Actor>) -> String {
+pub(super) fn actor(actor: Option<Actor>) -> String {
     actor.map_or_else(
         || "system".to_owned(),
         |actor| format!("{}:{}", actor.kind, actor.id),

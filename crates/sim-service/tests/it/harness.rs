@@ -26,7 +26,7 @@ pub struct TestApp {
 impl TestApp {
     /// A service that sweeps only when asked, at a rate that does not slow a test down.
     pub async fn start(fleet: u32) -> Self {
-        Self::start_with(EmulatorConfig::default().with_fleet(fleet).without_limits(), &[]).await
+        Self::start_with(quick(fleet), &[]).await
     }
 
     pub async fn start_with(emulator: EmulatorConfig, settings: &[(&str, &str)]) -> Self {
@@ -161,6 +161,11 @@ impl TestApp {
     }
 }
 
+/// An emulator that does not slow a test down.
+pub fn quick(fleet: u32) -> EmulatorConfig {
+    EmulatorConfig::default().with_fleet(fleet).without_limits()
+}
+
 async fn serve(scope: &Scope, emulator: &Emulator, settings: &[(&str, &str)]) -> Shared {
     sim_service::migrate(&scope.runtime_config().database)
         .await
@@ -189,7 +194,11 @@ async fn start_service(scope: &Scope, emulator: &Emulator, settings: &[(&str, &s
     let short_names: Vec<_> = sim_service::SHORT_NAMES
         .into_iter()
         .chain(once::SHORT_NAMES)
-        .chain([("PAGE_SIZE", "sim.page_size")])
+        .chain([
+            ("PAGE_SIZE", "sim.page_size"),
+            ("JOB_RETRY_MS", "jobs.retry_ms"),
+            ("JOB_LEASE", "jobs.lease_seconds"),
+        ])
         .collect();
     let settings =
         Settings::build(&[once::DEFAULTS, sim_service::DEFAULTS], &short_names, find).expect("settings");
@@ -203,4 +212,68 @@ async fn start_service(scope: &Scope, emulator: &Emulator, settings: &[(&str, &s
         .await
         .expect("sim-service");
     shared
+}
+
+/// A service in a runtime of its own, which can be killed: its tasks end where they are.
+pub struct Killable {
+    runtime: tokio::runtime::Runtime,
+    app: TestApp,
+}
+
+impl Killable {
+    /// Call it inside a test's runtime, which stays free for the emulator.
+    pub async fn start(emulator: EmulatorConfig, settings: &[(&str, &str)]) -> Self {
+        let emulator = Emulator::start(emulator).await.expect("emulator");
+        let scope = Scope::new().await;
+        let settings: Vec<(String, String)> = settings
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect();
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()
+            .expect("a runtime");
+        let started = runtime.spawn(async move {
+            let settings: Vec<(&str, &str)> = settings
+                .iter()
+                .map(|(name, value)| (name.as_str(), value.as_str()))
+                .collect();
+            let shared = serve(&scope, &emulator, &settings).await;
+            TestApp {
+                scope,
+                emulator,
+                shared,
+            }
+        });
+        let app = started.await.expect("a service");
+        Self { runtime, app }
+    }
+
+    pub fn app(&self) -> &TestApp {
+        &self.app
+    }
+
+    /// As after `kill -9`: nothing of it goes on, and its leases stay until they are over.
+    pub async fn kill_and_start_another(self, settings: &[(&str, &str)]) -> TestApp {
+        let Self { runtime, app } = self;
+        runtime.shutdown_background();
+        let TestApp { scope, emulator, .. } = app;
+        let shared = start_service(&scope, &emulator, settings).await;
+        TestApp {
+            scope,
+            emulator,
+            shared,
+        }
+    }
+}
+
+impl TestApp {
+    /// A statement by the owner of the database.
+    pub async fn sql(&self, sql: &'static str) {
+        let db = service_runtime::db::Db::connect(&self.scope.runtime_config().database, "sim")
+            .await
+            .expect("a connection");
+        sqlx::raw_sql(sql).execute(db.pool()).await.expect("a statement");
+    }
 }

@@ -4,6 +4,11 @@
 mod freshness;
 mod harness;
 mod inventory;
+mod jobs;
+mod jobs_actions;
+mod jobs_control;
+mod jobs_import;
+mod jobs_support;
 mod list;
 mod sweep;
 mod update;

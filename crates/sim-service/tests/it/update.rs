@@ -183,3 +183,76 @@ async fn a_change_that_outlasts_its_callers_patience_is_still_finished() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_sim_that_moves_to_another_organization_stays_there_and_takes_its_tags_and_counts_along() {
+    let app = TestApp::start(3).await;
+    app.sync().await;
+    let iccid = app.all().await[0].iccid.clone();
+    let tags = Some(TagList {
+        tags: vec!["roof".into()],
+    });
+    let target = uuid::Uuid::from_u128(7).to_string();
+    let moving = UpdateSimRequest {
+        iccid: iccid.clone(),
+        organization_id: Some(target.clone()),
+        tags,
+        ..Default::default()
+    };
+
+    let moved = app.update(moving).await.unwrap();
+    app.sync().await;
+
+    assert_eq!(
+        (moved.organization_id.as_str(), moved.revision),
+        (target.as_str(), 2)
+    );
+    assert_eq!(app.get(&iccid, false).await.unwrap().organization_id, target);
+    for (organization, tag, expected) in [
+        (target.clone(), "", 1),
+        (target.clone(), "roof", 1),
+        (domain::OrganizationId::DEFAULT.to_string(), "", 2),
+        (domain::OrganizationId::DEFAULT.to_string(), "roof", 0),
+    ] {
+        let request = messages::pb::sim::ListSimsRequest {
+            scope: Some(messages::pb::common::Scope {
+                organization_id: organization,
+            }),
+            page: 1,
+            page_size: 1_000,
+            tag: tag.into(),
+            ..Default::default()
+        };
+        let page = app.call::<messages::sim_rpc::ListSims>(request).await.unwrap();
+        assert_eq!((page.total, page.sims.len()), (expected, expected as usize));
+    }
+    let events = app.events(3 + 1 + 1 + 1).await;
+    let told = events
+        .iter()
+        .filter(|(word, sim)| word == "sim.config_updated" && *sim == iccid);
+    assert_eq!(told.count(), 1);
+}
+
+#[tokio::test]
+async fn an_organization_cannot_give_its_sims_away() {
+    let app = TestApp::start(1).await;
+    app.sync().await;
+    let iccid = app.all().await[0].iccid.clone();
+    let request = UpdateSimRequest {
+        scope: Some(messages::pb::common::Scope {
+            organization_id: domain::OrganizationId::DEFAULT.to_string(),
+        }),
+        iccid: iccid.clone(),
+        organization_id: Some(uuid::Uuid::from_u128(7).to_string()),
+        ..Default::default()
+    };
+
+    let refused = app
+        .call::<messages::sim_rpc::UpdateSim>(request)
+        .await
+        .unwrap_err();
+
+    assert_eq!(refused.code, ErrorCode::Validation);
+    assert_eq!(refused.fields[0].0, "organization_id");
+    assert_eq!(app.get(&iccid, false).await.unwrap().revision, 1);
+}

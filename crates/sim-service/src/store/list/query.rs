@@ -3,8 +3,11 @@
 use chrono::DateTime;
 use sqlx::{PgConnection, Postgres, QueryBuilder};
 
-use super::{BUCKET, COUNT_CAP, ListPage, ListRow, MAX_OFFSET, MISSING, Position, SimList, SortBy, Start};
+use super::{
+    BUCKET, COUNT_CAP, ListFilter, ListPage, ListRow, MAX_OFFSET, MISSING, Position, SimList, SortBy, Start,
+};
 use crate::error::AppError;
+use crate::store::Scope;
 use crate::store::row::SELECT;
 
 impl SimList {
@@ -136,6 +139,23 @@ impl SimList {
             .persistent(false)
             .fetch_all(connection)
             .await?)
+    }
+
+    /// `sims WHERE …` for every SIM that the filter matches.
+    pub(in crate::store) fn push_matching(
+        query: &mut QueryBuilder<Postgres>,
+        scope: Scope,
+        filter: ListFilter,
+    ) {
+        let list = Self {
+            scope,
+            filter,
+            sort: SortBy::Iccid,
+            descending: false,
+            page: ListPage::Number(1),
+            size: 1,
+        };
+        list.push_source(query, None);
     }
 
     fn push_scope_and_status(&self, query: &mut QueryBuilder<Postgres>) {

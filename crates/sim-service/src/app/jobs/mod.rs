@@ -1,0 +1,232 @@
+//! Bulk jobs: what people ask about them, and the work on them.
+
+mod actions;
+mod metrics;
+mod plan;
+mod request;
+mod runner;
+mod updates;
+mod work;
+mod worker;
+
+pub use runner::run;
+
+use messages::ErrorCode;
+use messages::pb::sim as pb;
+use prost::Message;
+use uuid::Uuid;
+
+use super::App;
+use crate::error::{AppError, StoreError};
+use crate::store::{Job, JobList, JobPage, Line, NewJob, ResultList, ResultPage, Scope, Store};
+
+/// The statuses of a job.
+pub const STATUSES: [&str; 7] = [
+    "uploading",
+    "queued",
+    "running",
+    "paused",
+    "completed",
+    "cancelled",
+    "failed",
+];
+/// What jobs do.
+pub const KINDS: [&str; 4] = ["sims.update", "sims.import", "sims.transfer", "sims.extension"];
+/// What may have become of an item.
+pub const OUTCOMES: [&str; 6] = [
+    "pending",
+    "succeeded",
+    "unchanged",
+    "failed",
+    "uncertain",
+    "cancelled",
+];
+
+/// What may be done to a job as a whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Control {
+    /// Begin nothing more for now.
+    Pause,
+    /// Go on.
+    Resume,
+    /// Begin nothing more.
+    Cancel,
+}
+
+impl Control {
+    /// The status of a job of status `from` after it; `None` when that is not possible.
+    fn applied_to(self, from: &str, has_started: bool) -> Option<&'static str> {
+        match (self, from) {
+            (Self::Pause, "queued" | "running" | "paused") => Some("paused"),
+            (Self::Resume, "paused") if has_started => Some("running"),
+            (Self::Resume, "paused" | "queued") => Some("queued"),
+            (Self::Resume, "running") => Some("running"),
+            (Self::Cancel, "uploading" | "queued" | "running" | "paused" | "cancelled") => Some("cancelled"),
+            _ => None,
+        }
+    }
+}
+
+impl App {
+    /// Stores a job; its work begins when this has been answered. The same request again is answered with the job.
+    ///
+    /// # Errors
+    /// [`AppError::Invalid`] names every field; [`AppError::Conflict`] when another request has used the id.
+    pub async fn create_job(
+        &self,
+        scope: Scope,
+        actor: &str,
+        mut request: pb::CreateJobRequest,
+    ) -> Result<Job, AppError> {
+        let id = job_id(&request.job_id)?;
+        request.actor = None;
+        let bytes = request.encode_to_vec();
+        let (work, named) = request::read_work(scope, request.work)?;
+        let new = NewJob {
+            id,
+            kind: work.kind(),
+            dry_run: request.dry_run,
+            scope,
+            created_by: actor,
+            work: serde_json::to_value(&work).map_err(StoreError::from)?,
+            request: &bytes,
+            named,
+        };
+        let job = self.store.create_job(&new).await?;
+        self.wake_jobs.notify_one();
+        Ok(job)
+    }
+
+    /// Stores lines of an import once each; returns how many are stored now.
+    ///
+    /// # Errors
+    /// [`AppError::UnknownJob`], [`AppError::Conflict`] when the job takes no lines.
+    pub async fn add_job_lines(
+        &self,
+        scope: Scope,
+        id: &str,
+        lines: Vec<pb::ImportLine>,
+    ) -> Result<i64, AppError> {
+        let lines: Vec<Line> = lines.into_iter().map(|line| read_line(scope, line)).collect();
+        if lines
+            .iter()
+            .any(|line| line.line == 0 || line.line > i32::MAX as u32)
+        {
+            return Err(AppError::field("lines", "are numbered from 1"));
+        }
+        self.store.add_job_lines(scope, job_id(id)?, &lines).await
+    }
+
+    /// All lines are there: the work begins.
+    ///
+    /// # Errors
+    /// [`AppError::UnknownJob`], [`AppError::Conflict`] for another number of lines.
+    pub async fn submit_job(&self, scope: Scope, id: &str, items: u64) -> Result<Job, AppError> {
+        let items = i64::try_from(items).unwrap_or(i64::MAX);
+        let job = self.store.submit_job(scope, job_id(id)?, items).await?;
+        self.wake_jobs.notify_one();
+        Ok(job)
+    }
+
+    /// One job.
+    ///
+    /// # Errors
+    /// [`AppError::UnknownJob`].
+    pub async fn job(&self, scope: Scope, id: &str) -> Result<Job, AppError> {
+        self.store.job(scope, job_id(id)?).await
+    }
+
+    /// A page of jobs.
+    ///
+    /// # Errors
+    /// [`AppError::Invalid`] for a foreign cursor.
+    pub async fn list_jobs(&self, list: &JobList) -> Result<JobPage, AppError> {
+        self.store.list_jobs(list).await
+    }
+
+    /// A page of items.
+    ///
+    /// # Errors
+    /// [`AppError::UnknownJob`].
+    pub async fn job_results(&self, scope: Scope, list: &ResultList) -> Result<ResultPage, AppError> {
+        self.store.job(scope, list.job).await?;
+        self.store.job_results(list).await
+    }
+
+    /// Pauses, resumes or cancels a job. What has its effect already is answered as done.
+    ///
+    /// # Errors
+    /// [`AppError::UnknownJob`], [`AppError::Conflict`] when the job's status does not allow it.
+    pub async fn control_job(
+        &self,
+        scope: Scope,
+        id: &str,
+        control: Control,
+        actor: &str,
+    ) -> Result<Job, AppError> {
+        let id = job_id(id)?;
+        let mut transaction = self.store.db().pool().begin().await?;
+        let job = Store::lock_job(&mut transaction, scope, id).await?;
+        let Some(status) = control.applied_to(&job.status, job.started_at.is_some()) else {
+            return Err(AppError::Conflict(format!("the job is {}", job.status)));
+        };
+        if status == job.status {
+            return Ok(job);
+        }
+        let job = Store::set_job_status(&mut transaction, id, status).await?;
+        transaction.commit().await?;
+        tracing::info!(job = %id, status, actor, "job");
+        self.wake_jobs.notify_one();
+        Ok(job)
+    }
+}
+
+/// The id of a job.
+///
+/// # Errors
+/// [`AppError::Invalid`].
+pub fn job_id(text: &str) -> Result<Uuid, AppError> {
+    let id = Uuid::parse_str(text).ok().filter(|id| !id.is_nil());
+    id.ok_or_else(|| AppError::field("job_id", "is no UUID"))
+}
+
+/// A line that cannot be carried out is kept with the reason.
+fn read_line(scope: Scope, told: pb::ImportLine) -> Line {
+    let iccid = domain::Iccid::parse(&told.iccid);
+    let mut wrong = Vec::new();
+    let change = request::read_change(scope, told.change.unwrap_or_default(), "", &mut wrong);
+    let fault = match (&iccid, wrong.first()) {
+        _ if !told.error.is_empty() => Some(told.error),
+        (Err(error), _) => Some(error.to_string()),
+        (_, Some((field, reason))) => Some(format!("{field} {reason}")),
+        _ if change.is_empty() => Some("changes nothing".to_owned()),
+        _ => None,
+    };
+    Line {
+        line: told.line,
+        iccid: iccid.ok(),
+        text: told.iccid.chars().filter(|c| *c != '\0').take(100).collect(),
+        // A wrong change is not kept: it might not even be storable.
+        change: match &fault {
+            None => serde_json::to_value(&change).unwrap_or_default(),
+            Some(_) => serde_json::Value::Null,
+        },
+        error: fault.map(|text| text.replace('\0', " ")),
+    }
+}
+
+/// What a failed item is told as.
+fn reason(error: AppError) -> (ErrorCode, String) {
+    use once_client::ClientError;
+    match error {
+        AppError::Provider(ClientError::NotFound { .. }) => {
+            (ErrorCode::NotFound, "1NCE does not know the SIM".to_owned())
+        }
+        AppError::Provider(ClientError::Invalid(reason)) => (ErrorCode::Validation, reason),
+        AppError::UnknownSim => (ErrorCode::NotFound, "the SIM does not exist".to_owned()),
+        error => {
+            let told = service_runtime::bus::RpcError::from(error);
+            (told.code, told.message)
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! Pages of jobs and of their items.
+
+use sqlx::{AssertSqlSafe, QueryBuilder};
+use uuid::Uuid;
+
+use super::{COLUMNS, ItemResult, Job, Scope, Store};
+use crate::error::AppError;
+
+/// Which jobs, the newest first. The scope is part of its making.
+#[derive(Debug, Clone)]
+pub struct JobList {
+    /// Whose jobs.
+    pub scope: Scope,
+    /// Only of this status.
+    pub status: Option<String>,
+    /// Only of this kind.
+    pub kind: Option<String>,
+    /// Behind the job that this cursor names.
+    pub cursor: Option<String>,
+    /// Rows wanted.
+    pub size: i64,
+}
+
+/// One page.
+#[derive(Debug)]
+pub struct JobPage {
+    /// The jobs.
+    pub jobs: Vec<Job>,
+    /// More follow.
+    pub has_next: bool,
+}
+
+/// Which items of a job, in their order.
+#[derive(Debug, Clone)]
+pub struct ResultList {
+    /// The job.
+    pub job: Uuid,
+    /// Only with this outcome; `pending` is also what is being called.
+    pub outcome: Option<String>,
+    /// Behind this place.
+    pub after: i64,
+    /// Rows wanted.
+    pub size: i64,
+}
+
+/// One page.
+#[derive(Debug)]
+pub struct ResultPage {
+    /// The items.
+    pub items: Vec<ItemResult>,
+    /// More follow.
+    pub has_next: bool,
+}
+
+/// The cursor behind a job.
+pub fn cursor_after(job: &Job) -> String {
+    format!("{:x}-{}", job.created_at.timestamp_micros(), job.id.simple())
+}
+
+fn read_cursor(cursor: &str) -> Option<(i64, Uuid)> {
+    let (micros, id) = cursor.split_once('-')?;
+    Some((i64::from_str_radix(micros, 16).ok()?, Uuid::try_parse(id).ok()?))
+}
+
+impl Store {
+    /// One page of jobs.
+    ///
+    /// # Errors
+    /// [`AppError::Invalid`] for a foreign cursor; the database's.
+    pub async fn list_jobs(&self, list: &JobList) -> Result<JobPage, AppError> {
+        let mut query = QueryBuilder::new(format!("SELECT {COLUMNS} FROM jobs WHERE true"));
+        if let Some(organization) = list.scope.filter() {
+            query.push(" AND organization_id = ").push_bind(organization);
+        }
+        if let Some(status) = &list.status {
+            query.push(" AND status = ").push_bind(status);
+        }
+        if let Some(kind) = &list.kind {
+            query.push(" AND kind = ").push_bind(kind);
+        }
+        if let Some(cursor) = &list.cursor {
+            let invalid = || AppError::field("cursor", "is not a cursor of this list");
+            let (micros, id) = read_cursor(cursor).ok_or_else(invalid)?;
+            let at = chrono::DateTime::from_timestamp_micros(micros).ok_or_else(invalid)?;
+            query.push(" AND (created_at, id) < (").push_bind(at);
+            query.push(", ").push_bind(id).push(")");
+        }
+        query
+            .push(" ORDER BY created_at DESC, id DESC LIMIT ")
+            .push_bind(list.size + 1);
+        let mut jobs: Vec<Job> = query
+            .build_query_as()
+            .persistent(false)
+            .fetch_all(self.db.pool())
+            .await?;
+        let size = usize::try_from(list.size).unwrap_or(0);
+        let has_next = jobs.len() > size;
+        jobs.truncate(size);
+        Ok(JobPage { jobs, has_next })
+    }
+
+    /// One page of a job's items; the caller has read the job under its scope.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn job_results(&self, list: &ResultList) -> Result<ResultPage, AppError> {
+        let outcomes: Option<Vec<&str>> = match list.outcome.as_deref() {
+            None => None,
+            Some("pending") => Some(vec!["pending", "calling"]),
+            Some(outcome) => Some(vec![outcome]),
+        };
+        let condition = if outcomes.is_some() {
+            "outcome = ANY($2)"
+        } else {
+            "$2::text[] IS NULL"
+        };
+        let sql = format!(
+            "SELECT seq, line, iccid, text, outcome, code, message, diff, finished_at FROM job_items
+             WHERE job_id = $1 AND {condition} AND seq > $3 ORDER BY seq LIMIT $4"
+        );
+        let mut items: Vec<ItemResult> = sqlx::query_as(AssertSqlSafe(sql))
+            .bind(list.job)
+            .bind(outcomes)
+            .bind(list.after)
+            .bind(list.size + 1)
+            .fetch_all(self.db.pool())
+            .await?;
+        let size = usize::try_from(list.size).unwrap_or(0);
+        let has_next = items.len() > size;
+        items.truncate(size);
+        Ok(ResultPage { items, has_next })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn a_foreign_cursor_never_panics(cursor in "(\\PC*|[0-9a-f]{1,20}-[0-9a-f]{32})") {
+            if let Some((micros, id)) = read_cursor(&cursor) {
+                let back = read_cursor(&format!("{micros:x}-{}", id.simple()));
+                prop_assert!(micros < 0 || back == Some((micros, id)));
+            }
+        }
+    }
+}

@@ -1,0 +1,203 @@
+//! How a job comes along: taking it up, its SIMs, its end.
+
+use service_runtime::lease::Lease;
+use sqlx::{PgConnection, QueryBuilder};
+use uuid::Uuid;
+
+use super::{Job, ListFilter, Scope, Store, begin_under, read_job};
+use crate::error::StoreError;
+use crate::store::SimList;
+
+/// Jobs that somebody has to work on: also a paused one of which a call is not settled yet.
+const OPEN: &str = "finished_at IS NULL AND (status IN ('queued', 'running', 'cancelled')
+    OR status = 'paused' AND EXISTS (
+        SELECT FROM job_items WHERE job_id = jobs.id AND outcome = 'calling'))
+    AND NOT EXISTS (SELECT FROM leases WHERE name = 'job ' || jobs.id AND expires_at > now())";
+
+impl Store {
+    /// Jobs that nobody works on, those that wait longest first.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn open_jobs(&self, most: i64) -> Result<Vec<Uuid>, StoreError> {
+        let sql =
+            format!("SELECT id FROM jobs WHERE {OPEN} ORDER BY worked_at NULLS FIRST, created_at LIMIT $1");
+        Ok(sqlx::query_scalar(sqlx::AssertSqlSafe(sql))
+            .bind(most)
+            .fetch_all(self.db.pool())
+            .await?)
+    }
+
+    /// Cancels uploads of which no line came for an hour.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn cancel_abandoned_uploads(&self) -> Result<u64, StoreError> {
+        let cancelled = sqlx::query(
+            "UPDATE jobs SET status = 'cancelled', error = 'the upload was abandoned'
+             WHERE status = 'uploading' AND uploaded_at < clock_timestamp() - interval '1 hour'",
+        )
+        .execute(self.db.pool())
+        .await?;
+        Ok(cancelled.rows_affected())
+    }
+
+    /// The job as its worker takes it up; `None` when another process has ended it meanwhile.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn take_up_job(&self, lease: &Lease, id: Uuid) -> Result<Option<Job>, StoreError> {
+        let mut transaction = begin_under(self, lease).await?;
+        let open = sqlx::query("UPDATE jobs SET worked_at = now() WHERE id = $1 AND finished_at IS NULL")
+            .bind(id)
+            .execute(&mut *transaction)
+            .await?;
+        if open.rows_affected() == 0 {
+            return Ok(None);
+        }
+        let job = read_job(&mut transaction, id).await?;
+        transaction.commit().await?;
+        Ok(Some(job))
+    }
+
+    /// The status of a job now.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn job_status(&self, id: Uuid) -> Result<String, StoreError> {
+        Ok(sqlx::query_scalar("SELECT status FROM jobs WHERE id = $1")
+            .bind(id)
+            .fetch_one(self.db.pool())
+            .await?)
+    }
+
+    /// Begins a queued job: the SIMs of its filter become its items. Does nothing to a job of another status.
+    ///
+    /// # Errors
+    /// [`StoreError::Lease`], the database's.
+    pub async fn begin_job(
+        &self,
+        lease: &Lease,
+        job: &Job,
+        filter: Option<ListFilter>,
+    ) -> Result<(), StoreError> {
+        // The lease is proven at the end: until then it must stay free to be kept.
+        let mut transaction = self.db.pool().begin().await?;
+        // A million SIMs take longer than a request may.
+        sqlx::query("SET LOCAL statement_timeout = 0")
+            .execute(&mut *transaction)
+            .await?;
+        let begun = sqlx::query(
+            "UPDATE jobs SET status = 'running', started_at = clock_timestamp()
+             WHERE id = $1 AND status = 'queued'",
+        )
+        .bind(job.id)
+        .execute(&mut *transaction)
+        .await?;
+        if begun.rows_affected() == 1
+            && let Some(filter) = filter
+        {
+            let total = insert_matching(&mut transaction, job.id, job.scope(), filter).await?;
+            sqlx::query("UPDATE jobs SET total = $2 WHERE id = $1")
+                .bind(job.id)
+                .bind(total)
+                .execute(&mut *transaction)
+                .await?;
+        }
+        lease.check(&mut transaction).await?;
+        Ok(transaction.commit().await?)
+    }
+
+    /// Ends a job in the caller's transaction, which proves the lease at its end: what is still pending becomes `left_over`, and the counters are counted
+    /// anew. `None` when its status is not `from` any more.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn finish_job(
+        transaction: &mut PgConnection,
+        id: Uuid,
+        (from, to): (&str, &str),
+        left_over: &LeftOver<'_>,
+        error: Option<&str>,
+    ) -> Result<Option<Job>, StoreError> {
+        sqlx::query("SET LOCAL statement_timeout = 0")
+            .execute(&mut *transaction)
+            .await?;
+        let ended = sqlx::query(
+            "UPDATE jobs SET status = $3, finished_at = clock_timestamp(), error = coalesce($4, error)
+             WHERE id = $1 AND status = $2 AND finished_at IS NULL",
+        )
+        .bind(id)
+        .bind(from)
+        .bind(to)
+        .bind(error)
+        .execute(&mut *transaction)
+        .await?;
+        if ended.rows_affected() == 0 {
+            return Ok(None);
+        }
+        sqlx::query(
+            "UPDATE job_items SET outcome = $2, code = $3, message = $4, finished_at = clock_timestamp(),
+                 retry_at = NULL
+             WHERE job_id = $1 AND outcome = 'pending'",
+        )
+        .bind(id)
+        .bind(left_over.outcome)
+        .bind(left_over.code)
+        .bind(left_over.message)
+        .execute(&mut *transaction)
+        .await?;
+        sqlx::query(
+            "UPDATE jobs SET total = counted.total, done = counted.total, failed = counted.failed,
+                 unchanged = counted.unchanged, uncertain = counted.uncertain
+             FROM (SELECT count(*) AS total, count(*) FILTER (WHERE outcome = 'failed') AS failed,
+                       count(*) FILTER (WHERE outcome = 'unchanged') AS unchanged,
+                       count(*) FILTER (WHERE outcome = 'uncertain') AS uncertain
+                   FROM job_items WHERE job_id = $1) AS counted
+             WHERE id = $1",
+        )
+        .bind(id)
+        .execute(&mut *transaction)
+        .await?;
+        Ok(Some(read_job(transaction, id).await?))
+    }
+
+    /// Unfinished jobs of each status, and items without an outcome of each kind.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn count_jobs(&self) -> Result<Vec<(String, String, i64, i64)>, StoreError> {
+        Ok(sqlx::query_as(
+            "SELECT kind, status, count(*), coalesce(sum(total - done), 0)::bigint FROM jobs
+             WHERE finished_at IS NULL GROUP BY kind, status",
+        )
+        .fetch_all(self.db.pool())
+        .await?)
+    }
+}
+
+/// What becomes of the items that a job leaves behind.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct LeftOver<'a> {
+    /// `cancelled` or `failed`.
+    pub outcome: &'a str,
+    /// A word of the closed list.
+    pub code: Option<&'a str>,
+    /// Why.
+    pub message: Option<&'a str>,
+}
+
+async fn insert_matching(
+    transaction: &mut PgConnection,
+    id: Uuid,
+    scope: Scope,
+    filter: ListFilter,
+) -> Result<i64, StoreError> {
+    let mut query = QueryBuilder::new("INSERT INTO job_items (job_id, seq, iccid) SELECT ");
+    query
+        .push_bind(id)
+        .push(", row_number() OVER (ORDER BY iccid), iccid FROM ");
+    SimList::push_matching(&mut query, scope, filter);
+    let inserted = query.build().persistent(false).execute(transaction).await?;
+    Ok(inserted.rows_affected().cast_signed())
+}

@@ -1,0 +1,247 @@
+//! The methods about bulk jobs.
+
+use messages::pb::sim as pb;
+use messages::sim_rpc;
+use prost::Message;
+use service_runtime::bus::{BusError, RpcError, RpcServer};
+
+use super::convert::{LIST_BYTES, count};
+use super::rpc::{actor, scope};
+use crate::app::App;
+use crate::app::jobs::{Control, KINDS, OUTCOMES, STATUSES, job_id};
+use crate::store::{ItemResult, Job, JobList, ResultList, cursor_after};
+
+/// Lines of one request.
+const MOST_LINES: usize = 1_000;
+
+/// Registers the methods.
+///
+/// # Errors
+/// When NATS refuses a subscription.
+pub async fn serve(server: &RpcServer, app: &App) -> Result<(), BusError> {
+    let shared = app.clone();
+    server
+        .action(sim_rpc::CreateJob, move |request, _| {
+            let app = shared.clone();
+            async move { create(&app, request).await }
+        })
+        .await?;
+    let shared = app.clone();
+    server
+        .action(sim_rpc::AddJobItems, move |request, _| {
+            let app = shared.clone();
+            async move { add(&app, request).await }
+        })
+        .await?;
+    let shared = app.clone();
+    server
+        .action(sim_rpc::SubmitJob, move |request, _| {
+            let app = shared.clone();
+            async move { submit(&app, request).await }
+        })
+        .await?;
+    let shared = app.clone();
+    server
+        .action(sim_rpc::ControlJob, move |request, _| {
+            let app = shared.clone();
+            async move { control(&app, request).await }
+        })
+        .await?;
+    serve_reads(server, app).await
+}
+
+async fn serve_reads(server: &RpcServer, app: &App) -> Result<(), BusError> {
+    let shared = app.clone();
+    server
+        .method(sim_rpc::ListJobs, move |request, _| {
+            let app = shared.clone();
+            async move { list(&app, request).await }
+        })
+        .await?;
+    let shared = app.clone();
+    server
+        .method(sim_rpc::GetJob, move |request, _| {
+            let app = shared.clone();
+            async move { get(&app, request).await }
+        })
+        .await?;
+    let shared = app.clone();
+    server
+        .method(sim_rpc::JobResults, move |request, _| {
+            let app = shared.clone();
+            async move { results(&app, request).await }
+        })
+        .await
+}
+
+async fn create(app: &App, mut request: pb::CreateJobRequest) -> Result<pb::CreateJobResponse, RpcError> {
+    let scope = scope(request.scope.clone())?;
+    let actor = actor(request.actor.take());
+    let made = app.create_job(scope, &actor, request).await?;
+    Ok(pb::CreateJobResponse { job: Some(job(made)) })
+}
+
+async fn add(app: &App, request: pb::AddJobItemsRequest) -> Result<pb::AddJobItemsResponse, RpcError> {
+    if request.lines.len() > MOST_LINES {
+        return Err(RpcError::field("lines", "are at most 1000"));
+    }
+    let items = app
+        .add_job_lines(scope(request.scope)?, &request.job_id, request.lines)
+        .await?;
+    Ok(pb::AddJobItemsResponse { items: count(items) })
+}
+
+async fn submit(app: &App, request: pb::SubmitJobRequest) -> Result<pb::SubmitJobResponse, RpcError> {
+    let submitted = app
+        .submit_job(scope(request.scope)?, &request.job_id, request.items)
+        .await?;
+    Ok(pb::SubmitJobResponse {
+        job: Some(job(submitted)),
+    })
+}
+
+async fn control(app: &App, request: pb::ControlJobRequest) -> Result<pb::ControlJobResponse, RpcError> {
+    let control = match request.action.as_str() {
+        "pause" => Control::Pause,
+        "resume" => Control::Resume,
+        "cancel" => Control::Cancel,
+        _ => return Err(RpcError::field("action", "is pause, resume or cancel")),
+    };
+    let actor = actor(request.actor);
+    let controlled = app
+        .control_job(scope(request.scope)?, &request.job_id, control, &actor)
+        .await?;
+    Ok(pb::ControlJobResponse {
+        job: Some(job(controlled)),
+    })
+}
+
+async fn get(app: &App, request: pb::GetJobRequest) -> Result<pb::GetJobResponse, RpcError> {
+    let found = app.job(scope(request.scope)?, &request.job_id).await?;
+    Ok(pb::GetJobResponse {
+        job: Some(job(found)),
+    })
+}
+
+async fn list(app: &App, request: pb::ListJobsRequest) -> Result<pb::ListJobsResponse, RpcError> {
+    let mut wrong = Vec::new();
+    let status = one_of("status", request.status, &STATUSES, &mut wrong);
+    let kind = one_of("kind", request.kind, &KINDS, &mut wrong);
+    let size = page_size(request.page_size, 100, &mut wrong);
+    if !wrong.is_empty() {
+        return Err(RpcError::fields(wrong));
+    }
+    let list = JobList {
+        scope: scope(request.scope)?,
+        status,
+        kind,
+        cursor: Some(request.cursor).filter(|cursor| !cursor.is_empty()),
+        size,
+    };
+    let page = app.list_jobs(&list).await?;
+    let rows = page.jobs.into_iter().map(|stored| {
+        let cursor = cursor_after(&stored);
+        (job(stored), cursor)
+    });
+    let (jobs, next_cursor) = cut(rows, page.has_next);
+    Ok(pb::ListJobsResponse { jobs, next_cursor })
+}
+
+async fn results(app: &App, request: pb::JobResultsRequest) -> Result<pb::JobResultsResponse, RpcError> {
+    let mut wrong = Vec::new();
+    let outcome = one_of("outcome", request.outcome, &OUTCOMES, &mut wrong);
+    let size = page_size(request.page_size, 1_000, &mut wrong);
+    let after = match request.cursor.as_str() {
+        "" => 0,
+        cursor => cursor.parse().unwrap_or_else(|_| {
+            wrong.push(("cursor".to_owned(), "is not a cursor of this list".to_owned()));
+            0
+        }),
+    };
+    if !wrong.is_empty() {
+        return Err(RpcError::fields(wrong));
+    }
+    let list = ResultList {
+        job: job_id(&request.job_id)?,
+        outcome,
+        after,
+        size,
+    };
+    let page = app.job_results(scope(request.scope)?, &list).await?;
+    let rows = page.items.into_iter().map(|item| {
+        let cursor = item.seq.to_string();
+        (result(item), cursor)
+    });
+    let (results, next_cursor) = cut(rows, page.has_next);
+    Ok(pb::JobResultsResponse { results, next_cursor })
+}
+
+/// Rows as they travel, cut after fewer when they are large, and the cursor behind the last one if more follow.
+fn cut<T: Message>(rows: impl Iterator<Item = (T, String)>, has_next: bool) -> (Vec<T>, String) {
+    let (mut taken, mut last, mut bytes) = (Vec::new(), String::new(), 0);
+    for (row, cursor) in rows {
+        bytes += row.encoded_len();
+        if bytes > LIST_BYTES && !taken.is_empty() {
+            return (taken, last);
+        }
+        taken.push(row);
+        last = cursor;
+    }
+    (taken, if has_next { last } else { String::new() })
+}
+
+fn one_of(field: &str, word: String, words: &[&str], wrong: &mut Vec<(String, String)>) -> Option<String> {
+    if !word.is_empty() && !words.contains(&word.as_str()) {
+        wrong.push((field.to_owned(), format!("is one of {}", words.join(", "))));
+    }
+    Some(word).filter(|word| !word.is_empty())
+}
+
+fn page_size(size: u32, most: u32, wrong: &mut Vec<(String, String)>) -> i64 {
+    if !(1..=most).contains(&size) {
+        wrong.push(("page_size".to_owned(), format!("is 1 to {most}")));
+    }
+    size.into()
+}
+
+fn job(job: Job) -> pb::Job {
+    let mut work = job.work;
+    if let Some(work) = work.as_object_mut() {
+        work.remove("kind");
+    }
+    pb::Job {
+        id: job.id.to_string(),
+        kind: job.kind,
+        status: job.status,
+        dry_run: job.dry_run,
+        total: job.total.map(count),
+        done: count(job.done),
+        failed: count(job.failed),
+        unchanged: count(job.unchanged),
+        uncertain: count(job.uncertain),
+        created_by: job.created_by,
+        organization_id: job.organization_id.map(|id| id.to_string()).unwrap_or_default(),
+        created_at: Some(job.created_at.into()),
+        started_at: job.started_at.map(Into::into),
+        finished_at: job.finished_at.map(Into::into),
+        error: job.error.unwrap_or_default(),
+        request_json: work.to_string(),
+    }
+}
+
+fn result(item: ItemResult) -> pb::JobResult {
+    let iccid = item.iccid.and_then(|number| domain::Iccid::from_i64(number).ok());
+    let outcome = match item.outcome.as_str() {
+        "calling" => "pending".to_owned(),
+        _ => item.outcome,
+    };
+    pb::JobResult {
+        iccid: iccid.map_or_else(|| item.text.unwrap_or_default(), |iccid| iccid.to_string()),
+        line: u32::try_from(item.line).unwrap_or(0),
+        outcome,
+        code: item.code.unwrap_or_default(),
+        message: item.message.unwrap_or_default(),
+        diff_json: item.diff.map(|diff| diff.to_string()).unwrap_or_default(),
+        finished_at: item.finished_at.map(Into::into),
+    }
+}
