@@ -1,6 +1,10 @@
 //! Use cases: one file each. They know the bus, the caches and the store, and nothing of HTTP.
 
+pub(crate) mod export;
 pub(crate) mod get_sim;
+pub(crate) mod import;
+pub(crate) mod jobs;
+pub(crate) mod jobs_receiver;
 pub mod keys;
 pub(crate) mod list_sims;
 pub(crate) mod sim_view;

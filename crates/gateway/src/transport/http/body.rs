@@ -22,6 +22,16 @@ pub async fn object(
     parse(&bytes)
 }
 
+/// The same where a body may have this many bytes.
+pub async fn object_within(
+    limit: usize,
+    request: &HttpRequest,
+    payload: Payload,
+) -> Result<Map<String, Value>, ApiError> {
+    let bytes = json_within(limit, request, payload).await?;
+    parse(&bytes)
+}
+
 /// The same for a route that works without a body.
 pub async fn object_or_nothing(
     gateway: &web::Data<Gateway>,
@@ -42,7 +52,11 @@ async fn json_bytes(
     request: &HttpRequest,
     payload: Payload,
 ) -> Result<Vec<u8>, ApiError> {
-    let bytes = read(gateway.config.body_limit_bytes, request, payload).await?;
+    json_within(gateway.config.body_limit_bytes, request, payload).await
+}
+
+async fn json_within(limit: usize, request: &HttpRequest, payload: Payload) -> Result<Vec<u8>, ApiError> {
+    let bytes = read(limit, request, payload).await?;
     if !bytes.is_empty() && !is_json(request.headers()) {
         let message = "send the body with Content-Type: application/json";
         return Err(ApiError::new(ApiCode::UnsupportedMediaType, message));

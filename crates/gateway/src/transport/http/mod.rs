@@ -3,13 +3,21 @@
 mod area;
 mod auth;
 mod body;
+mod bulk;
+mod bulk_body;
+mod bulk_docs;
 mod docs;
 mod docs_examples;
 mod docs_usage;
 mod envelope;
 mod health;
+mod import;
+mod import_cells;
+mod import_csv;
 mod ingest;
 mod ingest_body;
+mod jobs;
+mod jobs_view;
 mod list_query;
 mod middleware;
 mod params;
@@ -17,6 +25,7 @@ mod request;
 mod route_metrics;
 mod sim_events;
 mod sims;
+mod sims_export;
 mod sync;
 mod update_body;
 mod usage;
@@ -103,7 +112,11 @@ async fn keep(gateway: Arc<Gateway>, server: Server, handle: ServerHandle) {
 
 fn routes(config: &mut web::ServiceConfig) {
     config
-        .service(resource("/api/v1/sims", "GET", [web::get().to(sims::list_sims)]))
+        .service(resource(
+            "/api/v1/sims",
+            "GET, POST",
+            [web::get().to(sims::list_sims), web::post().to(bulk::update_sims)],
+        ))
         .service(resource(
             "/api/v1/sims/{iccid}",
             "GET, PUT",
