@@ -5,11 +5,16 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod auth;
+mod bulk;
 mod cache;
 mod envelope;
+mod export;
+mod fake_jobs;
 mod fake_sims;
 mod fake_usage;
 mod harness;
 mod health;
+mod import;
+mod jobs;
 mod sims;
 mod usage;
