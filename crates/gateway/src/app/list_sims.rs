@@ -48,7 +48,7 @@ pub async fn list_sims(
     Ok(page)
 }
 
-fn request(asker: &Asker, query: &ListSims) -> Result<ListSimsRequest, ApiError> {
+pub(super) fn request(asker: &Asker, query: &ListSims) -> Result<ListSimsRequest, ApiError> {
     let scope = match query.organization {
         None => asker.principal.scope(),
         Some(wanted) if asker.principal.sees(wanted) => Scope {
@@ -72,7 +72,7 @@ fn request(asker: &Asker, query: &ListSims) -> Result<ListSimsRequest, ApiError>
     })
 }
 
-async fn ask(
+pub(super) async fn ask(
     gateway: &Gateway,
     asker: &Asker,
     request: &ListSimsRequest,

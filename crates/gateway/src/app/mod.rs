@@ -2,8 +2,12 @@
 
 pub(crate) mod audit_jobs;
 pub mod audit_log;
+pub(crate) mod export;
 pub(crate) mod get_sim;
 pub(crate) mod idempotency;
+pub(crate) mod import;
+pub(crate) mod jobs;
+pub(crate) mod jobs_receiver;
 pub mod keys;
 pub(crate) mod list_sims;
 pub(crate) mod sim_view;
@@ -28,7 +32,7 @@ use service_runtime::ignored::Ignored;
 use service_runtime::metrics::Metrics;
 use service_runtime::shutdown::Shutdown;
 use tokio::runtime::Handle;
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, oneshot};
 use tracing::Instrument;
 
 use crate::auth::{AuthCounts, KeyVerifier, Principal, UsageBook};
@@ -53,6 +57,8 @@ pub(crate) struct Gateway {
     /// To be told of every change before it is answered.
     pub replicas: Arc<Replicas>,
     pub live: Arc<Live>,
+    /// Files that are read at once; each has a thread that reads its lines.
+    pub uploads: Arc<Semaphore>,
     pub health: Health,
     pub metrics: Metrics,
     pub shutdown: Shutdown,
@@ -63,6 +69,9 @@ pub(crate) struct Gateway {
 
 /// The longest wait for a change, which may have to wait for 1NCE.
 pub(crate) const CHANGE_LIMIT: Duration = Duration::from_secs(30);
+
+/// Files that are uploaded at once.
+const UPLOADS: usize = 8;
 
 /// Who asked, from where, under which request id.
 #[derive(Debug, Clone)]
@@ -94,6 +103,7 @@ impl Gateway {
             limiter,
             sims: Arc::new(sims),
             replicas: Arc::new(replicas),
+            uploads: Arc::new(Semaphore::new(UPLOADS)),
             live: Arc::new(Live::new(&config, &shared.bus, &shared.metrics, &shared.shutdown)),
             auth_counts: AuthCounts::new(&shared.metrics),
             bus: shared.bus,

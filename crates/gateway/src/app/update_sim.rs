@@ -28,6 +28,9 @@ pub struct UpdateSim {
     /// Replaces the stored object.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub metadata: Option<serde_json::Map<String, serde_json::Value>>,
+    /// Gives the SIM to another organization; from callers of the whole platform only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub organization_id: Option<OrganizationId>,
 }
 
 /// Changes one SIM and answers it as it is now; the next reader, whichever replica is asked, sees nothing older.
@@ -85,7 +88,7 @@ fn request(asker: &Asker, iccid: Iccid, update: UpdateSim) -> UpdateSimRequest {
         imei_lock: update.imei_lock,
         status: update.status.map(|status| status.word().to_owned()),
         tags: update.tags.map(|tags| TagList { tags }),
-        organization_id: None,
+        organization_id: update.organization_id.map(|id| id.to_string()),
         metadata_json: update
             .metadata
             .map(|metadata| serde_json::Value::Object(metadata).to_string()),

@@ -36,8 +36,9 @@ fn job(world: &World, outcomes: &[(&str, usize)]) -> JobCompleted {
         id: event.job_id.clone(),
         ..Job::default()
     };
-    let mut jobs = world.sims.jobs.state();
-    jobs.jobs.insert(event.job_id.clone(), (job, results.collect()));
+    let mut jobs = world.sims.jobs();
+    jobs.jobs.insert(event.job_id.clone(), job);
+    jobs.results_of.insert(event.job_id.clone(), results.collect());
     event
 }
 
@@ -135,7 +136,7 @@ async fn who_changed_a_sim_by_a_job_is_found_by_its_iccid() {
 async fn a_large_job_has_a_row_for_each_thousand_whatever_the_size_of_the_pages() {
     let app = App::start().await;
     let event = job(&app.world, &[("succeeded", 2300), ("uncertain", 1000)]);
-    app.world.sims.jobs.state().answer_limit = Some(300);
+    app.world.sims.jobs().answer_limit = Some(300);
 
     announce(&app.world, &event).await;
 

@@ -13,7 +13,7 @@ use service_runtime::health::Health;
 use service_runtime::metrics::Metrics;
 use service_runtime::shutdown::Shutdown;
 
-use crate::fake_jobs::FakeJobs;
+use crate::fake_jobs::{self, Jobs};
 
 /// What the fake knows and was asked.
 #[derive(Default)]
@@ -26,6 +26,8 @@ pub struct State {
     pub starts: Vec<StartSyncRequest>,
     /// The most SIMs in one answer, as when they are large.
     pub answer_limit: Option<usize>,
+    /// The page behind this ICCID cannot be read.
+    pub lost_behind: Option<String>,
     /// Answered instead of everything else.
     pub error: Option<RpcError>,
 }
@@ -33,7 +35,7 @@ pub struct State {
 /// A sim-service that answers over NATS from memory.
 pub struct FakeSims {
     state: Arc<Mutex<State>>,
-    pub jobs: FakeJobs,
+    jobs: Arc<Mutex<Jobs>>,
     shutdown: Shutdown,
     _server: RpcServer,
 }
@@ -46,8 +48,8 @@ impl FakeSims {
             .await
             .unwrap();
         serve(&server, &state).await;
-        let jobs = FakeJobs::default();
-        jobs.serve(&server).await;
+        let jobs = Arc::default();
+        fake_jobs::serve(&server, &jobs).await;
         bus.client().flush().await.unwrap();
         Self {
             state,
@@ -59,6 +61,10 @@ impl FakeSims {
 
     pub fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap()
+    }
+
+    pub fn jobs(&self) -> MutexGuard<'_, Jobs> {
+        self.jobs.lock().unwrap()
     }
 
     /// Stores a SIM without telling anybody.
@@ -88,6 +94,9 @@ async fn serve(server: &RpcServer, state: &Arc<Mutex<State>>) {
     let own = Arc::clone(state);
     let list = move |request: ListSimsRequest, _| {
         let outcome = with(&own, |state| {
+            if state.lost_behind.as_ref() == Some(&request.cursor) {
+                return Err(RpcError::internal(&"the store broke"));
+            }
             let answer = page(state, &request);
             state.lists.push(request);
             Ok(answer)

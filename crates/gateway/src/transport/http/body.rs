@@ -37,7 +37,12 @@ pub async fn json_bytes(
     request: &HttpRequest,
     payload: Payload,
 ) -> Result<Vec<u8>, ApiError> {
-    let bytes = read(gateway.config.body_limit_bytes, request, payload).await?;
+    json_within(gateway.config.body_limit_bytes, request, payload).await
+}
+
+/// The same where a body may have this many bytes.
+pub async fn json_within(limit: usize, request: &HttpRequest, payload: Payload) -> Result<Vec<u8>, ApiError> {
+    let bytes = read(limit, request, payload).await?;
     if !bytes.is_empty() && !is_json(request.headers()) {
         let message = "send the body with Content-Type: application/json";
         return Err(ApiError::new(ApiCode::UnsupportedMediaType, message));

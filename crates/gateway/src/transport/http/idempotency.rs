@@ -73,6 +73,11 @@ where
     }
 }
 
+/// Whether the request names a key, be it a good one or not.
+pub fn is_asked_for(request: &HttpRequest) -> bool {
+    request.headers().contains_key(IDEMPOTENCY_KEY)
+}
+
 fn key_of(request: &HttpRequest) -> Result<Option<&str>, ApiError> {
     let mut given = request.headers().get_all(IDEMPOTENCY_KEY);
     let Some(first) = given.next() else {

@@ -20,13 +20,13 @@ const NAMES: [&str; 9] = [
     "sort_by",
     "sort_order",
 ];
-const STATUSES: [&str; 5] = ["Enabled", "Disabled", "Expired", "Unknown", "Missing"];
+pub(super) const STATUSES: [&str; 5] = ["Enabled", "Disabled", "Expired", "Unknown", "Missing"];
 const SORTS: [&str; 5] = ["iccid", "label", "status", "created_at", "updated_at"];
 const ORDERS: [&str; 2] = ["asc", "desc"];
 const CURSOR_CHARS: usize = 4096;
-const TAG_CHARS: usize = 64;
+pub(super) const TAG_CHARS: usize = 64;
 /// Shorter searches match too much to be of use; sim-service has the same bounds.
-const SEARCH_CHARS: std::ops::RangeInclusive<usize> = 3..=100;
+pub(super) const SEARCH_CHARS: std::ops::RangeInclusive<usize> = 3..=100;
 
 /// For the documentation; `read` is what counts.
 #[derive(IntoParams)]
@@ -60,7 +60,7 @@ pub struct ListParams {
     sort_order: Option<String>,
 }
 
-fn statuses() -> Object {
+pub(super) fn statuses() -> Object {
     words(&STATUSES, None)
 }
 
@@ -74,8 +74,13 @@ fn orders() -> Object {
 
 /// Reads the list's parameters; names every bad one.
 pub fn read(query: &str) -> Result<ListSims, ApiError> {
+    read_of(query, &NAMES)
+}
+
+/// The same where only these parameters are known.
+pub(super) fn read_of(query: &str, names: &[&str]) -> Result<ListSims, ApiError> {
     let mut faults = Faults::default();
-    let params = Params::read(query, &NAMES, &mut faults);
+    let params = Params::read(query, names, &mut faults);
     let organization = params.get("organization_id").map(Uuid::parse_str);
     if let Some(Err(_)) = organization {
         faults.add("organization_id", "is a UUID");

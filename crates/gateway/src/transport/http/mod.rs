@@ -7,6 +7,9 @@ mod audit_log;
 mod audit_query;
 mod auth;
 mod body;
+mod bulk;
+mod bulk_body;
+mod bulk_docs;
 mod conditional;
 mod connection;
 mod cors;
@@ -19,8 +22,13 @@ mod docs_usage;
 mod envelope;
 mod health;
 mod idempotency;
+mod import;
+mod import_cells;
+mod import_csv;
 mod ingest;
 mod ingest_body;
+mod jobs;
+mod jobs_view;
 mod list_query;
 mod live;
 mod live_body;
@@ -34,6 +42,7 @@ mod route_metrics;
 mod server;
 mod sim_events;
 mod sims;
+mod sims_export;
 mod sync;
 mod trace;
 mod update_body;
@@ -112,7 +121,11 @@ async fn keep(gateway: Arc<Gateway>, server: Server, handle: ServerHandle, membe
 
 fn routes(config: &mut web::ServiceConfig) {
     config
-        .service(resource("/api/v1/sims", "GET", [web::get().to(sims::list_sims)]))
+        .service(resource(
+            "/api/v1/sims",
+            "GET, POST",
+            [web::get().to(sims::list_sims), web::post().to(bulk::update_sims)],
+        ))
         .service(resource(
             "/api/v1/sims/{iccid}",
             "GET, PUT",

@@ -12,7 +12,7 @@ use super::list_query::{self, ListParams};
 use super::params::{Faults, Params};
 use super::request::{path_iccid, span};
 use super::update_body::UpdateSimBody;
-use super::{body, update_body};
+use super::{body, bulk_body, update_body};
 use crate::app::sim_view::{SimStatusView, SimView};
 use crate::app::{Asker, Gateway, get_sim as get, list_sims as list, update_sim as update};
 use crate::cache::CachedSim;
@@ -120,9 +120,18 @@ pub async fn update_sim(
 ) -> Result<HttpResponse, ApiError> {
     let asker = caller.0;
     let iccid = path_iccid(&request)?;
-    let faults = Params::none(request.query_string());
+    let mut faults = Params::none(request.query_string());
     let body = body::object(&gateway, &request, payload).await?;
-    let change = update_body::update_sim(body, faults)?;
+    let change = update_body::update_sim(body, &mut faults);
+    bulk_body::receiver(
+        &gateway,
+        &asker,
+        change.organization_id,
+        "organization_id",
+        &mut faults,
+    )
+    .await?;
+    let change = faults.or(change)?;
     let request_id = Arc::clone(&asker.request_id);
     let span = span(&request, "PUT /api/v1/sims/{iccid}", &request_id);
     let work = update::update_sim(Arc::clone(&gateway), asker, iccid, change);

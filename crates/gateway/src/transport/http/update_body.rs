@@ -1,7 +1,8 @@
-use domain::{AccountSlug, SimStatus};
+use domain::{AccountSlug, OrganizationId, SimStatus};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 use utoipa::openapi::schema::{Array, ArrayBuilder, Object, ObjectBuilder, Type};
+use uuid::Uuid;
 
 use super::docs_examples::words;
 use super::params::Faults;
@@ -13,7 +14,7 @@ const STATUSES: [&str; 2] = ["Enabled", "Disabled"];
 const LABEL_CHARS: usize = 255;
 const TAGS: usize = 50;
 const TAG_CHARS: usize = 64;
-const METADATA_BYTES: usize = 16 * 1024;
+pub(super) const METADATA_BYTES: usize = 16 * 1024;
 
 /// For the documentation; `update_sim` is what counts. At least one field.
 #[derive(ToSchema)]
@@ -34,6 +35,9 @@ pub struct UpdateSimBody {
     /// Replaces the stored object; at most 16 KiB.
     #[schema(value_type = Option<Object>, nullable = false)]
     metadata: Option<Map<String, Value>>,
+    /// Gives the SIM to another organization; for keys of the whole platform.
+    #[schema(nullable = false, format = Uuid)]
+    organization_id: Option<String>,
 }
 
 /// For the documentation; `start_sync` is what counts.
@@ -49,11 +53,11 @@ pub struct StartSyncBody {
     accept_mass_missing: Option<bool>,
 }
 
-fn statuses() -> Object {
+pub(super) fn statuses() -> Object {
     words(&STATUSES, None)
 }
 
-fn tag_list() -> Array {
+pub(super) fn tag_list() -> Array {
     let tag = ObjectBuilder::new()
         .schema_type(Type::String)
         .min_length(Some(1))
@@ -67,26 +71,39 @@ fn tag_list() -> Array {
         .build()
 }
 
-/// Reads what is to change; names every field that is not accepted, with the faults of the rest of the request.
-pub fn update_sim(body: Map<String, Value>, mut faults: Faults) -> Result<UpdateSim, ApiError> {
+/// Reads what is to change; adds every field that is not accepted to the faults.
+pub fn update_sim(body: Map<String, Value>, faults: &mut Faults) -> UpdateSim {
     let mut update = UpdateSim::default();
     if body.is_empty() {
         faults.add("body", "names no field to change");
     }
     for (name, value) in body {
-        match name.as_str() {
-            "label" => update.label = label(value, &mut faults),
-            "imei_lock" => update.imei_lock = flag(&name, &value, &mut faults),
-            "status" => update.status = status(&value, &mut faults),
-            "tags" => update.tags = tags(value, &mut faults),
-            "metadata" => update.metadata = metadata(value, &mut faults),
-            _ => faults.add(
-                &name,
-                "is no field that can be changed: label, imei_lock, status, tags, metadata",
-            ),
+        if !read_field(&name, &name, value, &mut update, faults) {
+            let known = "label, imei_lock, status, tags, metadata, organization_id";
+            faults.add(&name, format!("is no field that can be changed: {known}"));
         }
     }
-    faults.or(update)
+    update
+}
+
+/// Reads one field of a change, which faults call `at`; false when there is no such field.
+pub(super) fn read_field(
+    name: &str,
+    at: &str,
+    value: Value,
+    update: &mut UpdateSim,
+    faults: &mut Faults,
+) -> bool {
+    match name {
+        "label" => update.label = label(at, value, faults),
+        "imei_lock" => update.imei_lock = flag(at, &value, faults),
+        "status" => update.status = status(at, &value, faults),
+        "tags" => update.tags = tags(at, value, faults),
+        "metadata" => update.metadata = metadata(at, value, faults),
+        "organization_id" => update.organization_id = organization(at, &value, faults),
+        _ => return false,
+    }
+    true
 }
 
 /// Reads which accounts to read; names every field that is not accepted, with the faults of the rest of the request.
@@ -107,7 +124,7 @@ pub fn start_sync(body: Map<String, Value>, mut faults: Faults) -> Result<StartS
     faults.or(start)
 }
 
-fn flag(name: &str, value: &Value, faults: &mut Faults) -> Option<bool> {
+pub(super) fn flag(name: &str, value: &Value, faults: &mut Faults) -> Option<bool> {
     let flag = value.as_bool();
     if flag.is_none() {
         faults.add(name, "is true or false");
@@ -115,12 +132,12 @@ fn flag(name: &str, value: &Value, faults: &mut Faults) -> Option<bool> {
     flag
 }
 
-fn label(value: Value, faults: &mut Faults) -> Option<String> {
+pub(super) fn label(at: &str, value: Value, faults: &mut Faults) -> Option<String> {
     match value {
         Value::String(text) if is_plain(&text, LABEL_CHARS) => Some(text),
         _ => {
             faults.add(
-                "label",
+                at,
                 "is a text of at most 255 characters, none of them a control character; an empty one removes it",
             );
             None
@@ -128,25 +145,25 @@ fn label(value: Value, faults: &mut Faults) -> Option<String> {
     }
 }
 
-fn status(value: &Value, faults: &mut Faults) -> Option<SimStatus> {
+fn status(at: &str, value: &Value, faults: &mut Faults) -> Option<SimStatus> {
     match value.as_str() {
         Some("Enabled") => Some(SimStatus::Enabled),
         Some("Disabled") => Some(SimStatus::Disabled),
         _ => {
-            faults.add("status", "is Enabled or Disabled");
+            faults.add(at, "is Enabled or Disabled");
             None
         }
     }
 }
 
 /// Tags in the order given, each once.
-fn tags(value: Value, faults: &mut Faults) -> Option<Vec<String>> {
+pub(super) fn tags(at: &str, value: Value, faults: &mut Faults) -> Option<Vec<String>> {
     let Value::Array(values) = value else {
-        faults.add("tags", "is a list of at most 50 texts");
+        faults.add(at, "is a list of at most 50 texts");
         return None;
     };
     if values.len() > TAGS {
-        faults.add("tags", "has at most 50 entries");
+        faults.add(at, "has at most 50 entries");
         return None;
     }
     let mut tags: Vec<String> = Vec::with_capacity(values.len());
@@ -158,7 +175,7 @@ fn tags(value: Value, faults: &mut Faults) -> Option<Vec<String>> {
                 }
             }
             _ => faults.add(
-                &format!("tags[{place}]"),
+                &format!("{at}[{place}]"),
                 "is a text of 1 to 64 characters, none of them a control character",
             ),
         }
@@ -166,23 +183,31 @@ fn tags(value: Value, faults: &mut Faults) -> Option<Vec<String>> {
     Some(tags)
 }
 
-fn metadata(value: Value, faults: &mut Faults) -> Option<Map<String, Value>> {
+pub(super) fn metadata(at: &str, value: Value, faults: &mut Faults) -> Option<Map<String, Value>> {
     if !value.is_object() {
-        faults.add("metadata", "is a JSON object");
+        faults.add(at, "is a JSON object");
         return None;
     }
     if value.to_string().len() > METADATA_BYTES {
-        faults.add("metadata", "has at most 16384 bytes as JSON");
+        faults.add(at, "has at most 16384 bytes as JSON");
         return None;
     }
     if has_nul(&value) {
-        faults.add("metadata", "must not contain the character U+0000");
+        faults.add(at, "must not contain the character U+0000");
         return None;
     }
     match value {
         Value::Object(object) => Some(object),
         _ => None,
     }
+}
+
+fn organization(at: &str, value: &Value, faults: &mut Faults) -> Option<OrganizationId> {
+    let id = value.as_str().and_then(|text| Uuid::parse_str(text).ok());
+    if id.is_none() {
+        faults.add(at, "is a UUID");
+    }
+    id.map(OrganizationId)
 }
 
 fn is_plain(text: &str, longest: usize) -> bool {
@@ -207,7 +232,9 @@ mod tests {
     use serde_json::json;
 
     fn read(value: Value) -> Result<UpdateSim, ApiError> {
-        update_sim(value.as_object().unwrap().clone(), Faults::default())
+        let mut faults = Faults::default();
+        let update = update_sim(value.as_object().unwrap().clone(), &mut faults);
+        faults.or(update)
     }
 
     fn bad_fields(value: Value) -> Vec<String> {
@@ -241,13 +268,15 @@ mod tests {
     fn every_bad_field_is_named_at_once() {
         let fields = bad_fields(json!({
             "label": "x".repeat(256), "imei_lock": "yes", "status": "Expired",
-            "tags": ["", "good", 7, "x".repeat(65)], "metadata": [], "colour": "red"
+            "tags": ["", "good", 7, "x".repeat(65)], "metadata": [], "colour": "red",
+            "organization_id": "mine"
         }));
         let expected = [
             "colour",
             "imei_lock",
             "label",
             "metadata",
+            "organization_id",
             "status",
             "tags[0]",
             "tags[2]",

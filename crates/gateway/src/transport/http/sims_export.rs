@@ -1,0 +1,230 @@
+//! SIMs as CSV: asked for a page at a time and sent as they come, so that memory does not grow with the fleet.
+
+use actix_web::http::header::{CACHE_CONTROL, CONTENT_DISPOSITION};
+use actix_web::web::Data;
+use actix_web::{HttpRequest, HttpResponse};
+use bytes::Bytes;
+use futures_util::stream;
+use messages::pb::sim::{ListSimsResponse, Sim};
+use serde_json::Value;
+use tracing::Instrument;
+use utoipa::IntoParams;
+use utoipa::openapi::schema::Object;
+
+use super::auth::{Authenticated, ReadSims};
+use super::import_cells::{guarded, join_tags};
+use super::list_query;
+use super::request::span;
+use crate::app::export::{self, PAGE};
+use crate::app::list_sims::ListSims;
+use crate::app::sim_view::SimView;
+use crate::app::{Asker, Gateway};
+use crate::error::ApiError;
+
+const NAMES: [&str; 4] = ["status", "organization_id", "tag", "search"];
+
+/// Those that an import changes, then every flat field of a SIM.
+pub(super) const HEAD: [&str; 26] = [
+    "iccid",
+    "label",
+    "tags",
+    "metadata",
+    "iccid_with_luhn",
+    "imsi",
+    "imsi_2",
+    "current_imsi",
+    "msisdn",
+    "status",
+    "provider_status",
+    "ip_address",
+    "imei",
+    "imei_lock",
+    "account",
+    "organization_id",
+    "current_rat",
+    "current_country",
+    "current_operator",
+    "activation_date",
+    "data_quota_status",
+    "sms_quota_status",
+    "created_at",
+    "updated_at",
+    "last_synced_at",
+    "missing_since",
+];
+
+/// For the documentation; `list_query` is what counts.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[allow(dead_code, reason = "its fields are the documented parameters")]
+pub struct SimsExportParams {
+    /// `Missing`: SIMs that 1NCE does not list any more. They are exported with this word only.
+    #[param(schema_with = statuses)]
+    status: Option<String>,
+    /// For keys of the whole platform.
+    #[param(format = Uuid)]
+    organization_id: Option<String>,
+    #[param(max_length = 64)]
+    tag: Option<String>,
+    /// A part of ICCID, label, IMEI, MSISDN or IP address; spaces around it do not count.
+    #[param(min_length = 3, max_length = 100)]
+    search: Option<String>,
+}
+
+fn statuses() -> Object {
+    list_query::statuses()
+}
+
+/// SIMs as CSV
+///
+/// In the order of their ICCIDs. The first four columns are those of an import, which passes over the others: an export
+/// that is imported changes nothing. `|` stands between tags, and `\` before a `|` or `\` in a tag. A cell that a
+/// spreadsheet would take for a formula has an apostrophe before it, which an import removes. A connection that ends
+/// before the last chunk says that the rows are not complete.
+#[utoipa::path(
+    get, path = "/api/v1/sims/export", tag = "SIMs", params(SimsExportParams), security(("api_key" = ["read:sims"])),
+    responses((status = 200, description = "The SIMs", body = String, content_type = "text/csv"))
+)]
+pub async fn export_sims(
+    gateway: Data<Gateway>,
+    caller: Authenticated<ReadSims>,
+    request: HttpRequest,
+) -> Result<HttpResponse, ApiError> {
+    let asker = caller.0;
+    let query = ListSims {
+        page_size: PAGE,
+        sort_by: "iccid".to_owned(),
+        ..list_query::read_of(request.query_string(), &NAMES)?
+    };
+    let span = span(&request, "GET /api/v1/sims/export", &asker.request_id);
+    // What is wrong with the question shows before the first byte.
+    let first = export::export_page(&gateway, &asker, &query)
+        .instrument(span)
+        .await?;
+    let pages = Pages {
+        gateway,
+        asker,
+        query,
+        next: Next::Head(first),
+    };
+    Ok(HttpResponse::Ok()
+        .content_type("text/csv; charset=utf-8")
+        .insert_header((CONTENT_DISPOSITION, "attachment; filename=\"sims.csv\""))
+        .insert_header((CACHE_CONTROL, "no-store"))
+        .streaming(stream::try_unfold(pages, Pages::step)))
+}
+
+/// What is left to send.
+enum Next {
+    /// The column names, and the page that was asked for already.
+    Head(ListSimsResponse),
+    /// The page behind this cursor.
+    Page(String),
+    End,
+}
+
+/// The SIMs that are left; the next page is asked for when the reader has taken the last one.
+struct Pages {
+    gateway: Data<Gateway>,
+    asker: Asker,
+    query: ListSims,
+    next: Next,
+}
+
+impl Pages {
+    /// The next part; `None` after the last one. An error ends the connection, so that nobody takes a part for the whole.
+    async fn step(mut self) -> Result<Option<(Bytes, Self)>, ApiError> {
+        let (head, page) = match std::mem::replace(&mut self.next, Next::End) {
+            Next::End => return Ok(None),
+            Next::Head(first) => (true, first),
+            Next::Page(cursor) => {
+                self.query.cursor = cursor;
+                (
+                    false,
+                    export::export_page(&self.gateway, &self.asker, &self.query).await?,
+                )
+            }
+        };
+        if page.has_next {
+            self.next = Next::Page(page.next_cursor);
+        }
+        Ok(Some((rows(head, page.sims)?, self)))
+    }
+}
+
+pub(super) fn rows(head: bool, sims: Vec<Sim>) -> Result<Bytes, ApiError> {
+    let mut csv = csv::WriterBuilder::new().from_writer(Vec::new());
+    if head {
+        csv.write_record(HEAD)
+            .map_err(|error| ApiError::internal(&error))?;
+    }
+    for sim in sims {
+        let cells = cells(sim)?;
+        let cells = cells.iter().map(|cell| guarded(cell).into_owned());
+        csv.write_record(cells)
+            .map_err(|error| ApiError::internal(&error))?;
+    }
+    let written = csv
+        .into_inner()
+        .map_err(|error| ApiError::internal(error.error()))?;
+    Ok(written.into())
+}
+
+/// The cells of one SIM, as the API shows its fields; metadata as it is stored, for numbers in it may be large.
+fn cells(mut sim: Sim) -> Result<[String; HEAD.len()], ApiError> {
+    let tags = join_tags(&std::mem::take(&mut sim.tags));
+    let metadata = match std::mem::take(&mut sim.metadata_json) {
+        empty if empty.is_empty() => "{}".to_owned(),
+        metadata => metadata,
+    };
+    let view = serde_json::to_value(SimView::new(sim)?).map_err(|error| ApiError::internal(&error))?;
+    Ok(HEAD.map(|name| match (name, &view[name]) {
+        ("tags", _) => tags.clone(),
+        ("metadata", _) => metadata.clone(),
+        (_, Value::String(text)) => text.clone(),
+        (_, Value::Null) => String::new(),
+        (_, other) => other.to_string(),
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_flat_field_of_a_sim_is_a_column() {
+        let view = serde_json::to_value(SimView::new(Sim::default()).unwrap()).unwrap();
+        // Objects, and the number that orders changes, are not exported.
+        let left_out = ["data_quota", "sms_quota", "extra", "revision"];
+        let mut fields: Vec<&str> = view.as_object().unwrap().keys().map(String::as_str).collect();
+        fields.retain(|name| !left_out.contains(name));
+        let mut columns = HEAD;
+        columns.sort_unstable();
+        fields.sort_unstable();
+        assert_eq!(columns, *fields);
+    }
+
+    #[test]
+    fn a_row_has_the_cells_of_the_head() {
+        let sim = Sim {
+            iccid: "8988999000000000017".into(),
+            label: Some("=cmd".into()),
+            tags: vec!["a|b".into(), "c".into()],
+            metadata_json: r#"{"n":12345678901234567890123}"#.into(),
+            imei_lock: Some(true),
+            status: "Enabled".into(),
+            msisdn: Some("882999000000017".into()),
+            ..Sim::default()
+        };
+        let text = String::from_utf8(rows(true, vec![sim]).unwrap().to_vec()).unwrap();
+        let (head, row) = text.split_once('\n').unwrap();
+        assert_eq!(head, HEAD.join(","));
+        assert!(
+            row.starts_with(
+                r#"8988999000000000017,'=cmd,a\|b|c,"{""n"":12345678901234567890123}",89889990000000000176,"#
+            ),
+            "{row}"
+        );
+        assert!(row.contains(",882999000000017,Enabled,,,,true,"), "{row}");
+    }
+}
