@@ -41,6 +41,8 @@ pub struct GatewayConfig {
     pub live_queue_events: usize,
     /// The same in bytes.
     pub live_queue_bytes: usize,
+    /// How often a stream is told that it lives, milliseconds.
+    pub live_heartbeat_ms: u64,
 }
 
 impl GatewayConfig {
@@ -77,6 +79,10 @@ impl GatewayConfig {
 
     pub(crate) fn key_ttl(&self) -> Duration {
         Duration::from_millis(self.key_ttl_ms)
+    }
+
+    pub(crate) fn live_heartbeat(&self) -> Duration {
+        Duration::from_millis(self.live_heartbeat_ms.max(10))
     }
 
     pub(crate) fn key_usage_flush(&self) -> Duration {
