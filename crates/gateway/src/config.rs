@@ -63,6 +63,8 @@ pub struct GatewayConfig {
     pub write_timeout_ms: u64,
     /// How long a connection waits for its next request, milliseconds.
     pub keep_alive_ms: u64,
+    /// How often a stream is told that it lives, milliseconds.
+    pub live_heartbeat_ms: u64,
 }
 
 impl GatewayConfig {
@@ -132,6 +134,10 @@ impl GatewayConfig {
 
     pub(crate) fn replica_ack(&self) -> Duration {
         Duration::from_millis(self.replica_ack_ms)
+    }
+
+    pub(crate) fn live_heartbeat(&self) -> Duration {
+        Duration::from_millis(self.live_heartbeat_ms.max(10))
     }
 
     pub(crate) fn key_usage_flush(&self) -> Duration {

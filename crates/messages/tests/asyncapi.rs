@@ -100,7 +100,7 @@ fn collect<'a>(value: &'a Value, found: &mut Vec<&'a str>) {
 }
 
 fn at<'a>(document: &'a Value, reference: &str) -> &'a Value {
-    let pointer = reference.strip_prefix('#').unwrap();
+    let pointer = reference.trim_start_matches('#');
     document.pointer(pointer).unwrap_or(&Value::Null)
 }
 

@@ -56,7 +56,12 @@ impl Backlog {
     /// Far from the end the client's queue would overflow meanwhile, so it joins near the end only; what lies before
     /// that is told while its queue fills.
     async fn hand_over(&mut self, line: Line) {
-        if !self.tell(u64::MAX, NEAR).await {
+        let knows_all = self
+            .live
+            .hub
+            .position()
+            .is_some_and(|position| self.after >= position);
+        if !knows_all && !self.tell(u64::MAX, NEAR).await {
             return;
         }
         if let Some(joined) = self.live.hub.join(line) {
@@ -71,7 +76,8 @@ impl Backlog {
             match self.read(end, near).await {
                 Ok(()) => return true,
                 Err(Stop::Gone) => return false,
-                Err(Stop::Bus(error)) => tracing::warn!(%error, "a backlog is read on from the last event"),
+                // A client that reads slowly brings it about, too.
+                Err(Stop::Bus(error)) => tracing::debug!(%error, "a backlog is read on from the last event"),
             }
             tokio::time::sleep(PAUSE).await;
         }

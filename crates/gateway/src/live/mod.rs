@@ -30,7 +30,7 @@ use hub::{Hub, QueueLimits};
 use seats::Seats;
 
 /// Items of the backlog that wait for a client.
-const BACKLOG_ITEMS: usize = 64;
+const BACKLOG_ITEMS: usize = 16;
 
 /// Why a stream was ended by us; the words in its last event and in the metrics.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

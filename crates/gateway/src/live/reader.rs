@@ -6,6 +6,7 @@ use service_runtime::bus::BusError;
 use super::Live;
 use super::tail::{self, Tail};
 use crate::app::Gateway;
+use crate::seldom::Seldom;
 
 const PAUSE: Duration = Duration::from_millis(200);
 
@@ -13,9 +14,11 @@ const PAUSE: Duration = Duration::from_millis(200);
 pub(crate) fn follow_stream(gateway: &Gateway) {
     let live = Arc::clone(&gateway.live);
     gateway.shutdown.spawn(async move {
-        let shutdown = live.shutdown.clone();
+        let (shutdown, complaints) = (live.shutdown.clone(), Seldom::default());
         while let Some(Err(error)) = shutdown.or(read(&live)).await {
-            tracing::warn!(%error, "the events are read on from the last one");
+            if let Some(held_back) = complaints.pass() {
+                tracing::warn!(%error, held_back, "the events are read on from the last one");
+            }
             if !shutdown.sleep(PAUSE).await {
                 return;
             }

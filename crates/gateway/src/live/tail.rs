@@ -16,9 +16,11 @@ const ANSWER_LIMIT: Duration = Duration::from_secs(5);
 /// How soon a lost connection is noticed.
 const WATCH: Duration = Duration::from_millis(100);
 /// JetStream forgets a consumer that nobody reads for so long.
-const FORGET: Duration = Duration::from_secs(30);
+const FORGET: Duration = Duration::from_secs(10);
 const HEARTBEAT: Duration = Duration::from_secs(2);
+/// What is asked for at once, and may wait in memory while a client reads slowly: events, bytes.
 const BATCH: usize = 500;
+const BATCH_BYTES: usize = 2 << 20;
 
 /// Where the stream begins and ends: the sequences of its first and last event.
 #[derive(Debug, Clone, Copy)]
@@ -67,7 +69,8 @@ impl Tail {
             let batches = consumer
                 .stream()
                 .heartbeat(HEARTBEAT)
-                .max_messages_per_batch(BATCH);
+                .max_messages_per_batch(BATCH)
+                .max_bytes_per_batch(BATCH_BYTES);
             Ok((batches.messages().await.map_err(failed)?, left))
         });
         let (events, left) = opened.await?;

@@ -67,49 +67,30 @@ fn kinds(messages: &[Sse]) -> Vec<&str> {
     messages.iter().map(|message| message.event.as_str()).collect()
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn events_arrive_decoded_and_only_those_asked_for() {
-    let (app, key) = start(|_| {}).await;
-    let mut all = Client::connect(&app.gateway, &key, "").await;
-    let mut by_type = Client::connect(&app.gateway, &key, "types=sim.status_changed,usage").await;
-    let mut by_sim = Client::connect(&app.gateway, &key, &format!("iccid={OTHER}")).await;
+fn status_change(organization: OrganizationId) -> Announcement {
     let status = SimStatusChanged {
         iccid: ICCID.into(),
         revision: 7,
         new_status: "Disabled".into(),
         ..SimStatusChanged::default()
     };
-    let organization = Some(OrganizationId::DEFAULT);
-    let changed = event(
-        EventType::SimStatusChanged,
-        ICCID,
-        organization,
-        &status.encode_to_vec(),
-    );
+    let payload = status.encode_to_vec();
+    event(EventType::SimStatusChanged, ICCID, Some(organization), &payload)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn events_arrive_decoded_and_those_of_a_newer_version_as_they_are() {
+    let (app, key) = start(|_| {}).await;
+    let mut client = Client::connect(&app.gateway, &key, "").await;
+    let changed = status_change(OrganizationId::DEFAULT);
     let id = changed.envelope.id;
 
-    publish(
-        &app.world.bus,
-        vec![
-            missing(ICCID, None),
-            changed,
-            recorded(None),
-            missing(OTHER, None),
-        ],
-    )
-    .await;
+    publish(&app.world.bus, vec![changed]).await;
     publish_unknown(&app.world.bus, "sim.teleported", b"\x0a\x01").await;
 
-    let messages = all.take(5).await;
-    let expected = [
-        "sim.missing",
-        "sim.status_changed",
-        "usage.recorded",
-        "sim.missing",
-        "sim.teleported",
-    ];
-    assert_eq!(kinds(&messages), expected);
-    let data = &messages[1].data;
+    let messages = client.take(2).await;
+    assert_eq!(kinds(&messages), ["sim.status_changed", "sim.teleported"]);
+    let data = &messages[0].data;
     assert_eq!(data["id"], id.to_string());
     assert_eq!(
         (&data["type"], &data["source"]),
@@ -122,16 +103,70 @@ async fn events_arrive_decoded_and_only_those_asked_for() {
         (&json!(7), &json!("Disabled"))
     );
     assert_eq!(data["data_base64"], Value::Null);
-    let unknown = &messages[4].data;
+    let unknown = &messages[1].data;
     assert_eq!(
         (&unknown["data"], &unknown["data_base64"]),
         (&Value::Null, &json!("CgE="))
     );
-    assert_eq!(
-        kinds(&by_type.take(2).await),
-        ["sim.status_changed", "usage.recorded"]
-    );
-    assert_eq!(by_sim.take(1).await[0], messages[3]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_the_events_asked_for_arrive_live_and_resumed() {
+    const FILTERS: [(&str, &[&str]); 4] = [
+        (
+            "",
+            &[
+                "sim.missing",
+                "sim.status_changed",
+                "usage.recorded",
+                "sim.missing",
+            ],
+        ),
+        (
+            "types=sim.status_changed,usage,usage.recorded",
+            &["sim.status_changed", "usage.recorded"],
+        ),
+        ("iccid=8988999000000000025", &["sim.missing"]),
+        (
+            "types=sim&iccid=8988999000000000025,8988999000000000017",
+            &["sim.missing", "sim.status_changed", "sim.missing"],
+        ),
+    ];
+    let (app, key) = start(|_| {}).await;
+    let mut clients = Vec::new();
+    for (query, expected) in FILTERS {
+        clients.push((Client::connect(&app.gateway, &key, query).await, expected));
+    }
+    let events = vec![
+        missing(ICCID, None),
+        status_change(OrganizationId::DEFAULT),
+        recorded(None),
+        missing(OTHER, None),
+    ];
+    publish(&app.world.bus, events).await;
+    for (query, expected) in FILTERS {
+        let query = format!("last_event_id=0&{query}");
+        clients.push((Client::connect(&app.gateway, &key, &query).await, expected));
+    }
+    for (client, expected) in &mut clients {
+        assert_eq!(kinds(&client.take(expected.len()).await), *expected);
+    }
+    publish(&app.world.bus, vec![missing(OTHER, None)]).await;
+    for (client, expected) in &mut clients {
+        if expected.contains(&"sim.missing") {
+            assert_eq!(client.take(1).await[0].id, Some(5));
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_id_of_a_silent_stream_moves_on() {
+    let (app, key) = start(|config| config.live_heartbeat_ms = 10).await;
+    let mut client = Client::connect(&app.gateway, &key, "types=sync").await;
+    publish(&app.world.bus, vec![missing(ICCID, None), missing(OTHER, None)]).await;
+    while client.last_id < 2 {
+        assert!(client.block().await.unwrap().starts_with(':'));
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -75,7 +75,8 @@ impl Client {
         messages
     }
 
-    async fn block(&mut self) -> Option<String> {
+    /// The next lines up to an empty one; `None` when the stream has ended.
+    pub async fn block(&mut self) -> Option<String> {
         loop {
             if let Some((block, rest)) = self.buffer.split_once("\n\n") {
                 let (block, rest) = (block.to_owned(), rest.to_owned());

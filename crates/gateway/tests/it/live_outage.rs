@@ -32,4 +32,12 @@ async fn a_nats_that_dies_costs_no_open_stream_an_event() {
         seen.push(message.id.unwrap());
     }
     assert!(seen.windows(2).all(|pair| pair[0] < pair[1]), "{seen:?}");
+    let mut resumed = Client::connect(&gateway, &key, &format!("last_event_id={}", seen[9])).await;
+    let again: Vec<_> = resumed
+        .take(40)
+        .await
+        .iter()
+        .filter_map(|message| message.id)
+        .collect();
+    assert_eq!(again, seen[10..]);
 }

@@ -25,18 +25,7 @@ pub fn payload(event: EventType) -> Vec<u8> {
             new_status: "Disabled".into(),
         }
         .encode_to_vec(),
-        EventType::SimConfigUpdated => SimConfigUpdated {
-            iccid: ICCID.into(),
-            account: ACCOUNT.into(),
-            organization_id: ORGANIZATION.into(),
-            revision: 8,
-            changed_fields: vec!["label".into(), "tags".into()],
-            label: Some("pump-17".into()),
-            imei_lock: None,
-            changed_by: "1nce".into(),
-            tags: vec!["north".into()],
-        }
-        .encode_to_vec(),
+        EventType::SimConfigUpdated => config_updated().encode_to_vec(),
         EventType::SimImeiChanged => SimImeiChanged {
             iccid: ICCID.into(),
             account: ACCOUNT.into(),
@@ -119,6 +108,20 @@ fn discovered() -> SimDiscovered {
     SimDiscovered {
         sim: Some(sim),
         returned: false,
+    }
+}
+
+fn config_updated() -> SimConfigUpdated {
+    SimConfigUpdated {
+        iccid: ICCID.into(),
+        account: ACCOUNT.into(),
+        organization_id: ORGANIZATION.into(),
+        revision: 8,
+        changed_fields: vec!["label".into(), "tags".into()],
+        label: Some("pump-17".into()),
+        imei_lock: None,
+        changed_by: "1nce".into(),
+        tags: vec!["north".into()],
     }
 }
 

@@ -1,12 +1,14 @@
 //! Events as they happen, as Server-Sent Events.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CACHE_CONTROL, HeaderName};
 use actix_web::web::{self, Data};
 use actix_web::{HttpRequest, HttpResponse};
 use futures_util::stream;
 use serde_json::{Value, json};
-use std::time::Duration;
 use utoipa::OpenApi;
 
 use super::area::{Area, Example};
@@ -18,7 +20,6 @@ use crate::app::Gateway;
 use crate::auth::Permission;
 use crate::error::{ApiCode, ApiError};
 use crate::live::{Filter, Full, OpenError, named};
-use std::sync::Arc;
 
 pub const AREA: Area = Area {
     routes,

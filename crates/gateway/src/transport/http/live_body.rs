@@ -15,8 +15,6 @@ use crate::auth::{Permission, Principal};
 use crate::error::ApiError;
 use crate::live::{End, Feed, Item, Seat, named};
 
-/// A proxy or client that hears nothing for longer gives up.
-const HEARTBEAT: Duration = Duration::from_secs(15);
 /// How soon a revoked key ends its streams, beside the time that a key is trusted.
 const RECHECK: Duration = Duration::from_secs(1);
 /// Events that wait are sent together up to this size.
@@ -70,6 +68,7 @@ impl LiveBody {
         seat: Seat,
     ) -> Self {
         Self {
+            heartbeat: every(gateway.config.live_heartbeat()),
             gateway,
             request,
             grant: Grant::of(principal),
@@ -77,7 +76,6 @@ impl LiveBody {
             feed,
             begun: false,
             end: None,
-            heartbeat: every(HEARTBEAT),
             recheck: every(RECHECK),
             _seat: seat,
         }
@@ -169,7 +167,7 @@ impl LiveBody {
         part.freeze()
     }
 
-    /// Also moves the id on, so that a client whose events are rare does not resume from one that is long gone.
+    /// A comment. Also moves the id on, so that a client whose events are rare does not resume from one that is long gone.
     fn beat(&mut self) -> Bytes {
         let position = self.gateway.live.position();
         // Whoever joined was told of everything up to a position that was read before its queue was empty.
