@@ -21,7 +21,7 @@ use service_runtime::config::DatabaseConfig;
 use service_runtime::db::{self, DbError};
 use service_runtime::{Runtime, Shared};
 
-pub use app::keys;
+pub use app::{keys, users};
 pub use auth::Permission;
 pub use config::GatewayConfig;
 pub use error::{ApiCode, ApiError, GatewayError};

@@ -1,6 +1,7 @@
 //! `simward`: every service in one process, and the commands of an administrator.
 #![forbid(unsafe_code)]
 
+mod admin;
 mod doctor;
 mod events;
 mod keys;
@@ -30,6 +31,9 @@ enum Command {
     /// Makes, lists and revokes API keys
     #[command(subcommand)]
     Keys(keys::Keys),
+    /// Makes administrators
+    #[command(subcommand)]
+    Admin(admin::Admin),
     /// Shows what Simward announces on NATS
     #[command(subcommand)]
     Events(events::Events),
@@ -62,6 +66,7 @@ async fn dispatch(command: Command) -> anyhow::Result<()> {
         Command::Migrate => run::migrate(&settings).await,
         Command::Doctor => doctor::run(&settings).await,
         Command::Keys(command) => keys::run(command, &settings).await,
+        Command::Admin(command) => admin::run(command, &settings).await,
         Command::Events(command) => events::run(command, &settings).await,
     }
 }

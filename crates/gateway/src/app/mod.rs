@@ -1,12 +1,17 @@
 //! Use cases: one file each. They know the bus, the caches and the store, and nothing of HTTP.
 
+pub(crate) mod api_keys;
 pub(crate) mod get_sim;
+pub(crate) mod identity;
 pub mod keys;
 pub(crate) mod list_sims;
+pub(crate) mod organizations;
 pub(crate) mod sim_view;
 pub(crate) mod sync;
 pub(crate) mod update_sim;
 pub(crate) mod usage;
+pub(crate) mod user_changes;
+pub mod users;
 pub(crate) mod write_usage;
 
 use std::future::Future;
@@ -28,7 +33,7 @@ use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tracing::Instrument;
 
-use crate::auth::{AuthCounts, KeyVerifier, Principal, UsageBook};
+use crate::auth::{AuthCounts, KeyVerifier, Principal, Turns, UsageBook};
 use crate::cache::{SharedCache, SimCache};
 use crate::config::GatewayConfig;
 use crate::error::ApiError;
@@ -41,6 +46,7 @@ pub(crate) struct Gateway {
     pub bus: Bus,
     pub db: Db,
     pub keys: KeyVerifier,
+    pub identity: identity::Identity,
     pub auth_counts: AuthCounts,
     pub key_usage: Arc<UsageBook>,
     pub sims: SharedCache,
@@ -70,10 +76,12 @@ impl Gateway {
             shared, db, health, ..
         } = runtime;
         let key_usage = Arc::new(UsageBook::default());
+        let turns = Arc::new(Turns::new(&shared.config.database));
+        let identity = identity::Identity::new(&config, &shared, &db, Arc::clone(&turns));
         let keys = KeyVerifier::new(
             &config.key_secret,
             config.key_ttl(),
-            &shared.config.database,
+            turns,
             ApiKeys::new(db.clone()),
             Arc::clone(&key_usage),
         );
@@ -90,6 +98,7 @@ impl Gateway {
             config,
             db,
             keys,
+            identity,
             key_usage,
             health,
         }

@@ -8,7 +8,7 @@ pub struct Migrator;
 #[async_trait::async_trait]
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(Identity)]
+        vec![Box::new(Identity), Box::new(Sessions)]
     }
 }
 
@@ -24,5 +24,20 @@ impl MigrationName for Identity {
 impl MigrationTrait for Identity {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         run_sql(manager, include_str!("m0001_identity.sql")).await
+    }
+}
+
+struct Sessions;
+
+impl MigrationName for Sessions {
+    fn name(&self) -> &str {
+        "m0002_sessions"
+    }
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for Sessions {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        run_sql(manager, include_str!("m0002_sessions.sql")).await
     }
 }

@@ -3,3 +3,6 @@
 pub mod api_keys;
 pub mod audit;
 mod entity;
+pub mod organizations;
+pub mod sessions;
+pub mod users;
