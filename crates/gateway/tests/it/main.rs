@@ -12,6 +12,7 @@ mod fake_usage;
 mod harness;
 mod health;
 mod identity_keys;
+mod identity_log;
 mod identity_organizations;
 mod identity_sessions;
 mod identity_throttle;
