@@ -4,7 +4,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use service_runtime::config::{ConfigError, Settings};
 
-use crate::limits::TrustedProxies;
+use crate::limits::{RateLimits, TrustedProxies};
 
 /// Fewer characters make no secret.
 const SECRET_MIN: usize = 32;
@@ -130,6 +130,13 @@ impl GatewayConfig {
 
     pub(crate) fn key_ttl(&self) -> Duration {
         Duration::from_millis(self.key_ttl_ms)
+    }
+
+    pub(crate) fn user_limits(&self) -> RateLimits {
+        RateLimits {
+            per_minute: self.user_rate_limit_per_minute,
+            per_hour: self.user_rate_limit_per_hour,
+        }
     }
 
     pub(crate) fn replica_ack(&self) -> Duration {

@@ -25,7 +25,7 @@ use service_runtime::db::{self, DbError};
 use service_runtime::{Runtime, Shared};
 
 pub use app::audit_log;
-pub use app::keys;
+pub use app::{keys, users};
 pub use auth::Permission;
 pub use config::GatewayConfig;
 pub use error::{ApiCode, ApiError, GatewayError};

@@ -1,6 +1,7 @@
 //! `simward`: every service in one process, and the commands of an administrator.
 #![forbid(unsafe_code)]
 
+mod admin;
 mod audit;
 mod doctor;
 mod events;
@@ -34,6 +35,9 @@ enum Command {
     /// Verifies and exports the audit log
     #[command(subcommand)]
     Audit(audit::Audit),
+    /// Makes administrators
+    #[command(subcommand)]
+    Admin(admin::Admin),
     /// Shows what Simward announces on NATS
     #[command(subcommand)]
     Events(events::Events),
@@ -67,6 +71,7 @@ async fn dispatch(command: Command) -> anyhow::Result<()> {
         Command::Doctor => doctor::run(&settings).await,
         Command::Keys(command) => keys::run(command, &settings).await,
         Command::Audit(command) => audit::run(command, &settings).await,
+        Command::Admin(command) => admin::run(command, &settings).await,
         Command::Events(command) => events::run(command, &settings).await,
     }
 }

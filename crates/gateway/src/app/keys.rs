@@ -15,6 +15,9 @@ use crate::store::audit::{self, AuditEntry};
 
 pub use crate::store::api_keys::KeyInfo;
 
+/// Requests per minute or hour that a key may be given.
+pub(crate) const RATE_LIMITS: std::ops::RangeInclusive<i32> = 1..=1_000_000;
+
 /// Why a key was not made, found or revoked.
 #[derive(Debug, thiserror::Error)]
 pub enum KeysError {
@@ -72,8 +75,9 @@ impl NewKey {
         if self.expires_at.is_some_and(|end| end <= Utc::now()) {
             return Err(KeysError::Invalid("a key expires in the future"));
         }
-        if self.rate_limit_per_minute < 1 || self.rate_limit_per_hour < 1 {
-            return Err(KeysError::Invalid("a rate limit is at least 1"));
+        let limits = [self.rate_limit_per_minute, self.rate_limit_per_hour];
+        if limits.iter().any(|limit| !RATE_LIMITS.contains(limit)) {
+            return Err(KeysError::Invalid("a rate limit is from 1 to 1,000,000"));
         }
         Ok(())
     }
@@ -95,6 +99,18 @@ pub struct CreatedKey {
 /// # Errors
 /// When the request makes no sense, the organization does not exist or the database fails.
 pub async fn create(db: &Db, key_secret: &SecretString, new: NewKey) -> Result<CreatedKey, KeysError> {
+    let (organization, by) = (new.organization, new.created_by.clone());
+    let entry = |id, details| audit_entry("api_key.create", id, organization, by, details);
+    create_as(db, key_secret, new, entry).await
+}
+
+/// The same, with the row of the audit log that `entry` makes of the key's id and details.
+pub(crate) async fn create_as(
+    db: &Db,
+    key_secret: &SecretString,
+    new: NewKey,
+    entry: impl FnOnce(Uuid, serde_json::Value) -> AuditEntry,
+) -> Result<CreatedKey, KeysError> {
     new.check()?;
     let hasher = KeyHasher::new(key_secret);
     let key = KeyText::generate(&hasher);
@@ -117,11 +133,11 @@ pub async fn create(db: &Db, key_secret: &SecretString, new: NewKey) -> Result<C
         expires_at: new.expires_at,
         rate_limit_per_minute: new.rate_limit_per_minute,
         rate_limit_per_hour: new.rate_limit_per_hour,
-        created_by: new.created_by.clone(),
+        created_by: new.created_by,
     };
     let (id, prefix) = (row.id, row.prefix.clone());
     let details = json!({ "name": row.name, "prefix": row.prefix, "scopes": row.scopes });
-    let entry = audit_entry("api_key.create", id, new.organization, new.created_by, details);
+    let entry = entry(id, details);
     let transaction = db.orm().begin().await?;
     api_keys::insert(&transaction, row).await?;
     audit::append(&transaction, entry).await?;

@@ -1,19 +1,24 @@
 //! Use cases: one file each. They know the bus, the caches and the store, and nothing of HTTP.
 
+pub(crate) mod api_keys;
 pub(crate) mod audit_jobs;
 pub mod audit_log;
 pub(crate) mod export;
 pub(crate) mod get_sim;
 pub(crate) mod idempotency;
+pub(crate) mod identity;
 pub(crate) mod import;
 pub(crate) mod jobs;
 pub(crate) mod jobs_receiver;
 pub mod keys;
 pub(crate) mod list_sims;
+pub(crate) mod organizations;
 pub(crate) mod sim_view;
 pub(crate) mod sync;
 pub(crate) mod update_sim;
 pub(crate) mod usage;
+pub(crate) mod user_changes;
+pub mod users;
 pub(crate) mod write_usage;
 
 use std::future::Future;
@@ -35,7 +40,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, oneshot};
 use tracing::Instrument;
 
-use crate::auth::{AuthCounts, KeyVerifier, Principal, UsageBook};
+use crate::auth::{AuthCounts, KeyVerifier, Principal, Turns, UsageBook};
 use crate::cache::{Replicas, SharedCache, SimCache};
 use crate::config::GatewayConfig;
 use crate::error::ApiError;
@@ -50,6 +55,7 @@ pub(crate) struct Gateway {
     pub bus: Bus,
     pub db: Db,
     pub keys: KeyVerifier,
+    pub identity: identity::Identity,
     pub auth_counts: AuthCounts,
     pub limiter: Limiter,
     pub key_usage: Arc<UsageBook>,
@@ -88,10 +94,12 @@ impl Gateway {
             shared, db, health, ..
         } = runtime;
         let key_usage = Arc::new(UsageBook::default());
+        let turns = Arc::new(Turns::new(&shared.config.database));
+        let identity = identity::Identity::new(&config, &shared, &db, Arc::clone(&turns));
         let keys = KeyVerifier::new(
             &config.key_secret,
             config.key_ttl(),
-            &shared.config.database,
+            turns,
             ApiKeys::new(db.clone()),
             Arc::clone(&key_usage),
         );
@@ -114,6 +122,7 @@ impl Gateway {
             config,
             db,
             keys,
+            identity,
             key_usage,
             health,
         }

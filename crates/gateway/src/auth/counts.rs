@@ -24,13 +24,13 @@ impl AuthCounts {
         }
     }
 
-    /// Counts one outcome.
-    pub fn note<T>(&self, outcome: &Result<T, ApiError>) {
+    /// Counts one outcome; `named`: credentials were sent.
+    pub fn note<T>(&self, outcome: &Result<T, ApiError>, named: bool) {
         let counter = match outcome {
             Ok(_) => &self.ok,
             Err(error) => match error.code {
-                ApiCode::Unauthorized => &self.no_key,
-                ApiCode::InvalidApiKey => &self.invalid,
+                ApiCode::Unauthorized if !named => &self.no_key,
+                ApiCode::Unauthorized | ApiCode::InvalidApiKey => &self.invalid,
                 ApiCode::Forbidden => &self.forbidden,
                 _ => &self.error,
             },

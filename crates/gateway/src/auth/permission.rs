@@ -104,6 +104,21 @@ impl Permissions {
         Self(known.fold(0, |bits, permission| bits | permission.bit()))
     }
 
+    pub fn of(permissions: &[Permission]) -> Self {
+        Self(permissions.iter().fold(0, |bits, one| bits | one.bit()))
+    }
+
+    /// Whether who holds this set may do all that the other set allows.
+    pub fn cover(self, other: Self) -> bool {
+        self.allow(Permission::Admin) || other.0 & !self.0 == 0
+    }
+
+    /// The words of all that it allows.
+    pub fn words(self) -> Vec<&'static str> {
+        let allowed = Permission::ALL.into_iter().filter(|one| self.allow(*one));
+        allowed.map(Permission::word).collect()
+    }
+
     /// Whether the permission, or `admin`, is in the set.
     pub fn allow(self, permission: Permission) -> bool {
         self.0 & (permission.bit() | Permission::Admin.bit()) != 0
@@ -126,6 +141,9 @@ mod tests {
     fn a_set_allows_what_it_holds_and_admin_allows_all() {
         let reader = Permissions::of_words(&["read:sims".into(), "from:the-future".into()]);
         let admin = Permissions::of_words(&["admin".into()]);
+        assert!(admin.cover(reader) && reader.cover(reader) && !reader.cover(admin));
+        assert_eq!(reader.words(), ["read:sims"]);
+        assert_eq!(admin.words(), Permission::ALL.map(Permission::word));
         for permission in Permission::ALL {
             assert_eq!(reader.allow(permission), permission == Permission::ReadSims);
             assert!(admin.allow(permission));

@@ -6,8 +6,9 @@ use service_runtime::db::run_sql;
 pub struct Migrator;
 
 /// Each step's name and SQL, in order.
-const STEPS: [(&str, &str); 3] = [
+const STEPS: [(&str, &str); 4] = [
     ("m0001_identity", include_str!("m0001_identity.sql")),
+    ("m0002_sessions", include_str!("m0002_sessions.sql")),
     ("m0003_idempotency", include_str!("m0003_idempotency.sql")),
     ("m0004_audit_chain", include_str!("m0004_audit_chain.sql")),
 ];

@@ -3,7 +3,7 @@ use domain::OrganizationId;
 use sea_orm::sea_query::Expr;
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter,
-    QueryOrder,
+    QueryOrder, QuerySelect,
 };
 use service_runtime::db::Db;
 use uuid::Uuid;
@@ -16,6 +16,7 @@ use crate::limits::RateLimits;
 #[derive(Debug, Clone)]
 pub struct StoredKey {
     pub id: Uuid,
+    pub name: String,
     pub hash: Vec<u8>,
     pub scopes: Vec<String>,
     pub organization: Option<OrganizationId>,
@@ -41,6 +42,10 @@ pub struct KeyInfo {
     pub organization: Option<OrganizationId>,
     /// The end of its time.
     pub expires_at: Option<DateTime<Utc>>,
+    /// Requests per minute.
+    pub rate_limit_per_minute: i32,
+    /// Requests per hour.
+    pub rate_limit_per_hour: i32,
     /// When it was revoked.
     pub revoked_at: Option<DateTime<Utc>>,
     /// The last use, some seconds late.
@@ -63,6 +68,8 @@ impl From<Model> for KeyInfo {
             scopes: row.scopes,
             organization: row.organization_id.map(OrganizationId),
             expires_at: row.expires_at,
+            rate_limit_per_minute: row.rate_limit_per_minute,
+            rate_limit_per_hour: row.rate_limit_per_hour,
             revoked_at: row.revoked_at,
             last_used_at: row.last_used_at,
             usage_count: row.usage_count,
@@ -105,6 +112,7 @@ impl ApiKeys {
             .await?;
         Ok(row.map(|row| StoredKey {
             id: row.id,
+            name: row.name,
             hash: row.key_hash,
             scopes: row.scopes,
             organization: row.organization_id.map(OrganizationId),
@@ -194,4 +202,72 @@ pub async fn revoke<C: ConnectionTrait>(
         id: row.id,
         organization: row.organization_id.map(OrganizationId),
     }))
+}
+
+/// The keys of an organization, or all; the newest first, before `before`.
+pub async fn page<C: ConnectionTrait>(
+    connection: &C,
+    organization: Option<OrganizationId>,
+    before: Option<Uuid>,
+    limit: u64,
+) -> Result<Vec<KeyInfo>, DbErr> {
+    let mut query = Entity::find().order_by_desc(Column::Id).limit(limit);
+    if let Some(organization) = organization {
+        query = query.filter(Column::OrganizationId.eq(organization.0));
+    }
+    if let Some(before) = before {
+        query = query.filter(Column::Id.lt(before));
+    }
+    let rows = query.all(connection).await?;
+    Ok(rows.into_iter().map(KeyInfo::from).collect())
+}
+
+/// One key.
+pub async fn find_by_id<C: ConnectionTrait>(connection: &C, id: Uuid) -> Result<Option<KeyInfo>, DbErr> {
+    Ok(Entity::find_by_id(id).one(connection).await?.map(Into::into))
+}
+
+/// What of a key is to change; what is `None` stays as it is.
+#[derive(Debug, Default)]
+pub struct KeyChange {
+    pub name: Option<String>,
+    pub description: Option<Option<String>>,
+    pub scopes: Option<Vec<String>>,
+    pub expires_at: Option<Option<DateTime<Utc>>>,
+    pub rate_limit_per_minute: Option<i32>,
+    pub rate_limit_per_hour: Option<i32>,
+}
+
+/// Changes one key; `None` when it was revoked.
+pub async fn update<C: ConnectionTrait>(
+    connection: &C,
+    id: Uuid,
+    change: KeyChange,
+) -> Result<Option<KeyInfo>, DbErr> {
+    let mut row = <ActiveModel as Default>::default();
+    if let Some(name) = change.name {
+        row.name = Set(name);
+    }
+    if let Some(description) = change.description {
+        row.description = Set(description);
+    }
+    if let Some(scopes) = change.scopes {
+        row.scopes = Set(scopes);
+    }
+    if let Some(end) = change.expires_at {
+        row.expires_at = Set(end);
+    }
+    if let Some(limit) = change.rate_limit_per_minute {
+        row.rate_limit_per_minute = Set(limit);
+    }
+    if let Some(limit) = change.rate_limit_per_hour {
+        row.rate_limit_per_hour = Set(limit);
+    }
+    let rows = Entity::update_many()
+        .set(row)
+        .filter(Column::Id.eq(id))
+        .filter(Column::RevokedAt.is_null())
+        .exec_with_returning(connection)
+        .await?;
+    Ok(rows.into_iter().next().map(Into::into))
 }

@@ -6,3 +6,6 @@ pub mod audit_chain;
 pub mod audit_query;
 mod entity;
 pub mod idempotency;
+pub mod organizations;
+pub mod sessions;
+pub mod users;

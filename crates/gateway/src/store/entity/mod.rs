@@ -1,2 +1,4 @@
 pub mod api_key;
 pub mod audit_entry;
+pub mod organization;
+pub mod user;

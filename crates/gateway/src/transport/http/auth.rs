@@ -1,16 +1,17 @@
 use std::future::Future;
 use std::marker::PhantomData;
 use std::pin::Pin;
+use std::sync::Arc;
 
 use actix_web::dev::Payload;
-use actix_web::http::header::HeaderName;
+use actix_web::http::header::{AUTHORIZATION, HeaderName, HeaderValue};
 use actix_web::{FromRequest, HttpRequest, web};
 
 use super::params::pairs;
 use super::rate;
 use super::request::{RequestId, client_addr};
 use crate::app::{Asker, Gateway};
-use crate::auth::{KeyRefusal, Permission};
+use crate::auth::{Permission, Principal, Refusal};
 use crate::error::{ApiCode, ApiError};
 
 const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
@@ -49,7 +50,7 @@ needs! {
     ReadAudit => Some(Permission::ReadAudit),
 }
 
-/// A caller whose key is good and has the permission.
+/// A caller whose key or access token is good and has the permission.
 pub struct Authenticated<N: Needs>(pub Asker, PhantomData<N>);
 
 impl<N: Needs> FromRequest for Authenticated<N> {
@@ -63,7 +64,9 @@ impl<N: Needs> FromRequest for Authenticated<N> {
                 return Err(ApiError::internal(&"the gateway is not among the app's data"));
             };
             let outcome = authenticate(gateway, &request, N::PERMISSION, true).await;
-            gateway.auth_counts.note(&outcome);
+            let headers = request.headers();
+            let named = headers.contains_key(X_API_KEY) || headers.contains_key(AUTHORIZATION);
+            gateway.auth_counts.note(&outcome, named);
             outcome.map(|asker| Self(asker, PhantomData))
         })
     }
@@ -83,39 +86,31 @@ async fn authenticate(
     needed: Option<Permission>,
     is_use: bool,
 ) -> Result<Asker, ApiError> {
-    let invalid = || {
-        ApiError::new(
-            ApiCode::InvalidApiKey,
-            "the API key is unknown, expired or revoked",
-        )
-    };
     let in_query = gateway
         .config
         .allow_query_key
         .then(|| query_key(request))
         .flatten();
-    let key = match (request.headers().get(X_API_KEY), &in_query) {
-        (Some(header), _) => header.to_str().map_err(|_| invalid())?,
-        (None, Some(key)) => key,
+    let key = request.headers().get(X_API_KEY).map(HeaderValue::as_bytes);
+    let key = key.or(in_query.as_deref().map(str::as_bytes));
+    let principal = match (key, request.headers().get(AUTHORIZATION)) {
+        (Some(_), Some(_)) => {
+            let message = "send either X-API-Key or Authorization, not both";
+            return Err(ApiError::new(ApiCode::Unauthorized, message));
+        }
+        (Some(key), None) => of_key(gateway, key, is_use).await?,
+        (None, Some(authorization)) => of_token(gateway, authorization.as_bytes()).await?,
         (None, None) => {
-            let message = "send an API key in the header X-API-Key";
+            let message =
+                "send an API key in the header X-API-Key, or an access token in Authorization: Bearer";
             return Err(ApiError::new(ApiCode::Unauthorized, message));
         }
     };
-    let verified = if is_use {
-        gateway.keys.verify(key).await
-    } else {
-        gateway.keys.check(key).await
-    };
-    let principal = verified.map_err(|refusal| match refusal {
-        KeyRefusal::Invalid => invalid(),
-        KeyRefusal::Unknown => ApiError::new(ApiCode::Unavailable, "the API key cannot be checked now"),
-    })?;
     if is_use {
         rate::take(gateway, request, &principal).await?;
     }
     if let Some(needed) = needed.filter(|needed| !principal.may(*needed)) {
-        let message = format!("the API key lacks the scope {needed}");
+        let message = format!("the caller lacks the permission {needed}");
         return Err(ApiError::new(ApiCode::Forbidden, message));
     }
     Ok(Asker {
@@ -123,6 +118,41 @@ async fn authenticate(
         request_id: RequestId::of_request(request),
         remote_addr: client_addr(gateway, request),
     })
+}
+
+async fn of_key(gateway: &Gateway, key: &[u8], is_use: bool) -> Result<Arc<Principal>, ApiError> {
+    let verified = match std::str::from_utf8(key) {
+        Ok(key) if is_use => gateway.keys.verify(key).await,
+        Ok(key) => gateway.keys.check(key).await,
+        Err(_) => Err(Refusal::Invalid),
+    };
+    verified.map_err(|refusal| match refusal {
+        Refusal::Invalid => ApiError::new(
+            ApiCode::InvalidApiKey,
+            "the API key is unknown, expired or revoked",
+        ),
+        Refusal::Unknown => ApiError::new(ApiCode::Unavailable, "the API key cannot be checked now"),
+    })
+}
+
+async fn of_token(gateway: &Gateway, authorization: &[u8]) -> Result<Arc<Principal>, ApiError> {
+    let verified = match bearer(authorization) {
+        Some(token) => gateway.identity.sessions.verify(token).await,
+        None => Err(Refusal::Invalid),
+    };
+    verified.map_err(|refusal| match refusal {
+        Refusal::Invalid => ApiError::new(
+            ApiCode::Unauthorized,
+            "the access token is unknown, expired or of an ended session",
+        ),
+        Refusal::Unknown => ApiError::new(ApiCode::Unavailable, "the access token cannot be checked now"),
+    })
+}
+
+/// The token in `Bearer <token>`.
+fn bearer(authorization: &[u8]) -> Option<&str> {
+    let (scheme, token) = std::str::from_utf8(authorization).ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
 fn query_key(request: &HttpRequest) -> Option<String> {

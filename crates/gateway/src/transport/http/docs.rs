@@ -7,7 +7,10 @@ use actix_web::http::header::{
 };
 use actix_web::{HttpResponse, web};
 use bytes::Bytes;
-use utoipa::openapi::security::{ApiKey, ApiKeyValue, SecurityScheme};
+use utoipa::openapi::path::Operation;
+use utoipa::openapi::security::{
+    ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme,
+};
 use utoipa::openapi::{RefOr, Required};
 use utoipa::{Modify, OpenApi};
 use utoipa_swagger_ui::Config;
@@ -51,6 +54,42 @@ impl Modify for KeyScheme {
     }
 }
 
+/// Whatever an API key may ask, a user may ask with an access token.
+struct BearerScheme;
+
+impl Modify for BearerScheme {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        let components = document.components.get_or_insert_default();
+        let scheme = HttpBuilder::new()
+            .scheme(HttpAuthScheme::Bearer)
+            .bearer_format("JWT")
+            .description(Some(
+                "The `access_token` of `POST /api/v1/auth/login`; the user's role has the permission that the route names.",
+            ))
+            .build();
+        components.add_security_scheme("bearer", SecurityScheme::Http(scheme));
+        for item in document.paths.paths.values_mut() {
+            let operations = [&mut item.get, &mut item.put, &mut item.post, &mut item.delete];
+            for operation in operations.into_iter().flatten() {
+                add_bearer(operation);
+            }
+        }
+    }
+}
+
+fn add_bearer(operation: &mut Operation) {
+    let Some(security) = &mut operation.security else {
+        return;
+    };
+    let with_key = security
+        .iter()
+        .find_map(|one| serde_json::to_value(one).ok()?.get("api_key").cloned());
+    if let Some(scopes) = with_key {
+        let scopes: Vec<String> = serde_json::from_value(scopes).unwrap_or_default();
+        security.push(SecurityRequirement::new("bearer", scopes));
+    }
+}
+
 /// The bodies that may be left out; as an `Option` they would be documented to accept `null`.
 struct OptionalBody;
 
@@ -73,6 +112,7 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
         document.merge((area.document)());
     }
     OptionalBody.modify(&mut document);
+    BearerScheme.modify(&mut document);
     Examples.modify(&mut document);
     // After the examples: a 304 has no body to show.
     Revalidation.modify(&mut document);

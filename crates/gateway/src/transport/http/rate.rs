@@ -19,8 +19,7 @@ pub const RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset");
 
 /// Takes one of the caller's requests; the answer will say how many are left.
 pub async fn take(gateway: &Gateway, request: &HttpRequest, principal: &Principal) -> Result<(), ApiError> {
-    let (subject, limits) = principal.rate();
-    let verdict = gateway.limiter.take(subject, limits).await;
+    let verdict = gateway.limiter.take(principal.id(), principal.limits).await;
     request.extensions_mut().insert(verdict.standing);
     verdict.retry_after.map_or(Ok(()), |wait| Err(limited(wait)))
 }
