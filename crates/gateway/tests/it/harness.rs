@@ -257,8 +257,8 @@ pub fn sim(iccid: &str, revision: i64, label: &str) -> Sim {
 /// A key that reaches no limit.
 pub fn plenty(scopes: &[Permission]) -> NewKey {
     NewKey {
-        rate_limit_per_minute: 1_000_000,
-        rate_limit_per_hour: 1_000_000,
+        rate_limit_per_minute: 1_000_000_000,
+        rate_limit_per_hour: 1_000_000_000,
         ..NewKey::new("test", scopes.to_vec())
     }
 }
