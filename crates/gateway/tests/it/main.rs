@@ -13,6 +13,7 @@ mod harness;
 mod health;
 mod live;
 mod live_client;
+mod live_ends;
 mod live_outage;
 mod sims;
 mod usage;
