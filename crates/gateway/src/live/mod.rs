@@ -69,7 +69,6 @@ pub enum OpenError {
 struct Counts {
     open: Gauge,
     sent: Counter,
-    ended: fn(&Metrics, &str) -> Counter,
 }
 
 /// What the streams of one process share.
@@ -105,9 +104,6 @@ impl Live {
             counts: Counts {
                 open: metrics.gauge("simward_live_streams", &[]),
                 sent: metrics.counter("simward_live_events_total", &[]),
-                ended: |metrics, reason| {
-                    metrics.counter("simward_live_streams_ended_total", &[("reason", reason)])
-                },
             },
             metrics: metrics.clone(),
             shutdown: shutdown.clone(),
@@ -123,10 +119,12 @@ impl Live {
         self.counts.sent.increment(events);
     }
 
-    /// Counts a stream that ended; `gone`: the client left.
+    /// Counts a stream that ended; `None`: the client left.
     pub fn count_end(&self, end: Option<End>) {
         let reason = end.map_or("gone", End::word);
-        (self.counts.ended)(&self.metrics, reason).increment(1);
+        let labels = [("reason", reason)];
+        let ended = self.metrics.counter("simward_live_streams_ended_total", &labels);
+        ended.increment(1);
     }
 
     /// The newest event that all inboxes were told of.

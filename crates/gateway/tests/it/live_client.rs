@@ -4,15 +4,17 @@ use std::time::Duration;
 
 use chrono::Utc;
 use domain::OrganizationId;
-use messages::pb::sim::SimConfigUpdated;
+use gateway::{GatewayConfig, Permission};
+use messages::pb::sim::{SimConfigUpdated, SimMissing};
 use messages::{EventEnvelope, EventType};
 use prost::Message;
 use serde_json::Value;
 use service_runtime::bus::{Bus, BusError, Publication};
 use uuid::Uuid;
 
-use crate::harness::{Gateway, World};
+use crate::harness::{App, Gateway, World};
 
+pub const PATH: &str = "/api/v1/events/stream";
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// One message of the protocol.
@@ -183,4 +185,41 @@ pub async fn publish_unknown(bus: &Bus, word: &'static str, payload: &'static [u
         payload: payload.into(),
     };
     bus.store_all("test", vec![publication]).await.unwrap();
+}
+
+/// A gateway that follows the stream, and a key of the whole platform.
+pub async fn start(change: impl FnOnce(&mut GatewayConfig)) -> (App, String) {
+    let world = with_streams(World::new().await).await;
+    let mut config = world.gateway_config();
+    change(&mut config);
+    let gateway = world.start(config).await;
+    let key = world
+        .key_for(&[Permission::ReadSims, Permission::ReadUsage], None)
+        .await;
+    ready(&gateway, &key).await;
+    (App { world, gateway }, key)
+}
+
+pub fn labels(messages: &[Sse]) -> Vec<&str> {
+    messages
+        .iter()
+        .map(|message| message.data["data"]["label"].as_str().unwrap_or_default())
+        .collect()
+}
+
+pub fn missing(iccid: &str, organization: Option<OrganizationId>) -> Announcement {
+    let payload = SimMissing {
+        iccid: iccid.into(),
+        ..SimMissing::default()
+    };
+    event(
+        EventType::SimMissing,
+        iccid,
+        organization,
+        &payload.encode_to_vec(),
+    )
+}
+
+pub fn kinds(messages: &[Sse]) -> Vec<&str> {
+    messages.iter().map(|message| message.event.as_str()).collect()
 }

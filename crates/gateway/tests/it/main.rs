@@ -32,6 +32,7 @@ mod jobs;
 mod limits;
 mod live;
 mod live_client;
+mod live_ends;
 mod live_outage;
 mod outer;
 mod people;
