@@ -8,7 +8,7 @@ pub struct Migrations;
 
 impl MigratorTrait for Migrations {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(Fleet)]
+        vec![Box::new(Fleet), Box::new(FleetCounts)]
     }
 }
 
@@ -31,5 +31,20 @@ impl MigrationTrait for Fleet {
             service_runtime::db::run_sql(manager, sql).await?;
         }
         Ok(())
+    }
+}
+
+struct FleetCounts;
+
+impl MigrationName for FleetCounts {
+    fn name(&self) -> &str {
+        "m0003_fleet_counts"
+    }
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for FleetCounts {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        service_runtime::db::run_sql(manager, include_str!("m0003_fleet_counts.sql")).await
     }
 }
