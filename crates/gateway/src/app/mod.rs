@@ -3,6 +3,7 @@
 pub(crate) mod get_sim;
 pub mod keys;
 pub(crate) mod list_sims;
+pub(crate) mod overview;
 pub(crate) mod sim_view;
 pub(crate) mod sync;
 pub(crate) mod update_sim;
@@ -44,6 +45,7 @@ pub(crate) struct Gateway {
     pub auth_counts: AuthCounts,
     pub key_usage: Arc<UsageBook>,
     pub sims: SharedCache,
+    pub overviews: overview::Overviews,
     pub health: Health,
     pub metrics: Metrics,
     pub shutdown: Shutdown,
@@ -81,6 +83,7 @@ impl Gateway {
         let sims = SimCache::new(&config, shared.redis.clone(), redis_prefix, &shared.metrics);
         Self {
             sims: Arc::new(sims),
+            overviews: overview::Overviews::default(),
             auth_counts: AuthCounts::new(&shared.metrics),
             bus: shared.bus,
             metrics: shared.metrics,

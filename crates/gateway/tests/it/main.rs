@@ -7,9 +7,11 @@
 mod auth;
 mod cache;
 mod envelope;
+mod fake_overview;
 mod fake_sims;
 mod fake_usage;
 mod harness;
 mod health;
+mod overview;
 mod sims;
 mod usage;

@@ -2,7 +2,7 @@ use actix_web::web::ServiceConfig;
 use serde_json::Value;
 use utoipa::openapi::OpenApi;
 
-use super::docs_usage;
+use super::{docs_usage, overview};
 use crate::error::ApiCode;
 
 /// Routes that belong together, with everything that is said about them. A route is written as `post /api/v1/sync/sims`;
@@ -29,4 +29,4 @@ pub enum Example {
 }
 
 /// Every area but SIMs, syncs and operations.
-pub const AREAS: [Area; 1] = [docs_usage::AREA];
+pub const AREAS: [Area; 2] = [docs_usage::AREA, overview::AREA];

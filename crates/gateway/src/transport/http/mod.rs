@@ -12,6 +12,8 @@ mod ingest;
 mod ingest_body;
 mod list_query;
 mod middleware;
+mod overview;
+mod overview_view;
 mod params;
 mod request;
 mod route_metrics;
