@@ -78,13 +78,14 @@ END $$;
 CREATE FUNCTION keep_presence_of_known() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     WITH moved AS MATERIALIZED (
-        SELECT held.iccid, now.organization_id, now.missing
-        FROM new_rows AS now JOIN old_rows AS before USING (iccid) JOIN usage.sim_presence AS held USING (iccid)
-        WHERE (before.organization_id, before.missing) IS DISTINCT FROM (now.organization_id, now.missing)
+        SELECT held.iccid, coalesce(now.organization_id, '00000000-0000-0000-0000-000000000000') AS organization_id, now.missing
+        FROM new_rows AS now JOIN usage.sim_presence AS held USING (iccid)
+        WHERE (held.organization_id, held.missing)
+              <> (coalesce(now.organization_id, '00000000-0000-0000-0000-000000000000'), now.missing)
         ORDER BY held.iccid FOR UPDATE OF held
     )
     UPDATE usage.sim_presence AS held
-    SET organization_id = coalesce(moved.organization_id, '00000000-0000-0000-0000-000000000000'), missing = moved.missing
+    SET organization_id = moved.organization_id, missing = moved.missing
     FROM moved WHERE held.iccid = moved.iccid;
     RETURN NULL;
 END $$;
@@ -92,8 +93,7 @@ END $$;
 CREATE TRIGGER keep_presence_of_new AFTER INSERT ON sims
     REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION keep_presence_of_new();
 CREATE TRIGGER keep_presence_of_known AFTER UPDATE ON sims
-    REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows
-    FOR EACH STATEMENT EXECUTE FUNCTION keep_presence_of_known();
+    REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION keep_presence_of_known();
 
 INSERT INTO sim_presence (iccid, organization_id, missing)
 SELECT iccid, coalesce(organization_id, '00000000-0000-0000-0000-000000000000'), missing FROM sims;

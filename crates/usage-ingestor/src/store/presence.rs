@@ -54,51 +54,24 @@ pub async fn note(transaction: &mut PgConnection, facts: &[Fact]) -> Result<(), 
     .bind(&iccids)
     .execute(&mut *transaction)
     .await?;
-    let time = |at: Option<i64>| at.map(millis_to_time);
+    update(transaction, &iccids, facts).await
+}
+
+async fn update(transaction: &mut PgConnection, iccids: &[i64], facts: &[Fact]) -> Result<(), sqlx::Error> {
+    let small = |part: fn(&Fact) -> Option<i16>| -> Vec<Option<i16>> { facts.iter().map(part).collect() };
+    let time = |part: fn(&Fact) -> Option<i64>| -> Vec<Option<DateTime<Utc>>> {
+        facts.iter().map(|fact| part(fact).map(millis_to_time)).collect()
+    };
+    let operators: Vec<Option<i32>> = facts.iter().map(|fact| fact.place.map(|part| part.2)).collect();
     sqlx::query(include_str!("note_presence.sql"))
-        .bind(&iccids)
-        .bind(
-            facts
-                .iter()
-                .map(|fact| fact.online.map(|(_, online)| i16::from(online)))
-                .collect::<Vec<_>>(),
-        )
-        .bind(
-            facts
-                .iter()
-                .map(|fact| time(fact.online.map(|part| part.0)))
-                .collect::<Vec<_>>(),
-        )
-        .bind(
-            facts
-                .iter()
-                .map(|fact| fact.place.map(|part| part.1))
-                .collect::<Vec<_>>(),
-        )
-        .bind(
-            facts
-                .iter()
-                .map(|fact| fact.place.map(|part| part.2))
-                .collect::<Vec<_>>(),
-        )
-        .bind(
-            facts
-                .iter()
-                .map(|fact| time(fact.place.map(|part| part.0)))
-                .collect::<Vec<_>>(),
-        )
-        .bind(
-            facts
-                .iter()
-                .map(|fact| fact.rat.map(|part| part.1))
-                .collect::<Vec<_>>(),
-        )
-        .bind(
-            facts
-                .iter()
-                .map(|fact| time(fact.rat.map(|part| part.0)))
-                .collect::<Vec<_>>(),
-        )
+        .bind(iccids)
+        .bind(small(|fact| fact.online.map(|part| i16::from(part.1))))
+        .bind(time(|fact| fact.online.map(|part| part.0)))
+        .bind(small(|fact| fact.place.map(|part| part.1)))
+        .bind(operators)
+        .bind(time(|fact| fact.place.map(|part| part.0)))
+        .bind(small(|fact| fact.rat.map(|part| part.1)))
+        .bind(time(|fact| fact.rat.map(|part| part.0)))
         .execute(transaction)
         .await
         .map(|_| ())
