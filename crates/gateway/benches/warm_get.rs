@@ -5,6 +5,8 @@
 
 #[path = "../tests/it/fake_jobs.rs"]
 mod fake_jobs;
+#[path = "../tests/it/fake_overview.rs"]
+mod fake_overview;
 #[path = "../tests/it/fake_sims.rs"]
 mod fake_sims;
 #[path = "../tests/it/fake_usage.rs"]

@@ -87,6 +87,10 @@ pub mod sim {
         ControlJob, "sim", "control_job", pb::ControlJobRequest, pb::ControlJobResponse
     );
     method!(
+        /// How many SIMs are in which state.
+        FleetCounts, "sim", "fleet_counts", pb::FleetCountsRequest, pb::FleetCountsResponse
+    );
+    method!(
         /// How the service stands.
         Health, "sim", "health", HealthRequest, HealthResponse
     );
@@ -136,6 +140,10 @@ pub mod usage {
     method!(
         /// Days on which stream and API differ.
         Differences, "usage", "differences", pb::DifferencesRequest, pb::DifferencesResponse
+    );
+    method!(
+        /// Usage of today and this month, and where SIMs are.
+        FleetNow, "usage", "fleet_now", pb::FleetNowRequest, pb::FleetNowResponse
     );
     method!(
         /// How the service stands.

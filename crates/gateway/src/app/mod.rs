@@ -13,6 +13,7 @@ pub(crate) mod jobs_receiver;
 pub mod keys;
 pub(crate) mod list_sims;
 pub(crate) mod organizations;
+pub(crate) mod overview;
 pub(crate) mod sim_view;
 pub(crate) mod sync;
 pub(crate) mod update_sim;
@@ -65,6 +66,7 @@ pub(crate) struct Gateway {
     pub live: Arc<Live>,
     /// Files that are read at once; each has a thread that reads its lines.
     pub uploads: Arc<Semaphore>,
+    pub overviews: overview::Overviews,
     pub health: Health,
     pub metrics: Metrics,
     pub shutdown: Shutdown,
@@ -113,6 +115,7 @@ impl Gateway {
             replicas: Arc::new(replicas),
             uploads: Arc::new(Semaphore::new(UPLOADS)),
             live: Arc::new(Live::new(&config, &shared.bus, &shared.metrics, &shared.shutdown)),
+            overviews: overview::Overviews::default(),
             auth_counts: AuthCounts::new(&shared.metrics),
             bus: shared.bus,
             metrics: shared.metrics,

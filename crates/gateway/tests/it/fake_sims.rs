@@ -24,6 +24,7 @@ pub struct State {
     pub lists: Vec<ListSimsRequest>,
     pub updates: Vec<UpdateSimRequest>,
     pub starts: Vec<StartSyncRequest>,
+    pub counts: Vec<messages::pb::sim::FleetCountsRequest>,
     /// The most SIMs in one answer, as when they are large.
     pub answer_limit: Option<usize>,
     /// The page behind this ICCID cannot be read.
@@ -120,6 +121,7 @@ async fn serve(server: &RpcServer, state: &Arc<Mutex<State>>) {
     };
     server.method(sim_rpc::UpdateSim, update).await.unwrap();
     serve_syncs(server, state).await;
+    crate::fake_overview::serve_counts(server, state).await;
 }
 
 async fn serve_syncs(server: &RpcServer, state: &Arc<Mutex<State>>) {

@@ -2,6 +2,7 @@
 
 mod announce;
 mod discover;
+mod fleet_counts;
 pub mod fleet_metrics;
 mod get_sim;
 mod inventory;

@@ -6,45 +6,44 @@ use service_runtime::{lease, outbox};
 /// Every step, in order.
 pub struct Migrations;
 
-impl MigratorTrait for Migrations {
-    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(Fleet), Box::new(Jobs)]
-    }
-}
-
-struct Fleet;
-
-impl MigrationName for Fleet {
-    fn name(&self) -> &str {
-        "m0001_fleet"
-    }
-}
-
-#[async_trait::async_trait]
-impl MigrationTrait for Fleet {
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        for sql in [
+/// Each step's name and SQL, in order.
+const STEPS: [(&str, &[&str]); 3] = [
+    (
+        "m0001_fleet",
+        &[
             include_str!("m0001_fleet.sql"),
             outbox::TABLE_SQL,
             lease::TABLE_SQL,
-        ] {
-            service_runtime::db::run_sql(manager, sql).await?;
-        }
-        Ok(())
+        ],
+    ),
+    ("m0002_jobs", &[include_str!("m0002_jobs.sql")]),
+    ("m0003_fleet_counts", &[include_str!("m0003_fleet_counts.sql")]),
+];
+
+impl MigratorTrait for Migrations {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        let step = |(name, sql)| Box::new(Step { name, sql }) as Box<dyn MigrationTrait>;
+        STEPS.into_iter().map(step).collect()
     }
 }
 
-struct Jobs;
+struct Step {
+    name: &'static str,
+    sql: &'static [&'static str],
+}
 
-impl MigrationName for Jobs {
+impl MigrationName for Step {
     fn name(&self) -> &str {
-        "m0002_jobs"
+        self.name
     }
 }
 
 #[async_trait::async_trait]
-impl MigrationTrait for Jobs {
+impl MigrationTrait for Step {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        service_runtime::db::run_sql(manager, include_str!("m0002_jobs.sql")).await
+        for sql in self.sql {
+            service_runtime::db::run_sql(manager, sql).await?;
+        }
+        Ok(())
     }
 }

@@ -1,6 +1,7 @@
 //! The schema `sim`. What comes out are domain types; rows stay here.
 
 mod accounts;
+mod fleet_counts;
 mod forget;
 mod jobs;
 mod list;
@@ -13,6 +14,7 @@ mod sync_runs;
 mod sync_state;
 
 pub use accounts::{ensure_account, set_complete};
+pub use fleet_counts::{FleetCounts, StateCount};
 pub use jobs::*;
 pub use list::{ListFilter, ListPage, SimList, SimListPage, SortBy};
 pub use members::Member;

@@ -53,6 +53,13 @@ pub async fn serve(server: &RpcServer, app: &App) -> Result<(), BusError> {
         })
         .await?;
     super::jobs::serve(server, app).await?;
+    let shared = app.clone();
+    server
+        .method(sim_rpc::FleetCounts, move |request, _| {
+            let app = shared.clone();
+            async move { Ok(app.fleet_counts(scope(request.scope)?).await?) }
+        })
+        .await?;
     super::inventory::serve(server, app).await
 }
 

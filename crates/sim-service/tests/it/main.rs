@@ -1,6 +1,7 @@
 //! sim-service alone, over real servers and the 1NCE emulator.
 #![allow(clippy::expect_used, clippy::unwrap_used)]
 
+mod fleet_counts;
 mod freshness;
 mod harness;
 mod inventory;

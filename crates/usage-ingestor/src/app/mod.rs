@@ -6,6 +6,7 @@ pub mod differences;
 pub mod discovery;
 pub mod event_types;
 pub mod export_usage;
+pub mod fleet_now;
 pub mod ingest_status;
 pub mod inventory;
 pub mod merge;

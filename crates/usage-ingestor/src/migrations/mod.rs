@@ -8,7 +8,7 @@ pub struct Migrations;
 
 impl MigratorTrait for Migrations {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(Usage)]
+        vec![Box::new(Usage), Box::new(Presence)]
     }
 }
 
@@ -31,5 +31,20 @@ impl MigrationTrait for Usage {
             service_runtime::db::run_sql(manager, sql).await?;
         }
         Ok(())
+    }
+}
+
+struct Presence;
+
+impl MigrationName for Presence {
+    fn name(&self) -> &str {
+        "m0002_presence"
+    }
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for Presence {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        service_runtime::db::run_sql(manager, include_str!("m0002_presence.sql")).await
     }
 }

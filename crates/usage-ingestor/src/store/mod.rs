@@ -12,6 +12,7 @@ pub mod fleet_usage;
 pub mod ingest_status;
 pub mod inventory;
 pub mod members;
+pub mod presence;
 pub mod rejects;
 mod retention;
 pub mod sim_events;

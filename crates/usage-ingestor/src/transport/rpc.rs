@@ -11,6 +11,7 @@ use crate::app::sim_events::EventsQuery;
 use crate::app::sim_usage::SimUsageQuery;
 use crate::app::usage_summary::SummaryQuery;
 use crate::app::{App, differences, event_types, export_usage, top_usage};
+use crate::error::AppError;
 use crate::store::Scope;
 use crate::store::sim_usage::source;
 use crate::store::usage_summary::GroupRow;
@@ -67,6 +68,13 @@ pub async fn serve(server: &RpcServer, app: &App) -> Result<(), BusError> {
         .await?;
     let shared = app.clone();
     server
+        .method(usage_rpc::FleetNow, move |request, _| {
+            let app = shared.clone();
+            async move { fleet_now(&app, request).await }
+        })
+        .await?;
+    let shared = app.clone();
+    server
         .method(usage_rpc::IngestStatus, move |_, _| {
             let app = shared.clone();
             async move { status(&app).await }
@@ -102,6 +110,26 @@ async fn summary(app: &App, request: pb::UsageSummaryRequest) -> Result<pb::Usag
         sum: Some(group(summary.sum)),
         groups: summary.groups.into_iter().map(group).collect(),
         groups_are_cut: summary.groups_are_cut,
+    })
+}
+
+async fn fleet_now(app: &App, request: pb::FleetNowRequest) -> Result<pb::FleetNowResponse, RpcError> {
+    let now = app
+        .fleet_now(scope(request.scope)?)
+        .await
+        .map_err(AppError::from)?;
+    let presence = now.presence.into_iter().map(|count| pb::PresenceCount {
+        online: (count.online >= 0).then_some(count.online == 1),
+        mcc: u32::from(count.mcc.unsigned_abs()),
+        country: count.country.unwrap_or_default(),
+        rat: u32::from(count.rat.unsigned_abs()),
+        sims: large(count.sims),
+    });
+    Ok(pb::FleetNowResponse {
+        today: Some(group(now.today)),
+        month: Some(group(now.month)),
+        presence: presence.collect(),
+        as_of: Some(now.as_of.into()),
     })
 }
 

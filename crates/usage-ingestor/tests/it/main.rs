@@ -7,6 +7,7 @@ mod fake_sims;
 mod harness;
 mod inventory;
 mod moved_sums;
+mod presence;
 mod readings;
 mod receive;
 mod records;

@@ -43,6 +43,8 @@ mod live;
 mod live_body;
 mod live_query;
 mod middleware;
+mod overview;
+mod overview_view;
 mod params;
 mod rate;
 mod redoc;

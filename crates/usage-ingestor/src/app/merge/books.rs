@@ -225,7 +225,7 @@ fn the_books_hold_each_distinct_record_once_whatever_happens() {
         let books = runtime.block_on(async {
             let mut db = scope.connection().await;
             all(&mut db, "SELECT set_config('search_path', 'usage,public', false)").await;
-            sqlx::query("TRUNCATE sims, sim_usage, sim_usage_daily, fleet_usage_daily, sim_events, ingest_hours, outbox")
+            sqlx::query("TRUNCATE sims, sim_presence, presence_counts, sim_usage, sim_usage_daily, fleet_usage_daily, sim_events, ingest_hours, outbox")
                 .execute(&mut db)
                 .await
                 .expect("empty tables");

@@ -4,6 +4,7 @@ mod announce;
 #[cfg(test)]
 mod books;
 mod days;
+mod presence;
 mod read_batch;
 
 use std::collections::{BTreeMap, HashSet};
@@ -17,6 +18,7 @@ use super::App;
 use crate::error::StoreError;
 use crate::store::arrivals::{self, Arrivals};
 use crate::store::copy::millis_to_time;
+use crate::store::presence as presence_store;
 use crate::store::{event_records, fleet_usage, members, rejects, stream_state, usage_days, usage_records};
 
 #[cfg(fuzzing)]
@@ -79,13 +81,19 @@ impl App {
         writer: i16,
     ) -> Result<Merged, StoreError> {
         let told = work.usage.len() as u64 + work.usage_twice;
+        let (facts, named) = presence::facts(&work.events);
         let known = work.again || work.usage_twice > 0 || self.merges.expects_known();
         usage_records::insert(transaction, &mut work.usage, known).await?;
         let new = work.usage.len() as u64;
         self.book(transaction, &work.usage, writer).await?;
-        let operators: Vec<&pb::Operator> = work.operators.values().collect();
+        // What usage records name goes before what events do.
+        let mut operators: BTreeMap<u32, &pb::Operator> =
+            named.iter().map(|(id, named)| (*id, named)).collect();
+        operators.extend(work.operators.iter().map(|(id, named)| (*id, named)));
+        let operators: Vec<&pb::Operator> = operators.into_values().collect();
         arrivals::remember_operators(transaction, &operators).await?;
         let new_events = event_records::insert(transaction, &work.events).await?;
+        presence_store::note(transaction, &facts).await?;
         rejects::keep(transaction, &work.rejects).await?;
         let merged = Merged {
             usage: Counts {
