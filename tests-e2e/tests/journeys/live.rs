@@ -88,7 +88,7 @@ async fn a_listener_that_was_cut_off_by_kill_9_hears_everything_once() {
             let metrics = admin(&sandbox).get("/metrics").await?.text;
             let open = metrics
                 .lines()
-                .any(|line| line.starts_with("simward_event_streams") && !line.ends_with(" 0"));
+                .any(|line| line.starts_with("simward_live_streams") && !line.ends_with(" 0"));
             ensure!(open, "no stream yet");
             Ok(())
         })
@@ -164,7 +164,7 @@ async fn a_tenant_hears_of_its_own_sims_only_and_a_revoked_key_hears_no_more() {
         let metrics = admin.get("/metrics").await?.text;
         let open = metrics
             .lines()
-            .any(|line| line.starts_with("simward_event_streams") && !line.ends_with(" 0"));
+            .any(|line| line.starts_with("simward_live_streams") && !line.ends_with(" 0"));
         ensure!(open, "no stream yet");
         Ok(())
     })

@@ -227,7 +227,7 @@ fn success(route: &str) -> Option<Example> {
                 "8988999000000000017,pump-17,north|pump,\"{\"\"site\"\":4}\",89889990000000000176,901405000000017,,",
                 "901405000000017,882999000000017,Enabled,Enabled,10.0.0.17,3500000000000101,false,main,",
                 "00000000-0000-0000-0000-000000000001,,,,2026-07-01T12:00:00Z,sufficient,sufficient,",
-                "2026-07-01T12:00:00Z,2026-07-01T12:00:00Z,2026-07-01T12:00:00Z,",
+                "2026-07-01T12:00:00Z,2026-07-01T12:00:00Z,2026-07-01T12:00:00Z,,7",
             ];
             let text = format!("{}\n{}\n", sims_export::HEAD.join(","), values.concat());
             return Some(Example::Whole(json!(text)));
