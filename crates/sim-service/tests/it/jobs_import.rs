@@ -50,13 +50,10 @@ async fn submit(app: &TestApp, id: &str, items: u64) -> Result<pb::Job, RpcError
         .map(|answer| answer.job.expect("a job"))
 }
 
-#[tokio::test]
-async fn each_line_has_its_own_change_and_bad_lines_cost_only_themselves() {
-    let app = TestApp::start(4).await;
-    app.sync().await;
+/// An import of seven lines of which each is another case.
+async fn mixed_lines(app: &TestApp) -> Vec<pb::ImportLine> {
     let sims = app.all().await;
     let same = sims[1].label.clone().unwrap_or_default();
-    let id = begin(&app).await;
     let broken = pb::ImportLine {
         error: "the column label is missing".into(),
         ..line(3, "pump 7", pb::SimChange::default())
@@ -65,72 +62,65 @@ async fn each_line_has_its_own_change_and_bad_lines_cost_only_themselves() {
         status: Some("Expired".into()),
         ..Default::default()
     };
-    let first = vec![
+    vec![
         line(1, &sims[0].iccid, label("north")),
         line(2, &sims[1].iccid, label(&same)),
         broken,
-    ];
-    let second = vec![
         line(4, "pump 8", label("south")),
         line(5, &sims[0].iccid, tagged("late")),
         line(6, &sims[2].iccid, expired),
         line(7, &sims[3].iccid, tagged("roof")),
-    ];
-    assert_eq!(add(&app, &id, first.clone()).await.unwrap(), 3);
-    assert_eq!(add(&app, &id, first).await.unwrap(), 3, "a line is stored once");
-    assert_eq!(add(&app, &id, second.clone()).await.unwrap(), 7);
+    ]
+}
 
-    let early = submit(&app, &id, 6).await.unwrap_err();
+#[tokio::test]
+async fn each_line_has_its_own_change_and_bad_lines_cost_only_themselves() {
+    let app = TestApp::start(4).await;
+    app.sync().await;
+    let lines = mixed_lines(&app).await;
+    let id = begin(&app).await;
+    add(&app, &id, lines.clone()).await.unwrap();
+
     let submitted = submit(&app, &id, 7).await.unwrap();
     let job = app.ended(&id).await;
     let results = app.results(&id).await;
 
-    assert_eq!(early.code, ErrorCode::Conflict);
     assert_eq!((submitted.total, submitted.failed), (Some(7), 4));
-    assert_eq!(
-        (job.status.as_str(), job.done, job.failed, job.unchanged),
-        ("completed", 7, 4, 1)
-    );
-    let words: Vec<(u32, &str)> = results
-        .iter()
-        .map(|result| (result.line, result.outcome.as_str()))
-        .collect();
-    let failed = "failed";
-    let expected = [
-        (1, "succeeded"),
-        (2, "unchanged"),
-        (3, failed),
-        (4, failed),
-        (5, failed),
-        (6, failed),
-        (7, "succeeded"),
-    ];
-    assert_eq!(words, expected);
-    assert_eq!(
-        (results[2].iccid.as_str(), results[2].message.as_str()),
-        ("pump 7", "the column label is missing")
-    );
+    let counts = (job.done, job.failed, job.unchanged);
+    assert_eq!((job.status.as_str(), counts), ("completed", (7, 4, 1)));
+    let words: Vec<&str> = results.iter().map(|result| result.outcome.as_str()).collect();
+    let (good, bad) = ("succeeded", "failed");
+    assert_eq!(words, [good, "unchanged", bad, bad, bad, bad, good]);
+    assert!((1..).zip(&results).all(|(line, result)| result.line == line));
+    let third = (results[2].iccid.as_str(), results[2].message.as_str());
+    assert_eq!(third, ("pump 7", "the column label is missing"));
     assert_eq!(results[4].message, "line 1 names the same SIM");
-    assert!(
-        results[2..6]
-            .iter()
-            .all(|result| result.code == "VALIDATION_ERROR")
-    );
-    assert_eq!(
-        app.get(&sims[0].iccid, false).await.unwrap().tags,
-        Vec::<String>::new()
-    );
-    assert_eq!(
-        app.calls_of("PUT").await.len(),
-        1,
-        "only the new label reaches 1NCE"
-    );
+    let codes = results[2..6].iter().map(|result| result.code.as_str());
+    assert!(codes.into_iter().all(|code| code == "VALIDATION_ERROR"));
+    assert!(app.get(&lines[0].iccid, false).await.unwrap().tags.is_empty());
+    let puts = app.calls_of("PUT").await.len();
+    assert_eq!(puts, 1, "only the new label reaches 1NCE");
+}
 
+#[tokio::test]
+async fn a_line_is_stored_once_and_the_work_begins_once_when_all_are_there() {
+    let app = TestApp::start(4).await;
+    app.sync().await;
+    let lines = mixed_lines(&app).await;
+    let (first, second) = (lines[..3].to_vec(), lines[3..].to_vec());
+    let id = begin(&app).await;
+
+    assert_eq!(add(&app, &id, first.clone()).await.unwrap(), 3);
+    assert_eq!(add(&app, &id, first).await.unwrap(), 3);
+    assert_eq!(add(&app, &id, second.clone()).await.unwrap(), 7);
+    let early = submit(&app, &id, 6).await.unwrap_err();
+    submit(&app, &id, 7).await.unwrap();
+    let job = app.ended(&id).await;
+
+    assert_eq!(early.code, ErrorCode::Conflict);
     assert_eq!(submit(&app, &id, 7).await.unwrap(), job, "submitted before");
-    assert_eq!(
-        add(&app, &id, second).await.unwrap_err().code,
-        ErrorCode::Conflict
-    );
+    let late = add(&app, &id, second).await.unwrap_err();
+    assert_eq!(late.code, ErrorCode::Conflict);
 }
 
 #[tokio::test]
