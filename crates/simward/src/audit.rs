@@ -44,15 +44,15 @@ async fn export(db: Db) -> anyhow::Result<()> {
     loop {
         let rows = export.next_part().await?;
         if rows.is_empty() {
-            break;
+            return Ok(());
         }
-        match rows.iter().try_for_each(|row| print(&mut out, row)) {
+        let printed = rows.iter().try_for_each(|row| print(&mut out, row));
+        match printed.and_then(|()| out.flush()) {
             // A reader that went away, as in `| head`, ends the export.
             Err(error) if error.kind() == ErrorKind::BrokenPipe => return Ok(()),
             written => written?,
         }
     }
-    Ok(out.flush()?)
 }
 
 fn print(out: &mut impl Write, row: &ExportedEntry) -> std::io::Result<()> {
