@@ -11,6 +11,7 @@ mod fake_sims;
 mod fake_usage;
 mod harness;
 mod health;
+mod identity_admin;
 mod identity_keys;
 mod identity_log;
 mod identity_organizations;
