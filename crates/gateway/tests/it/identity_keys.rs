@@ -3,13 +3,24 @@ use gateway::Permission;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::harness::{App, send, until};
+use crate::harness::{App, Gateway, send, until};
 use crate::people::bad_fields;
 
 const KEYS: &str = "/api/v1/api-keys";
 
 fn id_of(data: &Value) -> String {
     data["id"].as_str().unwrap().to_owned()
+}
+
+/// Waits until the list of SIMs is answered so to this key.
+async fn answers(gateway: &Gateway, key: &str, status: u16) {
+    until("the key's answer changes", async || {
+        match gateway.get("/api/v1/sims", key).await.status {
+            seen if seen == status => Ok(()),
+            seen => Err(seen),
+        }
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -48,26 +59,14 @@ async fn a_key_is_made_shown_once_changed_and_revoked() {
         (&changed["description"], &changed["rate_limit_per_hour"]),
         (&Value::Null, &json!(1_000_000))
     );
-    until("the scope is gone", async || {
-        match gateway.get("/api/v1/sims", &key).await.status {
-            403 => Ok(()),
-            status => Err(status),
-        }
-    })
-    .await;
+    answers(gateway, &key, 403).await;
 
     let revoked = gateway
         .ask("DELETE", &path, &token, Value::Null)
         .await
         .expect(200);
     assert_eq!(revoked.body["data"]["is_active"], false);
-    until("the key is refused", async || {
-        match gateway.get("/api/v1/sims", &key).await.status {
-            401 => Ok(()),
-            status => Err(status),
-        }
-    })
-    .await;
+    answers(gateway, &key, 401).await;
     gateway
         .ask("DELETE", &path, &token, Value::Null)
         .await

@@ -21,6 +21,7 @@ mod fake_usage;
 mod harness;
 mod health;
 mod idempotency;
+mod identity_admin;
 mod identity_keys;
 mod identity_log;
 mod identity_organizations;

@@ -17,7 +17,6 @@ pub const ME: &str = "/api/v1/auth/me";
 pub struct Session {
     pub access: String,
     pub refresh: String,
-    pub user: Value,
 }
 
 impl World {
@@ -117,7 +116,6 @@ pub fn session(answer: &Answer) -> Session {
     Session {
         access: text("access_token"),
         refresh: text("refresh_token"),
-        user: data["user"].clone(),
     }
 }
 
