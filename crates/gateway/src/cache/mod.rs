@@ -242,4 +242,23 @@ mod tests {
         cache.put(iccid(1), sim(), ReadStart::now()).await;
         assert!(cache.local(iccid(1)).is_none());
     }
+
+    #[tokio::test]
+    async fn memory_is_not_believed_once_the_others_may_not_count_on_it() {
+        let cache = cache();
+        cache.start_trusting();
+        cache.put(iccid(1), sim(), ReadStart::now()).await;
+        assert!(cache.local(iccid(1)).is_some());
+        cache.lease.end();
+        assert!(cache.local(iccid(1)).is_none());
+    }
+
+    #[tokio::test]
+    async fn a_gap_in_what_replicas_say_does_not_lift_the_distrust_of_a_gap_in_the_events() {
+        let cache = cache();
+        cache.stop_trusting();
+        cache.forget_all();
+        cache.put(iccid(1), sim(), ReadStart::now()).await;
+        assert!(cache.local(iccid(1)).is_none());
+    }
 }

@@ -34,7 +34,6 @@ async fn until_replicas(gateways: &[&Gateway], count: u64) {
     }
 }
 
-/// A gateway that another one has never heard of, or heard of a moment ago, counts from its first answer.
 #[tokio::test(flavor = "multi_thread")]
 async fn after_a_change_no_replica_answers_anything_older() {
     let world = World::new().await;
@@ -80,6 +79,30 @@ async fn after_a_change_no_replica_answers_anything_older() {
     assert_eq!((one.metric(COMPLETE), one.metric(TIMEOUT)), (200, 0));
     let hits = two.metric("simward_cache_total{layer=\"process\",result=\"hit\"}");
     assert!(hits > 0, "memory was never asked, so nothing is proved");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_gateway_that_has_just_begun_is_waited_for() {
+    let world = World::new().await;
+    let one = world.start(world.gateway_config()).await;
+    let key = world.key_for(&[Permission::Admin], None).await;
+    world.sims.put(sim(ICCID, 1, "old"));
+    let mut newer = Vec::new();
+    for round in 0..5 {
+        let two = world.start(world.gateway_config()).await;
+        let before = revision(&two, &key).await;
+        let gets = world.sims.state().gets;
+        assert_eq!(revision(&two, &key).await, before);
+        assert_eq!(
+            world.sims.state().gets,
+            gets,
+            "memory does not serve from the start"
+        );
+        let changed = change(&one, &key, round).await;
+        assert_eq!(revision(&two, &key).await, changed, "round {round}");
+        newer.push(two);
+    }
+    assert_eq!((one.metric(COMPLETE), one.metric(TIMEOUT)), (5, 0));
 }
 
 #[tokio::test(flavor = "multi_thread")]
