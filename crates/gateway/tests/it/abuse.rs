@@ -33,9 +33,8 @@ async fn dribble(stream: &mut TcpStream) {
             if stream.write_all(b"x").await.is_err() {
                 return;
             }
-            match timeout(Duration::from_millis(50), stream.read(&mut answer)).await {
-                Ok(Ok(0) | Err(_)) => return,
-                Ok(Ok(_)) | Err(_) => {}
+            if let Ok(Ok(0) | Err(_)) = timeout(Duration::from_millis(50), stream.read(&mut answer)).await {
+                return;
             }
         }
     };

@@ -12,7 +12,7 @@ use super::identity_schema::{NewKeyBody, UpdateKeyBody};
 use super::identity_view::{KeyView, NewKeyView};
 use super::params::Params;
 use super::request::span;
-use super::{body, identity_body, resource};
+use super::{body, idempotency, identity_body, resource};
 use crate::app::{Gateway, api_keys};
 use crate::error::ApiError;
 
@@ -91,13 +91,17 @@ pub async fn create_key(
 ) -> Result<HttpResponse, ApiError> {
     let asker = caller.0;
     let faults = Params::none(request.query_string());
-    let body = body::object(&gateway, &request, payload).await?;
-    let new = identity_body::new_key(body, faults)?;
+    let body = body::json_bytes(&gateway, &request, payload).await?;
+    let new = identity_body::new_key(body::parse(&body)?, faults)?;
     let request_id = Arc::clone(&asker.request_id);
     let span = span(&request, "POST /api/v1/api-keys", &request_id);
-    let work = api_keys::create(Arc::clone(&gateway), asker, new);
-    let (created, info) = gateway.on_main(work).instrument(span).await?;
-    envelope::answer(StatusCode::CREATED, &NewKeyView::new(created, info), &request_id)
+    let (own, by) = (gateway.clone(), asker.clone());
+    idempotency::once(&gateway, &asker, &request, &body, async move |_| {
+        let work = api_keys::create(Arc::clone(&own), by, new);
+        let (created, info) = own.on_main(work).instrument(span).await?;
+        envelope::answer(StatusCode::CREATED, &NewKeyView::new(created, info), &request_id)
+    })
+    .await
 }
 
 /// Change an API key

@@ -12,7 +12,7 @@ use super::identity_schema::NewOrganizationBody;
 use super::identity_view::OrganizationView;
 use super::params::Params;
 use super::request::span;
-use super::{body, identity_body, resource};
+use super::{body, idempotency, identity_body, resource};
 use crate::app::{Gateway, organizations};
 use crate::error::ApiError;
 
@@ -64,11 +64,15 @@ pub async fn create_organization(
 ) -> Result<HttpResponse, ApiError> {
     let asker = caller.0;
     let faults = Params::none(request.query_string());
-    let body = body::object(&gateway, &request, payload).await?;
-    let new = identity_body::new_organization(body, faults)?;
+    let body = body::json_bytes(&gateway, &request, payload).await?;
+    let new = identity_body::new_organization(body::parse(&body)?, faults)?;
     let request_id = Arc::clone(&asker.request_id);
     let span = span(&request, "POST /api/v1/organizations", &request_id);
-    let work = organizations::create(Arc::clone(&gateway), asker, new);
-    let made = gateway.on_main(work).instrument(span).await?;
-    envelope::answer(StatusCode::CREATED, &OrganizationView::from(made), &request_id)
+    let (own, by) = (gateway.clone(), asker.clone());
+    idempotency::once(&gateway, &asker, &request, &body, async move |_| {
+        let work = organizations::create(Arc::clone(&own), by, new);
+        let made = own.on_main(work).instrument(span).await?;
+        envelope::answer(StatusCode::CREATED, &OrganizationView::from(made), &request_id)
+    })
+    .await
 }

@@ -11,7 +11,7 @@ use super::envelope::{self, Answer};
 use super::identity_schema::{LoginBody, PasswordBody, RefreshBody};
 use super::identity_view::{EndedView, LoginView, MeView, TokensView};
 use super::params::Params;
-use super::request::{RequestId, span};
+use super::request::{RequestId, client_addr, span};
 use super::{body, identity_body, resource};
 use crate::app::Gateway;
 use crate::app::identity::{self, Origin};
@@ -32,12 +32,12 @@ pub fn routes(config: &mut ServiceConfig) {
         ));
 }
 
-fn origin(request: &HttpRequest) -> Origin {
+fn origin(gateway: &Gateway, request: &HttpRequest) -> Origin {
     let agent = request.headers().get(USER_AGENT);
     let agent = agent.and_then(|agent| agent.to_str().ok());
     Origin {
         request_id: RequestId::of_request(request),
-        remote_addr: request.peer_addr().map(|addr| addr.ip()),
+        remote_addr: client_addr(gateway, request),
         user_agent: agent.map(|agent| agent.chars().take(USER_AGENT_CHARS).collect()),
     }
 }
@@ -58,7 +58,7 @@ pub async fn login(
     let faults = Params::none(request.query_string());
     let body = body::object(&gateway, &request, payload).await?;
     let login = identity_body::login(body, faults)?;
-    let origin = origin(&request);
+    let origin = origin(&gateway, &request);
     let request_id = Arc::clone(&origin.request_id);
     let span = span(&request, "POST /api/v1/auth/login", &request_id);
     let work = identity::login(Arc::clone(&gateway), origin, login);
@@ -81,7 +81,7 @@ pub async fn refresh(
     let faults = Params::none(request.query_string());
     let body = body::object(&gateway, &request, payload).await?;
     let token = identity_body::refresh(body, faults)?;
-    let origin = origin(&request);
+    let origin = origin(&gateway, &request);
     let request_id = Arc::clone(&origin.request_id);
     let span = span(&request, "POST /api/v1/auth/refresh", &request_id);
     let work = identity::refresh(Arc::clone(&gateway), origin, token);

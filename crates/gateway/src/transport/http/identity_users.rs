@@ -12,7 +12,7 @@ use super::identity_schema::{NewUserBody, UpdateUserBody};
 use super::identity_view::UserView;
 use super::params::Params;
 use super::request::span;
-use super::{body, identity_body, resource};
+use super::{body, idempotency, identity_body, resource};
 use crate::app::{Gateway, user_changes as users};
 use crate::error::ApiError;
 
@@ -95,13 +95,17 @@ pub async fn create_user(
 ) -> Result<HttpResponse, ApiError> {
     let asker = caller.0;
     let faults = Params::none(request.query_string());
-    let body = body::object(&gateway, &request, payload).await?;
-    let new = identity_body::new_user(body, faults)?;
+    let body = body::json_bytes(&gateway, &request, payload).await?;
+    let new = identity_body::new_user(body::parse(&body)?, faults)?;
     let request_id = Arc::clone(&asker.request_id);
     let span = span(&request, "POST /api/v1/users", &request_id);
-    let work = users::create(Arc::clone(&gateway), asker, new);
-    let made = gateway.on_main(work).instrument(span).await?;
-    envelope::answer(StatusCode::CREATED, &UserView::from(made), &request_id)
+    let (own, by) = (gateway.clone(), asker.clone());
+    idempotency::once(&gateway, &asker, &request, &body, async move |_| {
+        let work = users::create(Arc::clone(&own), by, new);
+        let made = own.on_main(work).instrument(span).await?;
+        envelope::answer(StatusCode::CREATED, &UserView::from(made), &request_id)
+    })
+    .await
 }
 
 /// Change a user
