@@ -16,7 +16,7 @@ use crate::store::audit::{self, AuditEntry};
 pub use crate::store::api_keys::KeyInfo;
 
 /// Requests per minute or hour that a key may be given.
-pub(crate) const RATE_LIMITS: std::ops::RangeInclusive<i32> = 1..=1_000_000;
+pub(crate) const RATE_LIMITS: std::ops::RangeInclusive<i32> = 1..=1_000_000_000;
 
 /// Why a key was not made, found or revoked.
 #[derive(Debug, thiserror::Error)]
@@ -77,7 +77,7 @@ impl NewKey {
         }
         let limits = [self.rate_limit_per_minute, self.rate_limit_per_hour];
         if limits.iter().any(|limit| !RATE_LIMITS.contains(limit)) {
-            return Err(KeysError::Invalid("a rate limit is from 1 to 1,000,000"));
+            return Err(KeysError::Invalid("a rate limit is from 1 to 1,000,000,000"));
         }
         Ok(())
     }

@@ -46,7 +46,9 @@ impl Revalidations {
         }
         let asked = request.headers().contains_key(IF_NONE_MATCH);
         let held = asked && has(request.headers(), etag);
-        response.headers_mut().insert(CACHE_CONTROL, REVALIDATE);
+        if !response.headers().contains_key(CACHE_CONTROL) {
+            response.headers_mut().insert(CACHE_CONTROL, REVALIDATE);
+        }
         if asked {
             let count = if held { &self.held } else { &self.changed };
             count.increment(1);

@@ -68,7 +68,7 @@ fn null_takes_a_field_of_a_user_away_and_absence_leaves_it() {
 fn every_bad_field_of_a_key_is_named_at_once() {
     let body = json!({
         "name": " ", "description": 1, "scopes": ["read:sims", "read:everything"], "expires_at": "2020-01-01T00:00:00Z",
-        "rate_limit_per_minute": 0, "rate_limit_per_hour": 1_000_001, "colour": "red",
+        "rate_limit_per_minute": 0, "rate_limit_per_hour": 1_000_000_001, "colour": "red",
     });
     let all = [
         "colour",

@@ -95,9 +95,9 @@ pub struct NewKeyBody {
     organization_id: Option<Uuid>,
     /// In the future; null: without end.
     expires_at: Option<DateTime<Utc>>,
-    #[schema(minimum = 1, maximum = 1_000_000, default = 100, nullable = false)]
+    #[schema(minimum = 1, maximum = 1_000_000_000, default = 100, nullable = false)]
     rate_limit_per_minute: Option<i32>,
-    #[schema(minimum = 1, maximum = 1_000_000, default = 1000, nullable = false)]
+    #[schema(minimum = 1, maximum = 1_000_000_000, default = 1000, nullable = false)]
     rate_limit_per_hour: Option<i32>,
 }
 
@@ -115,9 +115,9 @@ pub struct UpdateKeyBody {
     scopes: Option<Vec<String>>,
     /// In the future; null: without end.
     expires_at: Option<DateTime<Utc>>,
-    #[schema(minimum = 1, maximum = 1_000_000, nullable = false)]
+    #[schema(minimum = 1, maximum = 1_000_000_000, nullable = false)]
     rate_limit_per_minute: Option<i32>,
-    #[schema(minimum = 1, maximum = 1_000_000, nullable = false)]
+    #[schema(minimum = 1, maximum = 1_000_000_000, nullable = false)]
     rate_limit_per_hour: Option<i32>,
 }
 
