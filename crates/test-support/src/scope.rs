@@ -5,7 +5,8 @@ use uuid::Uuid;
 
 use crate::Stack;
 
-/// NATS sets a stream's limit aside when it is made: with more, the hundredth test finds no storage left.
+/// NATS sets a stream's limit aside when it is made: with this, the servers of the tests
+/// have room for 3,000 scopes.
 const STREAM_MB: i64 = 8;
 
 /// A database of its own, and a prefix for NATS and Redis: what one test shares with no other.
