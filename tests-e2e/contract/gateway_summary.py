@@ -10,8 +10,16 @@ import urllib.request
 
 METHODS = ("get", "put", "post", "delete")
 # What the generated requests cannot reach: operation, why. Journeys and tests of the gateway do.
+SESSION = "wants a person's session, and the requests come with a key"
+OVER = "the jobs of other requests are over when they are named"
 EXCUSED = {
     "GET /api/v1/events/stream": "an answer without end",
+    "POST /api/v1/auth/logout": SESSION,
+    "POST /api/v1/auth/refresh": SESSION,
+    "PUT /api/v1/auth/password": SESSION,
+    "DELETE /api/v1/jobs/{id}": OVER,
+    "POST /api/v1/jobs/{id}/pause": OVER,
+    "POST /api/v1/jobs/{id}/resume": OVER,
 }
 
 

@@ -11,7 +11,11 @@ use tests_e2e::Sandbox;
 #[tokio::test(flavor = "multi_thread")]
 async fn the_gateway_keeps_what_its_document_says() {
     let emulator = EmulatorConfig::default().with_fleet(120).with_rate(0);
-    let sandbox = Sandbox::start(emulator, &[]).await;
+    let sandbox = Sandbox::start(
+        emulator,
+        &[("SIMWARD__GATEWAY__UNAUTHENTICATED_PER_MINUTE", "1000000")],
+    )
+    .await;
     eventually("the fleet is known", || async {
         anyhow::ensure!(sandbox.all_sims().await?.len() == 120);
         Ok(())

@@ -26,7 +26,7 @@ pub struct AuditFilterParams {
     #[param(max_length = 255, example = "sim.*")]
     action: Option<String>,
     /// What was done to this SIM, alone or with others.
-    #[param(pattern = "^[0-9]{19,20}$")]
+    #[param(pattern = "^89[0-9]{17,18}$")]
     iccid: Option<String>,
     /// To what it was done: an ICCID, id or name.
     #[param(max_length = 255)]

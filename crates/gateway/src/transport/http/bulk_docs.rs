@@ -146,7 +146,7 @@ pub struct ChangeBody {
 fn sims() -> Array {
     let iccid = ObjectBuilder::new()
         .schema_type(Type::String)
-        .pattern(Some("^[0-9]{19,20}$"));
+        .pattern(Some("^89[0-9]{17,18}$"));
     ArrayBuilder::new()
         .items(iccid)
         .min_items(Some(1))

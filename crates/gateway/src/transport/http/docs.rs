@@ -18,6 +18,7 @@ use utoipa_swagger_ui::Config;
 use super::area::AREAS;
 use super::docs_examples::Examples;
 use super::docs_revalidation::Revalidation;
+use super::docs_texts::Texts;
 use super::envelope::Failure;
 use super::{health, sims, sync};
 use crate::error::{ApiCode, ApiError};
@@ -113,6 +114,7 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
     }
     OptionalBody.modify(&mut document);
     BearerScheme.modify(&mut document);
+    Texts.modify(&mut document);
     Examples.modify(&mut document);
     // After the examples: a 304 has no body to show.
     Revalidation.modify(&mut document);

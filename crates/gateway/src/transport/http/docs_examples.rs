@@ -120,6 +120,9 @@ fn failures(route: &str) -> Vec<ApiCode> {
         ApiCode::Unavailable,
         ApiCode::Internal,
     ];
+    if docs_limits::is_repeatable(route) {
+        codes.push(ApiCode::Conflict);
+    }
     if route.contains("{iccid}") {
         codes.push(ApiCode::InvalidIccid);
     }

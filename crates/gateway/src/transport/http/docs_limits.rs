@@ -6,12 +6,12 @@ use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::{RefOr, Required};
 
 /// Adds the headers of limits to the answers of a route under `/api/`, and to a POST the header that makes it safe to
-/// repeat. Login and its like have no such header: what they answer belongs to the moment.
+/// repeat.
 pub fn describe(route: &str, operation: &mut Operation) {
     if !route.contains(" /api/") {
         return;
     }
-    let repeats = route.starts_with("post ") && !route.contains("/auth/");
+    let repeats = is_repeatable(route);
     for (status, response) in &mut operation.responses.responses {
         let RefOr::T(response) = response else { continue };
         let mut add = |name: &str, header: Header| response.headers.insert(name.to_owned(), header.into());
@@ -49,6 +49,13 @@ pub fn describe(route: &str, operation: &mut Operation) {
             .get_or_insert_default()
             .push(parameter.build().into());
     }
+}
+
+/// Whether a POST makes something or costs something. Login and its like answer for the moment, and a job that is
+/// paused twice is paused.
+pub fn is_repeatable(route: &str) -> bool {
+    let harmless = route.contains("/auth/") || route.ends_with("/pause") || route.ends_with("/resume");
+    route.starts_with("post ") && !harmless
 }
 
 fn number(text: &str) -> Header {

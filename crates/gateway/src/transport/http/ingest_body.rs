@@ -2,6 +2,7 @@ use chrono::NaiveDate;
 use domain::Iccid;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
+use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
 
 use super::params::Faults;
 use crate::error::ApiError;
@@ -19,7 +20,7 @@ pub struct ReplayRejectsBody {
     #[schema(nullable = false, min_items = 1, max_items = 1000)]
     ids: Option<Vec<String>>,
     /// `true`: all that were not read again yet, at most 10,000.
-    #[schema(nullable = false)]
+    #[schema(schema_with = only_true)]
     all: Option<bool>,
 }
 
@@ -29,11 +30,18 @@ pub struct ReplayRejectsBody {
 #[allow(dead_code, reason = "its fields are the documented body")]
 pub struct StartUsageSyncBody {
     /// One SIM; absent means every SIM that the key may see.
-    #[schema(nullable = false, pattern = "^[0-9]{19,20}$")]
+    #[schema(nullable = false, pattern = "^89[0-9]{17,18}$")]
     iccid: Option<String>,
     /// First day to read; absent means what was not compared yet. 1NCE keeps six months.
     #[schema(nullable = false, format = Date)]
     start_date: Option<String>,
+}
+
+fn only_true() -> Object {
+    ObjectBuilder::new()
+        .schema_type(Type::Boolean)
+        .enum_values(Some([true]))
+        .build()
 }
 
 /// Reads which rejected records are meant; none means all.

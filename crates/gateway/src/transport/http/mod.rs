@@ -19,6 +19,7 @@ mod docs_examples;
 mod docs_identity;
 mod docs_limits;
 mod docs_revalidation;
+mod docs_texts;
 mod docs_usage;
 mod envelope;
 mod health;

@@ -93,7 +93,7 @@ fn event_data(text: &str) -> Value {
 #[utoipa::path(
     get, path = "/api/v1/sims/{iccid}/events", tag = "SIMs", security(("api_key" = ["read:usage"])),
     params(
-        ("iccid" = String, Path, pattern = "^[0-9]{19,20}$", description = "19 digits, or 20 with the check digit"),
+        ("iccid" = String, Path, pattern = "^89[0-9]{17,18}$", description = "19 digits, or 20 with the check digit"),
         SimEventsParams
     ),
     responses((status = 200, description = "A page of events", body = Listed<SimEventView>))

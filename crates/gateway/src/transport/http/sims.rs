@@ -49,7 +49,7 @@ pub async fn list_sims(
 #[utoipa::path(
     get, path = "/api/v1/sims/{iccid}", tag = "SIMs", security(("api_key" = ["read:sims"])),
     params(
-        ("iccid" = String, Path, pattern = "^[0-9]{19,20}$", description = "19 digits, or 20 with the check digit"),
+        ("iccid" = String, Path, pattern = "^89[0-9]{17,18}$", description = "19 digits, or 20 with the check digit"),
         ("refresh" = Option<bool>, Query, description = "Read 1NCE first; `last_synced_at` says how old the answer is")
     ),
     responses((status = 200, description = "The SIM", body = Answer<SimView>))
@@ -74,7 +74,7 @@ pub async fn get_sim(
 /// The state of one SIM
 #[utoipa::path(
     get, path = "/api/v1/sims/{iccid}/status", tag = "SIMs", security(("api_key" = ["read:sims"])),
-    params(("iccid" = String, Path, pattern = "^[0-9]{19,20}$", description = "19 digits, or 20 with the check digit")),
+    params(("iccid" = String, Path, pattern = "^89[0-9]{17,18}$", description = "19 digits, or 20 with the check digit")),
     responses((status = 200, description = "The state", body = Answer<SimStatusView>))
 )]
 pub async fn get_sim_status(
@@ -108,7 +108,7 @@ async fn read(
 /// Change one SIM
 #[utoipa::path(
     put, path = "/api/v1/sims/{iccid}", tag = "SIMs", security(("api_key" = ["write:sims"])),
-    params(("iccid" = String, Path, pattern = "^[0-9]{19,20}$", description = "19 digits, or 20 with the check digit")),
+    params(("iccid" = String, Path, pattern = "^89[0-9]{17,18}$", description = "19 digits, or 20 with the check digit")),
     request_body = UpdateSimBody,
     responses((status = 200, description = "The SIM as it is now", body = Answer<SimView>))
 )]

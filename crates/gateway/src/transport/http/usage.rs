@@ -21,7 +21,7 @@ use crate::error::ApiError;
 #[utoipa::path(
     get, path = "/api/v1/sims/{iccid}/usage", tag = "Usage", security(("api_key" = ["read:usage"])),
     params(
-        ("iccid" = String, Path, pattern = "^[0-9]{19,20}$", description = "19 digits, or 20 with the check digit"),
+        ("iccid" = String, Path, pattern = "^89[0-9]{17,18}$", description = "19 digits, or 20 with the check digit"),
         SimUsageParams
     ),
     responses((status = 200, description = "The usage", body = Answer<SimUsageView>))

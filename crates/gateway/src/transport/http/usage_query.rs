@@ -228,7 +228,7 @@ pub struct ExportParams {
     #[param(format = Date)]
     end_date: Option<String>,
     /// Only this SIM.
-    #[param(pattern = "^[0-9]{19,20}$")]
+    #[param(pattern = "^89[0-9]{17,18}$")]
     iccid: Option<String>,
     /// Only SIMs with this tag.
     #[param(max_length = 64)]
