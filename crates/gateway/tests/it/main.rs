@@ -40,5 +40,6 @@ mod outer;
 mod overview;
 mod people;
 mod replicas;
+mod routes;
 mod sims;
 mod usage;
