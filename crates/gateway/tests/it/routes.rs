@@ -54,6 +54,7 @@ fn mounted() -> BTreeSet<String> {
             let table = before.ends_with('(') && literal.starts_with("/api/v1/");
             if (before.ends_with("resource(") || table)
                 && !literal.contains(['?', '\\', ' '])
+                && !literal.contains("{}")
                 && !literal.ends_with('/')
             {
                 paths.insert(literal.to_owned());
