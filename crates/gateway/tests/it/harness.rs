@@ -241,6 +241,14 @@ pub async fn send(request: reqwest::RequestBuilder) -> Answer {
     }
 }
 
+/// Whether an answer comes to its end. One that breaks off soon may show no status either.
+pub async fn is_whole(request: reqwest::RequestBuilder) -> bool {
+    match request.send().await {
+        Ok(answer) => answer.bytes().await.is_ok(),
+        Err(_) => false,
+    }
+}
+
 pub fn sim(iccid: &str, revision: i64, label: &str) -> Sim {
     Sim {
         iccid: iccid.into(),
