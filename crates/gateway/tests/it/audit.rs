@@ -2,7 +2,6 @@
 
 use domain::OrganizationId;
 use gateway::Permission;
-use reqwest::StatusCode;
 use serde_json::Value;
 use uuid::Uuid;
 
