@@ -97,16 +97,26 @@ async fn start(
     .await
 }
 
-pub fn routes(config: &mut web::ServiceConfig) {
+/// What stands beside `/sims/{iccid}` and is no ICCID.
+pub fn sims_routes(config: &mut web::ServiceConfig) {
     let post = [
         ("/api/v1/sims/transfer", web::post().to(transfer_sims)),
         ("/api/v1/sims/extension", web::post().to(extend_sims)),
         ("/api/v1/sims/import", web::post().to(import::import_sims)),
+    ];
+    for (path, route) in post {
+        config.service(resource(path, "POST", [route]));
+    }
+    let export = [web::get().to(sims_export::export_sims)];
+    config.service(resource("/api/v1/sims/export", "GET", export));
+}
+
+pub fn routes(config: &mut web::ServiceConfig) {
+    let post = [
         ("/api/v1/jobs/{id}/pause", web::post().to(jobs::pause_job)),
         ("/api/v1/jobs/{id}/resume", web::post().to(jobs::resume_job)),
     ];
     let get = [
-        ("/api/v1/sims/export", web::get().to(sims_export::export_sims)),
         ("/api/v1/jobs", web::get().to(jobs::list_jobs)),
         ("/api/v1/jobs/{id}/results", web::get().to(jobs::job_results)),
     ];

@@ -111,8 +111,10 @@ fn app(
         .app_data(data)
         .wrap(cors)
         .wrap(front)
-        .configure(area_routes)
+        // A request is compared with one address after the other: those that are asked for most stand first.
+        .configure(bulk::sims_routes)
         .configure(routes)
+        .configure(area_routes)
         .default_service(web::to(unknown_route))
 }
 
@@ -173,7 +175,6 @@ fn routes(config: &mut web::ServiceConfig) {
         .service(resource("/docs/{file:.*}", "GET", [web::get().to(docs::swagger)]));
 }
 
-/// The areas stand first: `/sims/export` is no ICCID.
 fn area_routes(config: &mut web::ServiceConfig) {
     for area in AREAS {
         config.configure(area.routes);
