@@ -6,13 +6,11 @@ use std::time::Duration;
 
 use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
-use hmac::{Hmac, Mac};
-use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
-use sha2::Sha256;
 use sqlx::PgPool;
 
 use super::{Asker, Gateway};
+use crate::auth::DerivedKey;
 use crate::error::ApiError;
 use crate::store::idempotency::{self, Call, Claim, Turn};
 
@@ -48,7 +46,7 @@ pub fn call_of(gateway: &Gateway, asker: &Asker, key: &str, route: String, body:
         principal_id: actor.id,
         key: key.to_owned(),
         route,
-        body_hash: keyed(gateway, b"simward idempotency body", body),
+        body_hash: DerivedKey::new(&gateway.config.key_secret, "idempotency bodies").mac(body),
     }
 }
 
@@ -122,17 +120,6 @@ where
         .await
 }
 
-/// Bytes that only who knows the server's secret can make.
-#[allow(clippy::expect_used, reason = "HMAC takes a key of every length")]
-fn keyed(gateway: &Gateway, purpose: &[u8], bytes: &[u8]) -> [u8; 32] {
-    let secret = gateway.config.key_secret.expose_secret().as_bytes();
-    let mut mac = <Hmac<Sha256> as hmac::KeyInit>::new_from_slice(secret).expect("a key of any length");
-    mac.update(purpose);
-    mac.update(&[0]);
-    mac.update(bytes);
-    mac.finalize().into_bytes().into()
-}
-
 /// An answer may hold a new key, so it lies encrypted, and belongs to its place.
 fn seal(gateway: &Gateway, call: &Call, answer: &KeptAnswer) -> Result<Vec<u8>, ApiError> {
     let plain = serde_json::to_vec(answer).map_err(|error| ApiError::internal(&error))?;
@@ -161,7 +148,8 @@ fn open(gateway: &Gateway, call: &Call, sealed: &[u8]) -> Result<KeptAnswer, Api
 }
 
 fn cipher(gateway: &Gateway) -> XChaCha20Poly1305 {
-    XChaCha20Poly1305::new(&keyed(gateway, b"simward idempotency answers", b"").into())
+    let key = DerivedKey::bytes(&gateway.config.key_secret, "idempotency answers");
+    XChaCha20Poly1305::new(&key.into())
 }
 
 fn place(call: &Call) -> Vec<u8> {

@@ -23,9 +23,9 @@ impl DerivedKey {
         mac.finalize().into_bytes().into()
     }
 
-    pub fn mac(&self, text: &str) -> [u8; 32] {
+    pub fn mac(&self, bytes: impl AsRef<[u8]>) -> [u8; 32] {
         let mut mac = self.0.clone();
-        mac.update(text.as_bytes());
+        mac.update(bytes.as_ref());
         mac.finalize().into_bytes().into()
     }
 }

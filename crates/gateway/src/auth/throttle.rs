@@ -210,7 +210,7 @@ impl LoginThrottle {
 
     /// Redis shall hold no names.
     fn key(&self, kind: &str, text: &str) -> String {
-        let hash = self.hasher.mac(&format!("{kind} {}", text.to_lowercase()));
+        let hash = self.hasher.mac(format!("{kind} {}", text.to_lowercase()));
         let hex: String = hash[..16].iter().map(|byte| format!("{byte:02x}")).collect();
         format!("{}{kind}:{hex}", self.prefix)
     }
