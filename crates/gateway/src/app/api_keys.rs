@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::keys::{self, CreatedKey, KeyInfo, KeysError, NewKey};
 use super::users::require_organization;
-use super::{Asker, Gateway};
+use super::{Gateway, RequestContext};
 use crate::auth::Permission;
 use crate::error::{ApiCode, ApiError};
 use crate::store::api_keys::{self as store, KeyChange};
@@ -30,55 +30,55 @@ pub struct UpdateKey {
 /// At most `limit` keys that the caller may see, the newest first, before `before`.
 pub async fn list(
     gateway: &Gateway,
-    asker: &Asker,
+    context: &RequestContext,
     before: Option<Uuid>,
     limit: u64,
 ) -> Result<Vec<KeyInfo>, ApiError> {
-    let own = asker.principal.organization;
+    let own = context.principal.organization;
     store::page(gateway.db.orm(), own, before, limit)
         .await
         .map_err(database)
 }
 
 /// One key, revoked or not.
-pub async fn get(gateway: &Gateway, asker: &Asker, id: Uuid) -> Result<KeyInfo, ApiError> {
+pub async fn get(gateway: &Gateway, context: &RequestContext, id: Uuid) -> Result<KeyInfo, ApiError> {
     let found = store::find_by_id(gateway.db.orm(), id).await.map_err(database)?;
     found
-        .filter(|key| asker.principal.reaches(key.organization))
+        .filter(|key| context.principal.reaches(key.organization))
         .ok_or_else(|| ApiError::new(ApiCode::NotFound, "the API key does not exist"))
 }
 
 /// Makes a key.
 pub async fn create(
     gateway: Arc<Gateway>,
-    asker: Asker,
+    context: RequestContext,
     mut new: NewKey,
 ) -> Result<(CreatedKey, KeyInfo), ApiError> {
-    may_grant(&asker, &new.scopes)?;
-    new.organization = new.organization.or(asker.principal.organization);
-    may_place(&asker, new.organization)?;
+    may_grant(&context, &new.scopes)?;
+    new.organization = new.organization.or(context.principal.organization);
+    may_place(&context, new.organization)?;
     if let Some(organization) = new.organization {
         require_organization(gateway.db.orm(), organization).await?;
     }
-    new.created_by = asker.principal.name().to_owned();
+    new.created_by = context.principal.name().to_owned();
     let organization = new.organization;
-    let entry = |id: Uuid, details| asker.entry("api_key.create", organization, id.to_string(), details);
+    let entry = |id: Uuid, details| context.entry("api_key.create", organization, id.to_string(), details);
     let made = keys::create_as(&gateway.db, &gateway.config.key_secret, new, entry).await?;
-    let info = get(&gateway, &asker, made.id).await?;
+    let info = get(&gateway, &context, made.id).await?;
     Ok((made, info))
 }
 
 /// Changes a key that was not revoked; gateways notice it within a second.
 pub async fn update(
     gateway: Arc<Gateway>,
-    asker: Asker,
+    context: RequestContext,
     id: Uuid,
     update: UpdateKey,
 ) -> Result<KeyInfo, ApiError> {
     if let Some(scopes) = &update.scopes {
-        may_grant(&asker, scopes)?;
+        may_grant(&context, scopes)?;
     }
-    get(&gateway, &asker, id).await?;
+    get(&gateway, &context, id).await?;
     let scopes = update.scopes.as_deref().map(words);
     let details = json!({
         "name": update.name, "scopes": scopes, "expires_at": update.expires_at,
@@ -98,28 +98,28 @@ pub async fn update(
     let Some(key) = changed else {
         return Err(ApiError::new(ApiCode::Conflict, "the API key is revoked"));
     };
-    let entry = asker.entry("api_key.update", key.organization, id.to_string(), details);
+    let entry = context.entry("api_key.update", key.organization, id.to_string(), details);
     audit::append(&transaction, entry).await.map_err(database)?;
     transaction.commit().await.map_err(database)?;
     Ok(key)
 }
 
 /// Revokes a key; once more is no error.
-pub async fn revoke(gateway: Arc<Gateway>, asker: Asker, id: Uuid) -> Result<KeyInfo, ApiError> {
-    get(&gateway, &asker, id).await?;
+pub async fn revoke(gateway: Arc<Gateway>, context: RequestContext, id: Uuid) -> Result<KeyInfo, ApiError> {
+    get(&gateway, &context, id).await?;
     let transaction = gateway.db.orm().begin().await.map_err(database)?;
     let revoked = store::revoke(&transaction, &id.to_string()).await;
     if let Some(key) = revoked.map_err(database)? {
-        let entry = asker.entry("api_key.revoke", key.organization, id.to_string(), json!({}));
+        let entry = context.entry("api_key.revoke", key.organization, id.to_string(), json!({}));
         audit::append(&transaction, entry).await.map_err(database)?;
         transaction.commit().await.map_err(database)?;
     }
-    get(&gateway, &asker, id).await
+    get(&gateway, &context, id).await
 }
 
 /// Nobody makes a key that may do more.
-fn may_grant(asker: &Asker, scopes: &[Permission]) -> Result<(), ApiError> {
-    let lacking = scopes.iter().find(|scope| !asker.principal.may(**scope));
+fn may_grant(context: &RequestContext, scopes: &[Permission]) -> Result<(), ApiError> {
+    let lacking = scopes.iter().find(|scope| !context.principal.may(**scope));
     match lacking {
         None => Ok(()),
         Some(scope) => {
@@ -129,8 +129,8 @@ fn may_grant(asker: &Asker, scopes: &[Permission]) -> Result<(), ApiError> {
     }
 }
 
-fn may_place(asker: &Asker, organization: Option<OrganizationId>) -> Result<(), ApiError> {
-    if asker.principal.reaches(organization) {
+fn may_place(context: &RequestContext, organization: Option<OrganizationId>) -> Result<(), ApiError> {
+    if context.principal.reaches(organization) {
         return Ok(());
     }
     let message = "a caller of an organization manages keys of that organization only";

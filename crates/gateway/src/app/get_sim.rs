@@ -6,7 +6,7 @@ use messages::pb::sim::GetSimRequest;
 use messages::sim_rpc;
 
 use super::sim_view;
-use super::{Asker, Gateway};
+use super::{Gateway, RequestContext};
 use crate::cache::{CachedSim, ReadStart};
 use crate::error::ApiError;
 
@@ -14,25 +14,29 @@ const READ: Duration = Duration::from_secs(5);
 const REFRESH: Duration = Duration::from_secs(15);
 
 /// One SIM from this process's memory. Another organization's SIM does not exist.
-pub fn from_memory(gateway: &Gateway, asker: &Asker, iccid: Iccid) -> Option<Result<CachedSim, ApiError>> {
-    gateway.sims.local(iccid).map(|found| visible(found, asker))
+pub fn from_memory(
+    gateway: &Gateway,
+    context: &RequestContext,
+    iccid: Iccid,
+) -> Option<Result<CachedSim, ApiError>> {
+    gateway.sims.local(iccid).map(|found| visible(found, context))
 }
 
 /// One SIM, as [`find`] has it. Another organization's SIM does not exist.
 pub async fn get_sim(
     gateway: Arc<Gateway>,
-    asker: Asker,
+    context: RequestContext,
     iccid: Iccid,
     refresh: bool,
 ) -> Result<CachedSim, ApiError> {
-    let found = find(&gateway, &asker, iccid, refresh).await?;
-    visible(found, &asker)
+    let found = find(&gateway, &context, iccid, refresh).await?;
+    visible(found, &context)
 }
 
 /// One SIM, whoever's it is: from Redis, or from sim-service, which reads 1NCE first when `refresh` is set.
 pub async fn find(
     gateway: &Gateway,
-    asker: &Asker,
+    context: &RequestContext,
     iccid: Iccid,
     refresh: bool,
 ) -> Result<CachedSim, ApiError> {
@@ -41,14 +45,14 @@ pub async fn find(
     }
     let since = ReadStart::now();
     let request = GetSimRequest {
-        scope: Some(asker.principal.scope()),
+        scope: Some(context.principal.scope()),
         iccid: iccid.to_string(),
         refresh,
     };
     let deadline = if refresh { REFRESH } else { READ };
     let answer = gateway
         .bus
-        .call::<sim_rpc::GetSim>(&request, deadline, &asker.request_id)
+        .call::<sim_rpc::GetSim>(&request, deadline, &context.request_id)
         .await?;
     let sim = answer.sim.ok_or_else(ApiError::no_such_sim)?;
     let cached = sim_view::cached(sim)?;
@@ -56,8 +60,8 @@ pub async fn find(
     Ok(cached)
 }
 
-fn visible(sim: CachedSim, asker: &Asker) -> Result<CachedSim, ApiError> {
-    if asker.principal.sees(sim.organization) {
+fn visible(sim: CachedSim, context: &RequestContext) -> Result<CachedSim, ApiError> {
+    if context.principal.sees(sim.organization) {
         Ok(sim)
     } else {
         Err(ApiError::no_such_sim())

@@ -9,7 +9,7 @@ use chacha20poly1305::{XChaCha20Poly1305, XNonce};
 use serde::{Deserialize, Serialize};
 use sqlx::PgPool;
 
-use super::{Asker, Gateway};
+use super::{Gateway, RequestContext};
 use crate::auth::DerivedKey;
 use crate::error::ApiError;
 use crate::store::idempotency::{self, Call, Claim, Turn};
@@ -39,8 +39,8 @@ pub enum Next {
 }
 
 /// A request of this caller with this key.
-pub fn call_of(gateway: &Gateway, asker: &Asker, key: &str, route: String, body: &[u8]) -> Call {
-    let actor = asker.principal.actor();
+pub fn call_of(gateway: &Gateway, context: &RequestContext, key: &str, route: String, body: &[u8]) -> Call {
+    let actor = context.principal.actor();
     Call {
         principal_kind: actor.kind,
         principal_id: actor.id,

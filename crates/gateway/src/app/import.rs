@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 use uuid::Uuid;
 
 use super::jobs::{Control, act_on, control_job, get_job, lacks_job};
-use super::{Act, Asker, CHANGE_LIMIT, Gateway, is_refusal};
+use super::{Act, CHANGE_LIMIT, Gateway, RequestContext, is_refusal};
 use crate::error::ApiError;
 
 /// A piece of an import. Without an end the client hung up.
@@ -39,7 +39,7 @@ pub struct NewImport {
 /// its upload is answered as it is.
 pub async fn import(
     gateway: Arc<Gateway>,
-    asker: Asker,
+    context: RequestContext,
     id: Uuid,
     new: NewImport,
     mut parts: mpsc::Receiver<Part>,
@@ -52,13 +52,13 @@ pub async fn import(
     let act = Act {
         action: "sims.import",
         subject: id.to_string(),
-        organization: asker.principal.organization,
+        organization: context.principal.organization,
     };
     let details = json!({ "source": new.source, "dry_run": new.dry_run, "columns": columns });
-    gateway.audit(&asker, &act, details).await?;
+    gateway.audit(&context, &act, details).await?;
     let upload = Upload {
         gateway,
-        asker,
+        context,
         id,
         act,
     };
@@ -78,7 +78,7 @@ const UPLOADING: &str = "uploading";
 
 struct Upload {
     gateway: Arc<Gateway>,
-    asker: Asker,
+    context: RequestContext,
     id: Uuid,
     act: Act,
 }
@@ -86,15 +86,15 @@ struct Upload {
 impl Upload {
     async fn create(&self, new: NewImport) -> Result<pb::Job, ApiError> {
         let request = pb::CreateJobRequest {
-            scope: Some(self.asker.principal.scope()),
-            actor: Some(self.asker.principal.actor()),
+            scope: Some(self.context.principal.scope()),
+            actor: Some(self.context.principal.actor()),
             job_id: self.id.to_string(),
             dry_run: new.dry_run,
             work: Some(pb::create_job_request::Work::Import(pb::ImportWork {
                 source: new.source,
             })),
         };
-        let answer = act_on::<sim_rpc::CreateJob>(&self.gateway, &self.asker, &self.act, &request).await?;
+        let answer = act_on::<sim_rpc::CreateJob>(&self.gateway, &self.context, &self.act, &request).await?;
         answer.job.ok_or_else(lacks_job)
     }
 
@@ -113,13 +113,13 @@ impl Upload {
     /// Once more when nobody knows whether they arrived: lines that came before are stored once.
     async fn add(&self, lines: Vec<pb::ImportLine>) -> Result<(), ApiError> {
         let request = pb::AddJobItemsRequest {
-            scope: Some(self.asker.principal.scope()),
+            scope: Some(self.context.principal.scope()),
             job_id: self.id.to_string(),
             lines,
         };
         let call = || {
             let bus = &self.gateway.bus;
-            bus.call::<sim_rpc::AddJobItems>(&request, CHANGE_LIMIT, &self.asker.request_id)
+            bus.call::<sim_rpc::AddJobItems>(&request, CHANGE_LIMIT, &self.context.request_id)
         };
         let stored = match call().await {
             Err(error) if !is_refusal(error.code) => call().await,
@@ -131,17 +131,17 @@ impl Upload {
 
     async fn submit(&self, lines: u32) -> Result<pb::Job, ApiError> {
         let request = pb::SubmitJobRequest {
-            scope: Some(self.asker.principal.scope()),
+            scope: Some(self.context.principal.scope()),
             job_id: self.id.to_string(),
             items: lines.into(),
         };
         let bus = &self.gateway.bus;
         let answer = bus
-            .call::<sim_rpc::SubmitJob>(&request, CHANGE_LIMIT, &self.asker.request_id)
+            .call::<sim_rpc::SubmitJob>(&request, CHANGE_LIMIT, &self.context.request_id)
             .await;
         match answer {
             Ok(answer) => answer.job.ok_or_else(lacks_job),
-            Err(error) => match get_job(&self.gateway, &self.asker, self.id).await {
+            Err(error) => match get_job(&self.gateway, &self.context, self.id).await {
                 // Its answer got lost, not the request.
                 Ok(job) if !is_refusal(error.code) && job.status != UPLOADING => Ok(job),
                 _ => Err(error.into()),
@@ -154,7 +154,7 @@ impl Upload {
         tracing::info!(job = %self.id, %error, "an import did not arrive completely");
         let cancelled = control_job(
             Arc::clone(&self.gateway),
-            self.asker.clone(),
+            self.context.clone(),
             self.id,
             Control::Cancel,
         );

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::sync::platform_only;
 use super::update_sim::UpdateSim;
-use super::{Act, Asker, CHANGE_LIMIT, Gateway};
+use super::{Act, CHANGE_LIMIT, Gateway, RequestContext};
 use crate::error::{ApiCode, ApiError};
 
 const READ: Duration = Duration::from_secs(5);
@@ -63,50 +63,50 @@ pub struct NewJob {
 /// Makes a job. The same id with the same request makes no second one.
 pub async fn create_job(
     gateway: Arc<Gateway>,
-    asker: Asker,
+    context: RequestContext,
     id: Uuid,
     new: NewJob,
 ) -> Result<pb::Job, ApiError> {
     if matches!(new.work, Work::Transfer { .. }) {
-        platform_only(&asker, "transferred SIMs leave the account")?;
+        platform_only(&context, "transferred SIMs leave the account")?;
     }
     let act = Act {
         action: new.work.action(),
         subject: id.to_string(),
-        organization: asker.principal.organization,
+        organization: context.principal.organization,
     };
-    gateway.audit(&asker, &act, new.details()).await?;
+    gateway.audit(&context, &act, new.details()).await?;
     let request = pb::CreateJobRequest {
-        scope: Some(asker.principal.scope()),
-        actor: Some(asker.principal.actor()),
+        scope: Some(context.principal.scope()),
+        actor: Some(context.principal.actor()),
         job_id: id.to_string(),
         dry_run: new.dry_run,
         work: Some(new.into_work()),
     };
-    let answer = act_on::<sim_rpc::CreateJob>(&gateway, &asker, &act, &request).await?;
+    let answer = act_on::<sim_rpc::CreateJob>(&gateway, &context, &act, &request).await?;
     answer.job.ok_or_else(lacks_job)
 }
 
 /// Pauses, resumes or cancels a job; the action's word is the wire's.
 pub async fn control_job(
     gateway: Arc<Gateway>,
-    asker: Asker,
+    context: RequestContext,
     id: Uuid,
     action: Control,
 ) -> Result<pb::Job, ApiError> {
     let act = Act {
         action: action.audited(),
         subject: id.to_string(),
-        organization: asker.principal.organization,
+        organization: context.principal.organization,
     };
-    gateway.audit(&asker, &act, json!({})).await?;
+    gateway.audit(&context, &act, json!({})).await?;
     let request = pb::ControlJobRequest {
-        scope: Some(asker.principal.scope()),
-        actor: Some(asker.principal.actor()),
+        scope: Some(context.principal.scope()),
+        actor: Some(context.principal.actor()),
         job_id: id.to_string(),
         action: action.word().to_owned(),
     };
-    let answer = act_on::<sim_rpc::ControlJob>(&gateway, &asker, &act, &request).await?;
+    let answer = act_on::<sim_rpc::ControlJob>(&gateway, &context, &act, &request).await?;
     answer.job.ok_or_else(lacks_job)
 }
 
@@ -139,19 +139,19 @@ impl Control {
 /// Asks about jobs.
 pub async fn ask<M: RpcMethod>(
     gateway: &Gateway,
-    asker: &Asker,
+    context: &RequestContext,
     request: &M::Request,
 ) -> Result<M::Response, ApiError> {
-    Ok(gateway.bus.call::<M>(request, READ, &asker.request_id).await?)
+    Ok(gateway.bus.call::<M>(request, READ, &context.request_id).await?)
 }
 
 /// One job. Another organization's does not exist.
-pub async fn get_job(gateway: &Gateway, asker: &Asker, id: Uuid) -> Result<pb::Job, ApiError> {
+pub async fn get_job(gateway: &Gateway, context: &RequestContext, id: Uuid) -> Result<pb::Job, ApiError> {
     let request = pb::GetJobRequest {
-        scope: Some(asker.principal.scope()),
+        scope: Some(context.principal.scope()),
         job_id: id.to_string(),
     };
-    let answer = ask::<sim_rpc::GetJob>(gateway, asker, &request).await?;
+    let answer = ask::<sim_rpc::GetJob>(gateway, context, &request).await?;
     answer.job.ok_or_else(no_such_job)
 }
 
@@ -167,16 +167,16 @@ pub(super) fn lacks_job() -> ApiError {
 /// Asks for something that was written down; a refusal is written down too.
 pub(super) async fn act_on<M: RpcMethod>(
     gateway: &Gateway,
-    asker: &Asker,
+    context: &RequestContext,
     act: &Act,
     request: &M::Request,
 ) -> Result<M::Response, ApiError> {
     let answer = gateway
         .bus
-        .call::<M>(request, CHANGE_LIMIT, &asker.request_id)
+        .call::<M>(request, CHANGE_LIMIT, &context.request_id)
         .await;
     if let Err(error) = &answer {
-        gateway.audit_failure(asker, act, error.code).await;
+        gateway.audit_failure(context, act, error.code).await;
     }
     Ok(answer?)
 }

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use domain::OrganizationId;
 
-use super::{Asker, Gateway};
+use super::{Gateway, RequestContext};
 use crate::error::{ApiCode, ApiError};
 
 /// Whether SIMs can be given to this organization: it must exist.
@@ -11,10 +11,10 @@ use crate::error::{ApiCode, ApiError};
 /// For the key of one organization, to which other organizations do not exist; or the database's.
 pub async fn can_receive(
     gateway: Arc<Gateway>,
-    asker: Asker,
+    context: RequestContext,
     organization: OrganizationId,
 ) -> Result<bool, ApiError> {
-    if asker.principal.organization.is_some() {
+    if context.principal.organization.is_some() {
         let message = "only a key of the whole platform gives SIMs to an organization";
         return Err(ApiError::new(ApiCode::Forbidden, message));
     }

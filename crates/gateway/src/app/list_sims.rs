@@ -5,7 +5,7 @@ use messages::pb::common::Scope;
 use messages::pb::sim::{ListSimsRequest, ListSimsResponse};
 use messages::sim_rpc;
 
-use super::{Asker, Gateway};
+use super::{Gateway, RequestContext};
 use crate::error::{ApiCode, ApiError};
 
 const READ: Duration = Duration::from_secs(5);
@@ -29,18 +29,18 @@ pub struct ListSims {
 /// A page of the SIMs that the caller may see.
 pub async fn list_sims(
     gateway: &Gateway,
-    asker: &Asker,
+    context: &RequestContext,
     query: &ListSims,
 ) -> Result<ListSimsResponse, ApiError> {
-    let mut request = request(asker, query)?;
-    let mut page = ask(gateway, asker, &request).await?;
+    let mut request = request(context, query)?;
+    let mut page = ask(gateway, context, &request).await?;
     // sim-service parts what is too large for one message; a page shows all of its SIMs, so that the next page number
     // begins where this one ends.
     while page.has_next && page.sims.len() < query.page_size as usize {
         let listed = u32::try_from(page.sims.len()).unwrap_or(query.page_size);
         request.page_size = query.page_size.saturating_sub(listed);
         request.cursor = page.next_cursor;
-        let rest = ask(gateway, asker, &request).await?;
+        let rest = ask(gateway, context, &request).await?;
         page.sims.extend(rest.sims);
         page.next_cursor = rest.next_cursor;
         page.has_next = rest.has_next;
@@ -48,10 +48,10 @@ pub async fn list_sims(
     Ok(page)
 }
 
-pub(super) fn request(asker: &Asker, query: &ListSims) -> Result<ListSimsRequest, ApiError> {
+pub(super) fn request(context: &RequestContext, query: &ListSims) -> Result<ListSimsRequest, ApiError> {
     let scope = match query.organization {
-        None => asker.principal.scope(),
-        Some(wanted) if asker.principal.sees(wanted) => Scope {
+        None => context.principal.scope(),
+        Some(wanted) if context.principal.sees(wanted) => Scope {
             organization_id: wanted.to_string(),
         },
         Some(_) => {
@@ -74,11 +74,11 @@ pub(super) fn request(asker: &Asker, query: &ListSims) -> Result<ListSimsRequest
 
 pub(super) async fn ask(
     gateway: &Gateway,
-    asker: &Asker,
+    context: &RequestContext,
     request: &ListSimsRequest,
 ) -> Result<ListSimsResponse, ApiError> {
     let call = gateway
         .bus
-        .call::<sim_rpc::ListSims>(request, READ, &asker.request_id);
+        .call::<sim_rpc::ListSims>(request, READ, &context.request_id);
     Ok(call.await?)
 }

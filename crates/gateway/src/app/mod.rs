@@ -83,7 +83,7 @@ const UPLOADS: usize = 8;
 
 /// Who asked, from where, under which request id.
 #[derive(Debug, Clone)]
-pub(crate) struct Asker {
+pub(crate) struct RequestContext {
     pub principal: Arc<Principal>,
     pub request_id: Arc<str>,
     pub remote_addr: Option<IpAddr>,
@@ -153,34 +153,39 @@ impl Gateway {
     }
 
     /// Writes down what is about to be done; without that it is not done.
-    async fn audit(&self, asker: &Asker, act: &Act, details: serde_json::Value) -> Result<(), ApiError> {
-        self.append(asker, act, act.action.to_owned(), details).await
+    async fn audit(
+        &self,
+        context: &RequestContext,
+        act: &Act,
+        details: serde_json::Value,
+    ) -> Result<(), ApiError> {
+        self.append(context, act, act.action.to_owned(), details).await
     }
 
     /// Writes down that what was about to be done was refused, or that nobody here knows whether it was done.
-    async fn audit_failure(&self, asker: &Asker, act: &Act, code: ErrorCode) {
+    async fn audit_failure(&self, context: &RequestContext, act: &Act, code: ErrorCode) {
         let outcome = if is_refusal(code) { "failed" } else { "uncertain" };
         let action = format!("{}_{outcome}", act.action);
         let written = self
-            .append(asker, act, action, json!({ "code": code.word() }))
+            .append(context, act, action, json!({ "code": code.word() }))
             .await;
         written.ignored("writing down that a change failed");
     }
 
     async fn append(
         &self,
-        asker: &Asker,
+        context: &RequestContext,
         act: &Act,
         action: String,
         details: serde_json::Value,
     ) -> Result<(), ApiError> {
         let entry = AuditEntry {
-            actor: asker.principal.actor(),
+            actor: context.principal.actor(),
             organization: act.organization,
             action,
             subject: act.subject.clone(),
-            request_id: asker.request_id.to_string(),
-            remote_addr: asker.remote_addr.map(|addr| addr.to_string()),
+            request_id: context.request_id.to_string(),
+            remote_addr: context.remote_addr.map(|addr| addr.to_string()),
             details,
         };
         tokio::time::timeout(self.audit_limit, audit::append(self.db.orm(), entry))

@@ -6,7 +6,7 @@ use sea_orm::{SqlErr, TransactionTrait};
 use serde_json::json;
 use uuid::Uuid;
 
-use super::{Asker, Gateway};
+use super::{Gateway, RequestContext};
 use crate::error::{ApiCode, ApiError};
 use crate::store::audit;
 use crate::store::organizations::{self, OrganizationRow};
@@ -21,11 +21,11 @@ pub struct NewOrganization {
 /// At most `limit` organizations behind `after`: the caller's own, or all.
 pub async fn list(
     gateway: &Gateway,
-    asker: &Asker,
+    context: &RequestContext,
     after: Option<Uuid>,
     limit: u64,
 ) -> Result<Vec<OrganizationRow>, ApiError> {
-    let own = asker.principal.organization;
+    let own = context.principal.organization;
     let found = organizations::list(gateway.db.orm(), own, after, limit).await;
     found.map_err(|error| ApiError::database(&error))
 }
@@ -33,10 +33,10 @@ pub async fn list(
 /// Makes an organization; only callers of the whole platform may.
 pub async fn create(
     gateway: Arc<Gateway>,
-    asker: Asker,
+    context: RequestContext,
     new: NewOrganization,
 ) -> Result<OrganizationRow, ApiError> {
-    if asker.principal.organization.is_some() {
+    if context.principal.organization.is_some() {
         let message = "only callers of the whole platform make organizations";
         return Err(ApiError::new(ApiCode::Forbidden, message));
     }
@@ -48,7 +48,7 @@ pub async fn create(
         _ => ApiError::database(&error),
     })?;
     let details = json!({ "name": made.name, "slug": made.slug });
-    let entry = asker.entry("organization.create", Some(made.id), made.id.to_string(), details);
+    let entry = context.entry("organization.create", Some(made.id), made.id.to_string(), details);
     audit::append(&transaction, entry).await.map_err(database)?;
     transaction.commit().await.map_err(database)?;
     Ok(made)

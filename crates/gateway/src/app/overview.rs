@@ -10,7 +10,7 @@ use messages::pb::usage::{FleetNowRequest, FleetNowResponse};
 use messages::{sim_rpc, usage_rpc};
 use moka::future::Cache;
 
-use super::{Asker, Gateway};
+use super::{Gateway, RequestContext};
 use crate::error::{ApiCode, ApiError};
 
 /// How long an overview stands.
@@ -43,18 +43,18 @@ impl Default for Overviews {
 /// [`KEPT`] old; callers at the same time share one question.
 pub async fn overview(
     gateway: &Gateway,
-    asker: &Asker,
+    context: &RequestContext,
     wanted: Option<OrganizationId>,
 ) -> Result<(Option<OrganizationId>, Arc<Overview>), ApiError> {
-    if let Some(wanted) = wanted.filter(|wanted| !asker.principal.sees(*wanted)) {
+    if let Some(wanted) = wanted.filter(|wanted| !context.principal.sees(*wanted)) {
         let message = format!("the API key belongs to another organization than {wanted}");
         return Err(ApiError::new(ApiCode::Forbidden, message));
     }
-    let organization = asker.principal.organization.or(wanted);
+    let organization = context.principal.organization.or(wanted);
     let found = gateway
         .overviews
         .0
-        .try_get_with(organization, ask(gateway, asker, organization));
+        .try_get_with(organization, ask(gateway, context, organization));
     match found.await {
         Ok(overview) => Ok((organization, overview)),
         Err(error) => Err((*error).clone().into()),
@@ -63,7 +63,7 @@ pub async fn overview(
 
 async fn ask(
     gateway: &Gateway,
-    asker: &Asker,
+    context: &RequestContext,
     organization: Option<OrganizationId>,
 ) -> Result<Arc<Overview>, service_runtime::bus::RpcError> {
     let scope = Scope {
@@ -76,10 +76,10 @@ async fn ask(
     let (counts, now) = futures_util::future::join(
         gateway
             .bus
-            .call::<sim_rpc::FleetCounts>(&counts, READ, &asker.request_id),
+            .call::<sim_rpc::FleetCounts>(&counts, READ, &context.request_id),
         gateway
             .bus
-            .call::<usage_rpc::FleetNow>(&now, READ_USAGE, &asker.request_id),
+            .call::<usage_rpc::FleetNow>(&now, READ_USAGE, &context.request_id),
     )
     .await;
     let counts = counts?;

@@ -6,7 +6,7 @@ use messages::pb::sim::{StartSyncRequest, StartSyncResponse, SyncStatusRequest, 
 use messages::sim_rpc;
 use serde_json::json;
 
-use super::{Act, Asker, CHANGE_LIMIT, Gateway};
+use super::{Act, CHANGE_LIMIT, Gateway, RequestContext};
 use crate::error::{ApiCode, ApiError};
 
 const READ: Duration = Duration::from_secs(5);
@@ -22,11 +22,14 @@ pub struct StartSync {
 }
 
 /// How the readings of the fleet stand: numbers of the whole platform. How fresh a SIM is says its `last_synced_at`.
-pub async fn sync_status(gateway: &Gateway, asker: &Asker) -> Result<SyncStatusResponse, ApiError> {
-    platform_only(asker, SYNCS)?;
+pub async fn sync_status(
+    gateway: &Gateway,
+    context: &RequestContext,
+) -> Result<SyncStatusResponse, ApiError> {
+    platform_only(context, SYNCS)?;
     let answer = gateway
         .bus
-        .call::<sim_rpc::SyncStatus>(&SyncStatusRequest {}, READ, &asker.request_id)
+        .call::<sim_rpc::SyncStatus>(&SyncStatusRequest {}, READ, &context.request_id)
         .await?;
     Ok(answer)
 }
@@ -35,10 +38,10 @@ pub async fn sync_status(gateway: &Gateway, asker: &Asker) -> Result<SyncStatusR
 /// every organization what is missing.
 pub async fn start_sync(
     gateway: Arc<Gateway>,
-    asker: Asker,
+    context: RequestContext,
     start: StartSync,
 ) -> Result<StartSyncResponse, ApiError> {
-    platform_only(&asker, SYNCS)?;
+    platform_only(&context, SYNCS)?;
     let account = start.account.as_ref();
     let act = Act {
         action: "sync.start",
@@ -46,25 +49,25 @@ pub async fn start_sync(
         organization: None,
     };
     let details = json!({ "accept_mass_missing": start.accept_mass_missing });
-    gateway.audit(&asker, &act, details).await?;
+    gateway.audit(&context, &act, details).await?;
     let request = StartSyncRequest {
-        actor: Some(asker.principal.actor()),
+        actor: Some(context.principal.actor()),
         account: start.account.map(String::from).unwrap_or_default(),
         accept_mass_missing: start.accept_mass_missing,
     };
     let answer = gateway
         .bus
-        .call::<sim_rpc::StartSync>(&request, CHANGE_LIMIT, &asker.request_id)
+        .call::<sim_rpc::StartSync>(&request, CHANGE_LIMIT, &context.request_id)
         .await;
     if let Err(error) = &answer {
-        gateway.audit_failure(&asker, &act, error.code).await;
+        gateway.audit_failure(&context, &act, error.code).await;
     }
     Ok(answer?)
 }
 
 /// Refuses the key of one organization; `why` begins the sentence that it is told.
-pub(crate) fn platform_only(asker: &Asker, why: &str) -> Result<(), ApiError> {
-    match asker.principal.organization {
+pub(crate) fn platform_only(context: &RequestContext, why: &str) -> Result<(), ApiError> {
+    match context.principal.organization {
         None => Ok(()),
         Some(_) => {
             let message = format!("{why}, and the API key belongs to one organization");

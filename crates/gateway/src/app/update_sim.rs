@@ -6,7 +6,7 @@ use messages::sim_rpc;
 use serde::Serialize;
 use serde_json::json;
 
-use super::{Act, Asker, CHANGE_LIMIT, Gateway};
+use super::{Act, CHANGE_LIMIT, Gateway, RequestContext};
 use super::{get_sim, sim_view};
 use crate::cache::{CachedSim, Change, ReadStart};
 use crate::error::ApiError;
@@ -36,23 +36,29 @@ pub struct UpdateSim {
 /// Changes one SIM and answers it as it is now; the next reader, whichever replica is asked, sees nothing older.
 pub async fn update_sim(
     gateway: Arc<Gateway>,
-    asker: Asker,
+    context: RequestContext,
     iccid: Iccid,
     update: UpdateSim,
 ) -> Result<CachedSim, ApiError> {
     let act = Act {
         action: "sim.update",
         subject: iccid.to_string(),
-        organization: organization_of(&gateway, &asker, iccid).await,
+        organization: organization_of(&gateway, &context, iccid).await,
     };
-    gateway.audit(&asker, &act, json!({ "changes": update })).await?;
+    gateway
+        .audit(&context, &act, json!({ "changes": update }))
+        .await?;
     let since = ReadStart::now();
     let answer = gateway
         .bus
-        .call::<sim_rpc::UpdateSim>(&request(&asker, iccid, update), CHANGE_LIMIT, &asker.request_id)
+        .call::<sim_rpc::UpdateSim>(
+            &request(&context, iccid, update),
+            CHANGE_LIMIT,
+            &context.request_id,
+        )
         .await;
     if let Err(error) = &answer {
-        gateway.audit_failure(&asker, &act, error.code).await;
+        gateway.audit_failure(&context, &act, error.code).await;
     }
     let sim = answer?.sim.ok_or_else(ApiError::no_such_sim)?;
     let cached = sim_view::cached(sim)?;
@@ -67,22 +73,26 @@ pub async fn update_sim(
 
 /// Whose SIM it is, for the audit log, which nobody can correct later. To a key of an organization only its own SIMs
 /// exist; for one of the platform sim-service is asked, unless a cache knows.
-async fn organization_of(gateway: &Gateway, asker: &Asker, iccid: Iccid) -> Option<OrganizationId> {
-    if let Some(own) = asker.principal.organization {
+async fn organization_of(
+    gateway: &Gateway,
+    context: &RequestContext,
+    iccid: Iccid,
+) -> Option<OrganizationId> {
+    if let Some(own) = context.principal.organization {
         return Some(own);
     }
     if let Some(known) = gateway.sims.local(iccid) {
         return Some(known.organization);
     }
     // The change itself tells what is wrong with the SIM or the service.
-    let found = get_sim::find(gateway, asker, iccid, false).await;
+    let found = get_sim::find(gateway, context, iccid, false).await;
     found.ok().map(|sim| sim.organization)
 }
 
-fn request(asker: &Asker, iccid: Iccid, update: UpdateSim) -> UpdateSimRequest {
+fn request(context: &RequestContext, iccid: Iccid, update: UpdateSim) -> UpdateSimRequest {
     UpdateSimRequest {
-        scope: Some(asker.principal.scope()),
-        actor: Some(asker.principal.actor()),
+        scope: Some(context.principal.scope()),
+        actor: Some(context.principal.actor()),
         iccid: iccid.to_string(),
         label: update.label,
         imei_lock: update.imei_lock,

@@ -6,7 +6,7 @@ use messages::{RpcMethod, usage_rpc};
 use serde_json::json;
 
 use super::sync::platform_only;
-use super::{Act, Asker, CHANGE_LIMIT, Gateway};
+use super::{Act, CHANGE_LIMIT, Gateway, RequestContext};
 use crate::error::{ApiCode, ApiError};
 
 /// Sums over a large fleet take their time.
@@ -15,75 +15,75 @@ const READ: Duration = Duration::from_secs(15);
 /// Asks usage-ingestor.
 pub async fn ask<M: RpcMethod>(
     gateway: &Gateway,
-    asker: &Asker,
+    context: &RequestContext,
     request: &M::Request,
 ) -> Result<M::Response, ApiError> {
-    Ok(gateway.bus.call::<M>(request, READ, &asker.request_id).await?)
+    Ok(gateway.bus.call::<M>(request, READ, &context.request_id).await?)
 }
 
 /// The same for numbers of the whole platform.
 pub async fn ask_as_platform<M: RpcMethod>(
     gateway: &Gateway,
-    asker: &Asker,
+    context: &RequestContext,
     request: &M::Request,
 ) -> Result<M::Response, ApiError> {
-    platform_only(asker, "received records concern the whole platform")?;
-    ask::<M>(gateway, asker, request).await
+    platform_only(context, "received records concern the whole platform")?;
+    ask::<M>(gateway, context, request).await
 }
 
 /// Has usage read from 1NCE's API: of one SIM, or of every SIM that the caller may see.
 pub async fn start_usage_sync(
     gateway: Arc<Gateway>,
-    asker: Asker,
+    context: RequestContext,
     iccid: Option<String>,
     start_date: Option<String>,
 ) -> Result<pb::StartUsageSyncResponse, ApiError> {
     let act = Act {
         action: "sync.usage",
         subject: iccid.clone().unwrap_or_else(|| "all".to_owned()),
-        organization: asker.principal.organization,
+        organization: context.principal.organization,
     };
     gateway
-        .audit(&asker, &act, json!({ "start_date": start_date }))
+        .audit(&context, &act, json!({ "start_date": start_date }))
         .await?;
     let request = pb::StartUsageSyncRequest {
-        scope: Some(asker.principal.scope()),
-        actor: Some(asker.principal.actor()),
+        scope: Some(context.principal.scope()),
+        actor: Some(context.principal.actor()),
         iccid: iccid.unwrap_or_default(),
         start_date: start_date.unwrap_or_default(),
     };
-    act_on::<usage_rpc::StartUsageSync>(&gateway, &asker, &act, &request).await
+    act_on::<usage_rpc::StartUsageSync>(&gateway, &context, &act, &request).await
 }
 
 /// Has rejected records read again; none named means all that are open.
 pub async fn replay_rejects(
     gateway: Arc<Gateway>,
-    asker: Asker,
+    context: RequestContext,
     ids: Vec<String>,
 ) -> Result<pb::ReplayRejectsResponse, ApiError> {
-    platform_only(&asker, "received records concern the whole platform")?;
+    platform_only(&context, "received records concern the whole platform")?;
     let act = Act {
         action: "ingest.replay",
         subject: if ids.is_empty() { "all" } else { "some" }.to_owned(),
         organization: None,
     };
-    gateway.audit(&asker, &act, json!({ "ids": ids })).await?;
+    gateway.audit(&context, &act, json!({ "ids": ids })).await?;
     let request = pb::ReplayRejectsRequest { ids };
-    act_on::<usage_rpc::ReplayRejects>(&gateway, &asker, &act, &request).await
+    act_on::<usage_rpc::ReplayRejects>(&gateway, &context, &act, &request).await
 }
 
 async fn act_on<M: RpcMethod>(
     gateway: &Gateway,
-    asker: &Asker,
+    context: &RequestContext,
     act: &Act,
     request: &M::Request,
 ) -> Result<M::Response, ApiError> {
     let answer = gateway
         .bus
-        .call::<M>(request, CHANGE_LIMIT, &asker.request_id)
+        .call::<M>(request, CHANGE_LIMIT, &context.request_id)
         .await;
     if let Err(error) = &answer {
-        gateway.audit_failure(asker, act, error.code).await;
+        gateway.audit_failure(context, act, error.code).await;
     }
     Ok(answer?)
 }

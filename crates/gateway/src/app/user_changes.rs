@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::users::{self, UsersError};
-use super::{Asker, Gateway};
+use super::{Gateway, RequestContext};
 use crate::auth::Role;
 use crate::error::{ApiCode, ApiError};
 use crate::store::audit;
@@ -45,27 +45,31 @@ pub struct UpdateUser {
 /// At most `limit` users that the caller may see, behind `after`.
 pub async fn list(
     gateway: &Gateway,
-    asker: &Asker,
+    context: &RequestContext,
     after: Option<Uuid>,
     limit: u64,
 ) -> Result<Vec<UserRow>, ApiError> {
-    let own = asker.principal.organization;
+    let own = context.principal.organization;
     store::list(gateway.db.orm(), own, after, limit)
         .await
         .map_err(database)
 }
 
 /// One user.
-pub async fn get(gateway: &Gateway, asker: &Asker, id: Uuid) -> Result<UserRow, ApiError> {
+pub async fn get(gateway: &Gateway, context: &RequestContext, id: Uuid) -> Result<UserRow, ApiError> {
     let found = store::find(gateway.db.orm(), id).await.map_err(database)?;
-    visible(asker, found)
+    visible(context, found)
 }
 
 /// Makes a user.
-pub async fn create(gateway: Arc<Gateway>, asker: Asker, new: NewUser) -> Result<UserRow, ApiError> {
-    may_grant(&asker, new.role)?;
-    let organization = new.organization.or(asker.principal.organization);
-    may_place(&asker, organization)?;
+pub async fn create(
+    gateway: Arc<Gateway>,
+    context: RequestContext,
+    new: NewUser,
+) -> Result<UserRow, ApiError> {
+    may_grant(&context, new.role)?;
+    let organization = new.organization.or(context.principal.organization);
+    may_place(&context, organization)?;
     let row = NewUserRow {
         username: new.username,
         email: new.email,
@@ -77,7 +81,7 @@ pub async fn create(gateway: Arc<Gateway>, asker: Asker, new: NewUser) -> Result
     };
     let entry = |user: &UserRow| {
         let details = users::created(user);
-        asker.entry("user.create", user.organization, user.id.to_string(), details)
+        context.entry("user.create", user.organization, user.id.to_string(), details)
     };
     Ok(users::insert(&gateway.db, row, entry).await?)
 }
@@ -85,15 +89,15 @@ pub async fn create(gateway: Arc<Gateway>, asker: Asker, new: NewUser) -> Result
 /// Changes a user. Another role, organization or password, and being switched off, end the user's sessions.
 pub async fn update(
     gateway: Arc<Gateway>,
-    asker: Asker,
+    context: RequestContext,
     id: Uuid,
     mut update: UpdateUser,
 ) -> Result<UserRow, ApiError> {
     if let Some(role) = update.role {
-        may_grant(&asker, role)?;
+        may_grant(&context, role)?;
     }
     if let Some(organization) = update.organization {
-        may_place(&asker, organization)?;
+        may_place(&context, organization)?;
     }
     let password_hash = match update.password.take() {
         Some(password) => Some(gateway.identity.passwords.hash(password).await?),
@@ -103,7 +107,7 @@ pub async fn update(
     let admins = store::lock_platform_admins(&transaction)
         .await
         .map_err(database)?;
-    let before = lock_changeable(&transaction, &asker, id).await?;
+    let before = lock_changeable(&transaction, &context, id).await?;
     check_update(&transaction, &update, id).await?;
     let details = told(&update, password_hash.is_some());
     let ends_sessions = password_hash.is_some() || moves(&update, &before);
@@ -126,26 +130,26 @@ pub async fn update(
             .await
             .map_err(database)?;
     }
-    let entry = asker.entry("user.update", user.organization, id.to_string(), details);
+    let entry = context.entry("user.update", user.organization, id.to_string(), details);
     audit::append(&transaction, entry).await.map_err(database)?;
     transaction.commit().await.map_err(database)?;
     Ok(user)
 }
 
 /// Ends a user for ever.
-pub async fn delete(gateway: Arc<Gateway>, asker: Asker, id: Uuid) -> Result<UserRow, ApiError> {
+pub async fn delete(gateway: Arc<Gateway>, context: RequestContext, id: Uuid) -> Result<UserRow, ApiError> {
     let transaction = gateway.db.orm().begin().await.map_err(database)?;
     let admins = store::lock_platform_admins(&transaction)
         .await
         .map_err(database)?;
-    lock_changeable(&transaction, &asker, id).await?;
+    lock_changeable(&transaction, &context, id).await?;
     keep_an_admin(&admins, id)?;
     let user = store::delete(&transaction, id).await.map_err(database)?;
     sessions::revoke_of_user(&transaction, id, None, "user deleted")
         .await
         .map_err(database)?;
     let details = json!({ "username": user.username });
-    let entry = asker.entry("user.delete", user.organization, id.to_string(), details);
+    let entry = context.entry("user.delete", user.organization, id.to_string(), details);
     audit::append(&transaction, entry).await.map_err(database)?;
     transaction.commit().await.map_err(database)?;
     Ok(user)
@@ -154,13 +158,13 @@ pub async fn delete(gateway: Arc<Gateway>, asker: Asker, id: Uuid) -> Result<Use
 /// The user, if the caller may change it; nobody else does before the transaction ends.
 async fn lock_changeable<C: ConnectionTrait>(
     transaction: &C,
-    asker: &Asker,
+    context: &RequestContext,
     id: Uuid,
 ) -> Result<UserRow, ApiError> {
     let found = store::lock(transaction, id).await.map_err(database)?;
-    let user = visible(asker, found)?;
+    let user = visible(context, found)?;
     match Role::parse(&user.role) {
-        Some(role) => may_grant(asker, role)?,
+        Some(role) => may_grant(context, role)?,
         None => return Err(ApiError::internal(&"a stored role is none")),
     }
     Ok(user)
@@ -182,22 +186,22 @@ async fn check_update<C: ConnectionTrait>(
     }
 }
 
-fn visible(asker: &Asker, user: Option<UserRow>) -> Result<UserRow, ApiError> {
-    user.filter(|user| asker.principal.reaches(user.organization))
+fn visible(context: &RequestContext, user: Option<UserRow>) -> Result<UserRow, ApiError> {
+    user.filter(|user| context.principal.reaches(user.organization))
         .ok_or_else(|| ApiError::new(ApiCode::NotFound, "the user does not exist"))
 }
 
 /// Nobody makes, or takes over, a user who may do more.
-fn may_grant(asker: &Asker, role: Role) -> Result<(), ApiError> {
-    if asker.principal.permissions.cover(role.permissions()) {
+fn may_grant(context: &RequestContext, role: Role) -> Result<(), ApiError> {
+    if context.principal.permissions.cover(role.permissions()) {
         return Ok(());
     }
     let message = "the caller lacks permissions that the user's role has";
     Err(ApiError::new(ApiCode::Forbidden, message))
 }
 
-fn may_place(asker: &Asker, organization: Option<OrganizationId>) -> Result<(), ApiError> {
-    if asker.principal.reaches(organization) {
+fn may_place(context: &RequestContext, organization: Option<OrganizationId>) -> Result<(), ApiError> {
+    if context.principal.reaches(organization) {
         return Ok(());
     }
     let message = "a caller of an organization manages users of that organization only";

@@ -10,7 +10,7 @@ use super::{Clock, RateLimits};
 use crate::config::GatewayConfig;
 use crate::redis_link::RedisLink;
 
-/// Grants from both windows at once, by Redis's clock. What the asker knows of the windows counts too: after an outage
+/// Grants from both windows at once, by Redis's clock. What the context knows of the windows counts too: after an outage
 /// Redis may know less. The same sum as [`Window::free`].
 const GRANT: &str = "
 local time = redis.call('TIME')

@@ -19,7 +19,7 @@ pub use password::{ChangePassword, change_password};
 pub use session::{logout, refresh};
 
 use self::counts::IdentityCounts;
-use super::Asker;
+use super::RequestContext;
 use crate::auth::{
     LoginThrottle, PasswordError, Passwords, RefreshHasher, SessionVerifier, Throttled, Turns,
 };
@@ -85,7 +85,7 @@ impl Origin {
     }
 }
 
-impl Asker {
+impl RequestContext {
     /// The row of the audit log about something that this caller does.
     pub fn entry(
         &self,

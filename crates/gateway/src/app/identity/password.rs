@@ -6,7 +6,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::database;
-use crate::app::{Asker, Gateway};
+use crate::app::{Gateway, RequestContext};
 use crate::auth::Caller;
 use crate::error::{ApiCode, ApiError};
 use crate::store::{audit, sessions, users};
@@ -21,17 +21,17 @@ pub struct ChangePassword {
 /// Changes the caller's own password; all other sessions end; how many those were.
 pub async fn change_password(
     gateway: Arc<Gateway>,
-    asker: Asker,
+    context: RequestContext,
     change: ChangePassword,
 ) -> Result<u64, ApiError> {
-    let Caller::User { id, session, .. } = asker.principal.caller else {
+    let Caller::User { id, session, .. } = context.principal.caller else {
         return Err(ApiError::new(ApiCode::Forbidden, "an API key has no password"));
     };
     // Whoever has a copy of a token must not guess at leisure.
     let throttle = &gateway.identity.throttle;
     let account = format!("password of {id}");
-    let counted = throttle.reserve(&account, asker.remote_addr).await?;
-    match replace(&gateway, &asker, id, session, change).await {
+    let counted = throttle.reserve(&account, context.remote_addr).await?;
+    match replace(&gateway, &context, id, session, change).await {
         Ok(Some(ended)) => {
             throttle.succeeded(&counted).await;
             Ok(ended)
@@ -47,7 +47,7 @@ pub async fn change_password(
 /// `None` when the current password is another one.
 async fn replace(
     gateway: &Gateway,
-    asker: &Asker,
+    context: &RequestContext,
     id: Uuid,
     session: Uuid,
     change: ChangePassword,
@@ -70,9 +70,9 @@ async fn replace(
         .await
         .map_err(database)?;
     let details = json!({ "sessions_ended": ended });
-    let entry = asker.entry(
+    let entry = context.entry(
         "user.password",
-        asker.principal.organization,
+        context.principal.organization,
         id.to_string(),
         details,
     );

@@ -8,7 +8,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::{Origin, Tokens, database, refused};
-use crate::app::{Asker, Gateway};
+use crate::app::{Gateway, RequestContext};
 use crate::auth::{Caller, RefreshText};
 use crate::error::{ApiCode, ApiError};
 use crate::store::audit;
@@ -69,8 +69,8 @@ async fn end_reused(gateway: &Gateway, origin: &Origin, session: Uuid) -> Result
 }
 
 /// Ends the caller's session; how many ended: none when another request was first.
-pub async fn logout(gateway: Arc<Gateway>, asker: Asker) -> Result<u64, ApiError> {
-    let Caller::User { id, session, .. } = asker.principal.caller else {
+pub async fn logout(gateway: Arc<Gateway>, context: RequestContext) -> Result<u64, ApiError> {
+    let Caller::User { id, session, .. } = context.principal.caller else {
         return Err(ApiError::new(
             ApiCode::Forbidden,
             "an API key has no session to end",
@@ -81,7 +81,7 @@ pub async fn logout(gateway: Arc<Gateway>, asker: Asker) -> Result<u64, ApiError
     let owner = revoked.map_err(database)?;
     if let Some(owner) = owner {
         let details = json!({ "session": session });
-        let entry = asker.entry("session.logout", owner.organization, id.to_string(), details);
+        let entry = context.entry("session.logout", owner.organization, id.to_string(), details);
         audit::append(&transaction, entry).await.map_err(database)?;
         transaction.commit().await.map_err(database)?;
         gateway.identity.counts.logged_out.increment(1);

@@ -47,10 +47,10 @@ pub async fn export_audit_log(
     caller: Authenticated<ReadAudit>,
     request: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {
-    let asker = caller.0;
+    let context = caller.0;
     let (mut filter, format) = audit_query::export(request.query_string())?;
-    filter.organization = asker.principal.organization.map(|id| id.0);
-    let span = span(&request, "GET /api/v1/audit-log/export", &asker.request_id);
+    filter.organization = context.principal.organization.map(|id| id.0);
+    let span = span(&request, "GET /api/v1/audit-log/export", &context.request_id);
     let db = gateway.db.clone();
     // What fails at once shows before the first byte.
     let begin = async move {

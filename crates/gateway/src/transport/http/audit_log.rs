@@ -33,10 +33,10 @@ pub async fn list_audit_log(
     caller: Authenticated<ReadAudit>,
     request: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {
-    let asker = caller.0;
+    let context = caller.0;
     let mut query = audit_query::list(request.query_string())?;
-    query.filter.organization = asker.principal.organization.map(|id| id.0);
-    let span = span(&request, "GET /api/v1/audit-log", &asker.request_id);
+    query.filter.organization = context.principal.organization.map(|id| id.0);
+    let span = span(&request, "GET /api/v1/audit-log", &context.request_id);
     let (db, page_size) = (gateway.db.clone(), query.page_size);
     let work = async move {
         let page = audit_log::page(&db, query.filter, query.before, page_size).await;
@@ -45,7 +45,7 @@ pub async fn list_audit_log(
     let (entries, has_next) = gateway.on_main(work).instrument(span).await?;
     let cursor = entries.last().filter(|_| has_next);
     let cursor = cursor.map(|last| last.seq.to_string()).unwrap_or_default();
-    envelope::listed(&entries, page_size, cursor, &asker.request_id)
+    envelope::listed(&entries, page_size, cursor, &context.request_id)
 }
 
 /// Whether the log is what was written.
@@ -91,10 +91,10 @@ pub async fn verify_audit_log(
     caller: Authenticated<ReadAudit>,
     request: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {
-    let asker = caller.0;
+    let context = caller.0;
     Params::none(request.query_string()).or(())?;
-    platform_only(&asker, "the chain goes through the rows of every organization")?;
-    let span = span(&request, "GET /api/v1/audit-log/verify", &asker.request_id);
+    platform_only(&context, "the chain goes through the rows of every organization")?;
+    let span = span(&request, "GET /api/v1/audit-log/verify", &context.request_id);
     let inner = Arc::clone(&gateway);
     let work = async move {
         let report = audit_log::verify(&inner.db, Some(VERIFIED_ROWS)).await;
@@ -104,7 +104,11 @@ pub async fn verify_audit_log(
     if let Some(seq) = report.first_bad_seq {
         tracing::error!(seq, "the audit log was tampered with");
     }
-    envelope::answer(StatusCode::OK, &AuditVerdictView::from(report), &asker.request_id)
+    envelope::answer(
+        StatusCode::OK,
+        &AuditVerdictView::from(report),
+        &context.request_id,
+    )
 }
 
 pub fn routes(config: &mut web::ServiceConfig) {

@@ -10,7 +10,7 @@ use actix_web::{FromRequest, HttpRequest, web};
 use super::params::pairs;
 use super::rate;
 use super::request::{RequestId, client_addr};
-use crate::app::{Asker, Gateway};
+use crate::app::{Gateway, RequestContext};
 use crate::auth::{Permission, Principal, Refusal};
 use crate::error::{ApiCode, ApiError};
 
@@ -51,7 +51,7 @@ needs! {
 }
 
 /// A caller whose key or access token is good and has the permission.
-pub struct Authenticated<N: Needs>(pub Asker, PhantomData<N>);
+pub struct Authenticated<N: Needs>(pub RequestContext, PhantomData<N>);
 
 impl<N: Needs> FromRequest for Authenticated<N> {
     type Error = ApiError;
@@ -67,13 +67,13 @@ impl<N: Needs> FromRequest for Authenticated<N> {
             let headers = request.headers();
             let named = headers.contains_key(X_API_KEY) || headers.contains_key(AUTHORIZATION);
             gateway.auth_counts.note(&outcome, named);
-            outcome.map(|asker| Self(asker, PhantomData))
+            outcome.map(|context| Self(context, PhantomData))
         })
     }
 }
 
 /// Whether a caller who was let in still would be. Such a look is no use of the key.
-pub async fn still_allowed<N: Needs>(request: &HttpRequest) -> Result<Asker, ApiError> {
+pub async fn still_allowed<N: Needs>(request: &HttpRequest) -> Result<RequestContext, ApiError> {
     let Some(gateway) = request.app_data::<web::Data<Gateway>>() else {
         return Err(ApiError::internal(&"the gateway is not among the app's data"));
     };
@@ -85,7 +85,7 @@ async fn authenticate(
     request: &HttpRequest,
     needed: Option<Permission>,
     is_use: bool,
-) -> Result<Asker, ApiError> {
+) -> Result<RequestContext, ApiError> {
     let in_query = gateway
         .config
         .allow_query_key
@@ -113,7 +113,7 @@ async fn authenticate(
         let message = format!("the caller lacks the permission {needed}");
         return Err(ApiError::new(ApiCode::Forbidden, message));
     }
-    Ok(Asker {
+    Ok(RequestContext {
         principal,
         request_id: RequestId::of_request(request),
         remote_addr: client_addr(gateway, request),

@@ -14,7 +14,7 @@ use super::params::{Faults, Params};
 use super::request::span;
 use super::{body, bulk_body, idempotency, import, jobs, resource, sims_export};
 use crate::app::jobs::{NewJob, create_job};
-use crate::app::{Asker, Gateway};
+use crate::app::{Gateway, RequestContext};
 use crate::error::ApiError;
 
 /// The largest body: ten thousand ICCIDs and what they get.
@@ -75,7 +75,7 @@ pub async fn extend_sims(
 
 async fn start(
     gateway: Data<Gateway>,
-    asker: Asker,
+    context: RequestContext,
     request: HttpRequest,
     payload: Payload,
     span: Span,
@@ -85,11 +85,18 @@ async fn start(
     let body = body::json_within(BODY_BYTES, &request, payload).await?;
     let new = read(body::parse(&body)?, &mut faults);
     let receiver = bulk_body::receiver_of(&new);
-    bulk_body::receiver(&gateway, &asker, receiver, "change.organization_id", &mut faults).await?;
+    bulk_body::receiver(
+        &gateway,
+        &context,
+        receiver,
+        "change.organization_id",
+        &mut faults,
+    )
+    .await?;
     let new = faults.or(new)?;
-    let request_id = Arc::clone(&asker.request_id);
-    let (own, by) = (gateway.clone(), asker.clone());
-    idempotency::once(&gateway, &asker, &request, &body, async move |id| {
+    let request_id = Arc::clone(&context.request_id);
+    let (own, by) = (gateway.clone(), context.clone());
+    idempotency::once(&gateway, &context, &request, &body, async move |id| {
         let work = create_job(Arc::clone(&own), by, id, new);
         let job = own.on_main(work).instrument(span).await?;
         envelope::answer(StatusCode::ACCEPTED, &JobView::new(job)?, &request_id)

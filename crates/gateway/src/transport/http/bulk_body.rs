@@ -12,7 +12,7 @@ use super::list_query::{SEARCH_CHARS, STATUSES, TAG_CHARS};
 use super::params::Faults;
 use super::update_body::{flag, read_field, tags};
 use crate::app::jobs::{Change, NewJob, Selection, Work};
-use crate::app::{Asker, Gateway, jobs_receiver};
+use crate::app::{Gateway, RequestContext, jobs_receiver};
 use crate::error::ApiError;
 
 /// SIMs that one request names.
@@ -27,13 +27,13 @@ const CHANGES: &str = "label, imei_lock, status, tags, add_tags, remove_tags, me
 /// When the caller may give no SIMs away, or nobody knows whether the organization exists.
 pub async fn receiver(
     gateway: &Data<Gateway>,
-    asker: &Asker,
+    context: &RequestContext,
     wanted: Option<OrganizationId>,
     at: &str,
     faults: &mut Faults,
 ) -> Result<(), ApiError> {
     let Some(organization) = wanted else { return Ok(()) };
-    let work = jobs_receiver::can_receive(Arc::clone(gateway), asker.clone(), organization);
+    let work = jobs_receiver::can_receive(Arc::clone(gateway), context.clone(), organization);
     if !gateway.on_main(work).await? {
         faults.add(at, "is the id of no organization");
     }

@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::envelope;
 use crate::app::idempotency::{self, KeptAnswer, Next};
-use crate::app::{Asker, Gateway};
+use crate::app::{Gateway, RequestContext};
 use crate::error::{ApiCode, ApiError};
 use crate::store::idempotency::{Call, Turn};
 
@@ -31,7 +31,7 @@ const LOOK_AGAIN: Duration = Duration::from_millis(100);
 /// nothing is done, without the database.
 pub async fn once<W, F>(
     gateway: &web::Data<Gateway>,
-    asker: &Asker,
+    context: &RequestContext,
     request: &HttpRequest,
     body: &[u8],
     work: W,
@@ -44,12 +44,12 @@ where
         return work(Uuid::now_v7()).await;
     };
     let route = format!("{} {}", request.method(), request.uri());
-    let call = idempotency::call_of(gateway, asker, key, route, body);
+    let call = idempotency::call_of(gateway, context, key, route, body);
     let deadline = Instant::now() + PATIENCE;
     loop {
         match idempotency::begin(gateway, &call).await? {
             Next::Work(turn) => {
-                let (gateway, request_id) = (gateway.clone(), asker.request_id.to_string());
+                let (gateway, request_id) = (gateway.clone(), context.request_id.to_string());
                 let work = async move {
                     let outcome = work(turn.id).await;
                     finish(&gateway, call, turn, outcome, &request_id).await

@@ -42,12 +42,12 @@ pub async fn list_keys(
     caller: Authenticated<AdminUsers>,
     request: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {
-    let asker = caller.0;
+    let context = caller.0;
     let page = CursorPage::read(request.query_string())?;
-    let request_id = Arc::clone(&asker.request_id);
+    let request_id = Arc::clone(&context.request_id);
     let span = span(&request, "GET /api/v1/api-keys", &request_id);
     let (main, after, limit) = (Arc::clone(&gateway), page.after, page.limit());
-    let work = async move { api_keys::list(&main, &asker, after, limit).await };
+    let work = async move { api_keys::list(&main, &context, after, limit).await };
     let mut found = gateway.on_main(work).instrument(span).await?;
     let next = page.cut(&mut found, |row| row.id);
     let views: Vec<KeyView> = found.into_iter().map(Into::into).collect();
@@ -65,13 +65,13 @@ pub async fn get_key(
     caller: Authenticated<AdminUsers>,
     request: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {
-    let asker = caller.0;
+    let context = caller.0;
     let id = path_id(&request)?;
     Params::none(request.query_string()).or(())?;
-    let request_id = Arc::clone(&asker.request_id);
+    let request_id = Arc::clone(&context.request_id);
     let span = span(&request, "GET /api/v1/api-keys/{id}", &request_id);
     let main = Arc::clone(&gateway);
-    let work = async move { api_keys::get(&main, &asker, id).await };
+    let work = async move { api_keys::get(&main, &context, id).await };
     let found = gateway.on_main(work).instrument(span).await?;
     envelope::answer(StatusCode::OK, &KeyView::from(found), &request_id)
 }
@@ -89,14 +89,14 @@ pub async fn create_key(
     request: HttpRequest,
     payload: Payload,
 ) -> Result<HttpResponse, ApiError> {
-    let asker = caller.0;
+    let context = caller.0;
     let faults = Params::none(request.query_string());
     let body = body::json_bytes(&gateway, &request, payload).await?;
     let new = identity_body::new_key(body::parse(&body)?, faults)?;
-    let request_id = Arc::clone(&asker.request_id);
+    let request_id = Arc::clone(&context.request_id);
     let span = span(&request, "POST /api/v1/api-keys", &request_id);
-    let (own, by) = (gateway.clone(), asker.clone());
-    idempotency::once(&gateway, &asker, &request, &body, async move |_| {
+    let (own, by) = (gateway.clone(), context.clone());
+    idempotency::once(&gateway, &context, &request, &body, async move |_| {
         let work = api_keys::create(Arc::clone(&own), by, new);
         let (created, info) = own.on_main(work).instrument(span).await?;
         envelope::answer(StatusCode::CREATED, &NewKeyView::new(created, info), &request_id)
@@ -118,14 +118,14 @@ pub async fn update_key(
     request: HttpRequest,
     payload: Payload,
 ) -> Result<HttpResponse, ApiError> {
-    let asker = caller.0;
+    let context = caller.0;
     let id = path_id(&request)?;
     let faults = Params::none(request.query_string());
     let body = body::object(&gateway, &request, payload).await?;
     let update = identity_body::update_key(body, faults)?;
-    let request_id = Arc::clone(&asker.request_id);
+    let request_id = Arc::clone(&context.request_id);
     let span = span(&request, "PUT /api/v1/api-keys/{id}", &request_id);
-    let work = api_keys::update(Arc::clone(&gateway), asker, id, update);
+    let work = api_keys::update(Arc::clone(&gateway), context, id, update);
     let changed = gateway.on_main(work).instrument(span).await?;
     envelope::answer(StatusCode::OK, &KeyView::from(changed), &request_id)
 }
@@ -143,12 +143,12 @@ pub async fn revoke_key(
     caller: Authenticated<AdminUsers>,
     request: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {
-    let asker = caller.0;
+    let context = caller.0;
     let id = path_id(&request)?;
     Params::none(request.query_string()).or(())?;
-    let request_id = Arc::clone(&asker.request_id);
+    let request_id = Arc::clone(&context.request_id);
     let span = span(&request, "DELETE /api/v1/api-keys/{id}", &request_id);
-    let work = api_keys::revoke(Arc::clone(&gateway), asker, id);
+    let work = api_keys::revoke(Arc::clone(&gateway), context, id);
     let left = gateway.on_main(work).instrument(span).await?;
     envelope::answer(StatusCode::OK, &KeyView::from(left), &request_id)
 }

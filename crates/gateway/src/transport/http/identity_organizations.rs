@@ -36,12 +36,12 @@ pub async fn list_organizations(
     caller: Authenticated<Anybody>,
     request: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {
-    let asker = caller.0;
+    let context = caller.0;
     let page = CursorPage::read(request.query_string())?;
-    let request_id = Arc::clone(&asker.request_id);
+    let request_id = Arc::clone(&context.request_id);
     let span = span(&request, "GET /api/v1/organizations", &request_id);
     let (main, after, limit) = (Arc::clone(&gateway), page.after, page.limit());
-    let work = async move { organizations::list(&main, &asker, after, limit).await };
+    let work = async move { organizations::list(&main, &context, after, limit).await };
     let mut found = gateway.on_main(work).instrument(span).await?;
     let next = page.cut(&mut found, |row| row.id.0);
     let views: Vec<OrganizationView> = found.into_iter().map(Into::into).collect();
@@ -62,14 +62,14 @@ pub async fn create_organization(
     request: HttpRequest,
     payload: Payload,
 ) -> Result<HttpResponse, ApiError> {
-    let asker = caller.0;
+    let context = caller.0;
     let faults = Params::none(request.query_string());
     let body = body::json_bytes(&gateway, &request, payload).await?;
     let new = identity_body::new_organization(body::parse(&body)?, faults)?;
-    let request_id = Arc::clone(&asker.request_id);
+    let request_id = Arc::clone(&context.request_id);
     let span = span(&request, "POST /api/v1/organizations", &request_id);
-    let (own, by) = (gateway.clone(), asker.clone());
-    idempotency::once(&gateway, &asker, &request, &body, async move |_| {
+    let (own, by) = (gateway.clone(), context.clone());
+    idempotency::once(&gateway, &context, &request, &body, async move |_| {
         let work = organizations::create(Arc::clone(&own), by, new);
         let made = own.on_main(work).instrument(span).await?;
         envelope::answer(StatusCode::CREATED, &OrganizationView::from(made), &request_id)

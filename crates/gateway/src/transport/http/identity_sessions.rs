@@ -101,11 +101,11 @@ pub async fn logout(
     caller: Authenticated<Anybody>,
     request: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {
-    let asker = caller.0;
+    let context = caller.0;
     Params::none(request.query_string()).or(())?;
-    let request_id = Arc::clone(&asker.request_id);
+    let request_id = Arc::clone(&context.request_id);
     let span = span(&request, "POST /api/v1/auth/logout", &request_id);
-    let work = identity::logout(Arc::clone(&gateway), asker);
+    let work = identity::logout(Arc::clone(&gateway), context);
     let sessions_ended = gateway.on_main(work).instrument(span).await?;
     envelope::answer(StatusCode::OK, &EndedView { sessions_ended }, &request_id)
 }
@@ -116,10 +116,10 @@ pub async fn logout(
     responses((status = 200, description = "The caller", body = Answer<MeView>))
 )]
 pub async fn me(caller: Authenticated<Anybody>, request: HttpRequest) -> Result<HttpResponse, ApiError> {
-    let asker = caller.0;
+    let context = caller.0;
     Params::none(request.query_string()).or(())?;
-    let view = MeView::from(&*asker.principal);
-    envelope::answer(StatusCode::OK, &view, &asker.request_id)
+    let view = MeView::from(&*context.principal);
+    envelope::answer(StatusCode::OK, &view, &context.request_id)
 }
 
 /// Change the own password
@@ -135,13 +135,13 @@ pub async fn change_password(
     request: HttpRequest,
     payload: Payload,
 ) -> Result<HttpResponse, ApiError> {
-    let asker = caller.0;
+    let context = caller.0;
     let faults = Params::none(request.query_string());
     let body = body::object(&gateway, &request, payload).await?;
     let change = identity_body::change_password(body, faults)?;
-    let request_id = Arc::clone(&asker.request_id);
+    let request_id = Arc::clone(&context.request_id);
     let span = span(&request, "PUT /api/v1/auth/password", &request_id);
-    let work = identity::change_password(Arc::clone(&gateway), asker, change);
+    let work = identity::change_password(Arc::clone(&gateway), context, change);
     let sessions_ended = gateway.on_main(work).instrument(span).await?;
     envelope::answer(StatusCode::OK, &EndedView { sessions_ended }, &request_id)
 }

@@ -46,12 +46,12 @@ pub async fn list_users(
     caller: Authenticated<AdminUsers>,
     request: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {
-    let asker = caller.0;
+    let context = caller.0;
     let page = CursorPage::read(request.query_string())?;
-    let request_id = Arc::clone(&asker.request_id);
+    let request_id = Arc::clone(&context.request_id);
     let span = span(&request, "GET /api/v1/users", &request_id);
     let (main, after, limit) = (Arc::clone(&gateway), page.after, page.limit());
-    let work = async move { users::list(&main, &asker, after, limit).await };
+    let work = async move { users::list(&main, &context, after, limit).await };
     let mut found = gateway.on_main(work).instrument(span).await?;
     let next = page.cut(&mut found, |row| row.id);
     let views: Vec<UserView> = found.into_iter().map(Into::into).collect();
@@ -69,13 +69,13 @@ pub async fn get_user(
     caller: Authenticated<AdminUsers>,
     request: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {
-    let asker = caller.0;
+    let context = caller.0;
     let id = path_id(&request)?;
     Params::none(request.query_string()).or(())?;
-    let request_id = Arc::clone(&asker.request_id);
+    let request_id = Arc::clone(&context.request_id);
     let span = span(&request, "GET /api/v1/users/{id}", &request_id);
     let main = Arc::clone(&gateway);
-    let work = async move { users::get(&main, &asker, id).await };
+    let work = async move { users::get(&main, &context, id).await };
     let found = gateway.on_main(work).instrument(span).await?;
     envelope::answer(StatusCode::OK, &UserView::from(found), &request_id)
 }
@@ -93,14 +93,14 @@ pub async fn create_user(
     request: HttpRequest,
     payload: Payload,
 ) -> Result<HttpResponse, ApiError> {
-    let asker = caller.0;
+    let context = caller.0;
     let faults = Params::none(request.query_string());
     let body = body::json_bytes(&gateway, &request, payload).await?;
     let new = identity_body::new_user(body::parse(&body)?, faults)?;
-    let request_id = Arc::clone(&asker.request_id);
+    let request_id = Arc::clone(&context.request_id);
     let span = span(&request, "POST /api/v1/users", &request_id);
-    let (own, by) = (gateway.clone(), asker.clone());
-    idempotency::once(&gateway, &asker, &request, &body, async move |_| {
+    let (own, by) = (gateway.clone(), context.clone());
+    idempotency::once(&gateway, &context, &request, &body, async move |_| {
         let work = users::create(Arc::clone(&own), by, new);
         let made = own.on_main(work).instrument(span).await?;
         envelope::answer(StatusCode::CREATED, &UserView::from(made), &request_id)
@@ -122,14 +122,14 @@ pub async fn update_user(
     request: HttpRequest,
     payload: Payload,
 ) -> Result<HttpResponse, ApiError> {
-    let asker = caller.0;
+    let context = caller.0;
     let id = path_id(&request)?;
     let faults = Params::none(request.query_string());
     let body = body::object(&gateway, &request, payload).await?;
     let update = identity_body::update_user(body, faults)?;
-    let request_id = Arc::clone(&asker.request_id);
+    let request_id = Arc::clone(&context.request_id);
     let span = span(&request, "PUT /api/v1/users/{id}", &request_id);
-    let work = users::update(Arc::clone(&gateway), asker, id, update);
+    let work = users::update(Arc::clone(&gateway), context, id, update);
     let changed = gateway.on_main(work).instrument(span).await?;
     envelope::answer(StatusCode::OK, &UserView::from(changed), &request_id)
 }
@@ -147,12 +147,12 @@ pub async fn delete_user(
     caller: Authenticated<AdminUsers>,
     request: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {
-    let asker = caller.0;
+    let context = caller.0;
     let id = path_id(&request)?;
     Params::none(request.query_string()).or(())?;
-    let request_id = Arc::clone(&asker.request_id);
+    let request_id = Arc::clone(&context.request_id);
     let span = span(&request, "DELETE /api/v1/users/{id}", &request_id);
-    let work = users::delete(Arc::clone(&gateway), asker, id);
+    let work = users::delete(Arc::clone(&gateway), context, id);
     let left = gateway.on_main(work).instrument(span).await?;
     envelope::answer(StatusCode::OK, &UserView::from(left), &request_id)
 }

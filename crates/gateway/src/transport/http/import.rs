@@ -23,7 +23,7 @@ use super::jobs_view::JobView;
 use super::params::{Faults, Params};
 use super::request::span;
 use crate::app::import::{self, NewImport, Part};
-use crate::app::{Asker, Gateway};
+use crate::app::{Gateway, RequestContext};
 use crate::error::{ApiCode, ApiError};
 
 /// The largest file.
@@ -67,7 +67,7 @@ pub async fn import_sims(
     request: HttpRequest,
     payload: Payload,
 ) -> Result<HttpResponse, ApiError> {
-    let asker = caller.0;
+    let context = caller.0;
     let mut faults = Faults::default();
     let params = Params::read(request.query_string(), &["dry_run", "source"], &mut faults);
     let new = NewImport {
@@ -78,15 +78,15 @@ pub async fn import_sims(
     check_head(request.headers())?;
     let permit = Arc::clone(&gateway.uploads).try_acquire_owned();
     let permit = permit.map_err(|_| busy())?;
-    let span = span(&request, "POST /api/v1/sims/import", &asker.request_id);
+    let span = span(&request, "POST /api/v1/sims/import", &context.request_id);
     if !idempotency::is_asked_for(&request) {
-        return upload(gateway, asker, Uuid::now_v7(), new, payload, span).await;
+        return upload(gateway, context, Uuid::now_v7(), new, payload, span).await;
     }
     // Whether a repeat brings the same file is known when it is here as a whole.
     let whole = tokio::time::timeout(FILE_TIMEOUT, whole(payload)).await;
     let bytes = whole.map_err(|_| late())??;
-    let (own, by, body) = (gateway.clone(), asker.clone(), bytes.clone());
-    idempotency::once(&gateway, &asker, &request, &bytes, async move |id| {
+    let (own, by, body) = (gateway.clone(), context.clone(), bytes.clone());
+    idempotency::once(&gateway, &context, &request, &bytes, async move |id| {
         let _permit = permit;
         let body = stream::iter([Ok::<_, PayloadError>(body)]);
         upload(own, by, id, new, body, span).await
@@ -97,17 +97,17 @@ pub async fn import_sims(
 /// Hands the lines to sim-service while they come.
 async fn upload(
     gateway: Data<Gateway>,
-    asker: Asker,
+    context: RequestContext,
     id: Uuid,
     new: NewImport,
     payload: impl Stream<Item = Result<Bytes, PayloadError>> + Unpin,
     span: Span,
 ) -> Result<HttpResponse, ApiError> {
-    let request_id = Arc::clone(&asker.request_id);
+    let request_id = Arc::clone(&context.request_id);
     let (chunks, read_chunks) = mpsc::channel(CHUNKS);
     let (parts, read_parts) = mpsc::channel(PARTS);
     let reading = web::block(move || read(ChunkReader::new(read_chunks), &parts));
-    let work = import::import(Arc::clone(&gateway), asker, id, new, read_parts);
+    let work = import::import(Arc::clone(&gateway), context, id, new, read_parts);
     let work = gateway.on_main(work).instrument(span);
     let (job, read, ()) = futures_util::join!(work, reading, pump(payload, chunks));
     read.ignored("reading an import");

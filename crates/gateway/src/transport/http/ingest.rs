@@ -202,14 +202,18 @@ pub async fn ingest_status(
     caller: Authenticated<ReadUsage>,
     request: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {
-    let asker = caller.0;
+    let context = caller.0;
     Params::none(request.query_string()).or(())?;
-    let span = span(&request, "GET /api/v1/ingest/status", &asker.request_id);
+    let span = span(&request, "GET /api/v1/ingest/status", &context.request_id);
     let question = pb::IngestStatusRequest {};
-    let status = usage::ask_as_platform::<usage_rpc::IngestStatus>(&gateway, &asker, &question)
+    let status = usage::ask_as_platform::<usage_rpc::IngestStatus>(&gateway, &context, &question)
         .instrument(span)
         .await?;
-    envelope::answer(StatusCode::OK, &IngestStatusView::from(status), &asker.request_id)
+    envelope::answer(
+        StatusCode::OK,
+        &IngestStatusView::from(status),
+        &context.request_id,
+    )
 }
 
 /// Records that could not be read
@@ -225,7 +229,7 @@ pub async fn list_rejects(
     caller: Authenticated<ReadUsage>,
     request: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {
-    let asker = caller.0;
+    let context = caller.0;
     let mut faults = Faults::default();
     let names = ["page_size", "cursor", "include_replayed"];
     let params = Params::read(request.query_string(), &names, &mut faults);
@@ -235,8 +239,8 @@ pub async fn list_rejects(
         include_replayed: params.flag("include_replayed", &mut faults),
     };
     let question = faults.or(question)?;
-    let span = span(&request, "GET /api/v1/ingest/rejects", &asker.request_id);
-    let answer = usage::ask_as_platform::<usage_rpc::ListRejects>(&gateway, &asker, &question)
+    let span = span(&request, "GET /api/v1/ingest/rejects", &context.request_id);
+    let answer = usage::ask_as_platform::<usage_rpc::ListRejects>(&gateway, &context, &question)
         .instrument(span)
         .await?;
     let rejects: Vec<RejectView> = answer.rejects.into_iter().map(Into::into).collect();
@@ -244,7 +248,7 @@ pub async fn list_rejects(
         &rejects,
         question.page_size,
         answer.next_cursor,
-        &asker.request_id,
+        &context.request_id,
     )
 }
 
@@ -262,14 +266,14 @@ pub async fn replay_rejects(
     request: HttpRequest,
     payload: Payload,
 ) -> Result<HttpResponse, ApiError> {
-    let asker = caller.0;
+    let context = caller.0;
     let faults = Params::none(request.query_string());
     let body = body::json_bytes(&gateway, &request, payload).await?;
     let ids = ingest_body::replay(body::parse(&body)?, faults)?;
-    let request_id = Arc::clone(&asker.request_id);
+    let request_id = Arc::clone(&context.request_id);
     let span = span(&request, "POST /api/v1/ingest/rejects/replay", &request_id);
-    let (own, by) = (gateway.clone(), asker.clone());
-    idempotency::once(&gateway, &asker, &request, &body, async move |_| {
+    let (own, by) = (gateway.clone(), context.clone());
+    idempotency::once(&gateway, &context, &request, &body, async move |_| {
         let work = usage::replay_rejects(Arc::clone(&own), by, ids);
         let replayed = own.on_main(work).instrument(span).await?;
         let view = ReplayedView {
@@ -296,14 +300,14 @@ pub async fn start_usage_sync(
     request: HttpRequest,
     payload: Payload,
 ) -> Result<HttpResponse, ApiError> {
-    let asker = caller.0;
+    let context = caller.0;
     let faults = Params::none(request.query_string());
     let body = body::json_bytes(&gateway, &request, payload).await?;
     let (iccid, start_date) = ingest_body::start_usage_sync(body::parse_or_nothing(&body)?, faults)?;
-    let request_id = Arc::clone(&asker.request_id);
+    let request_id = Arc::clone(&context.request_id);
     let span = span(&request, "POST /api/v1/sync/usage", &request_id);
-    let (own, by) = (gateway.clone(), asker.clone());
-    idempotency::once(&gateway, &asker, &request, &body, async move |_| {
+    let (own, by) = (gateway.clone(), context.clone());
+    idempotency::once(&gateway, &context, &request, &body, async move |_| {
         let work = usage::start_usage_sync(Arc::clone(&own), by, iccid, start_date);
         let started = own.on_main(work).instrument(span).await?;
         let view = StartedUsageSyncView {

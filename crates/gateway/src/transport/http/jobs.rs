@@ -18,7 +18,7 @@ use super::jobs_view::{JobResultView, JobView, JobWithResultsView};
 use super::params::{Faults, Params};
 use super::request::span;
 use crate::app::jobs::{self, Control};
-use crate::app::{Asker, Gateway};
+use crate::app::{Gateway, RequestContext};
 use crate::error::ApiError;
 
 const STATUSES: [&str; 7] = [
@@ -97,24 +97,24 @@ pub async fn list_jobs(
     caller: Authenticated<ReadSims>,
     request: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {
-    let asker = caller.0;
+    let context = caller.0;
     let mut faults = Faults::default();
     let names = ["status", "kind", "cursor", "page_size"];
     let params = Params::read(request.query_string(), &names, &mut faults);
     let question = pb::ListJobsRequest {
-        scope: Some(asker.principal.scope()),
+        scope: Some(context.principal.scope()),
         status: params.word("status", &STATUSES, &mut faults),
         kind: params.word("kind", &KINDS, &mut faults),
         cursor: params.text("cursor", CURSOR_CHARS, &mut faults),
         page_size: params.number("page_size", 50, 1..=100, &mut faults),
     };
     let question = faults.or(question)?;
-    let span = span(&request, "GET /api/v1/jobs", &asker.request_id);
-    let page = jobs::ask::<sim_rpc::ListJobs>(&gateway, &asker, &question)
+    let span = span(&request, "GET /api/v1/jobs", &context.request_id);
+    let page = jobs::ask::<sim_rpc::ListJobs>(&gateway, &context, &question)
         .instrument(span)
         .await?;
     let jobs: Result<Vec<JobView>, ApiError> = page.jobs.into_iter().map(JobView::new).collect();
-    envelope::listed(&jobs?, question.page_size, page.next_cursor, &asker.request_id)
+    envelope::listed(&jobs?, question.page_size, page.next_cursor, &context.request_id)
 }
 
 /// One job
@@ -130,18 +130,18 @@ pub async fn get_job(
     caller: Authenticated<ReadSims>,
     request: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {
-    let asker = caller.0;
+    let context = caller.0;
     let mut faults = Params::none(request.query_string());
     let id = path_id(&request, &mut faults);
-    let question = results_of(&asker, faults.or(id)?, FIRST);
-    let span = span(&request, "GET /api/v1/jobs/{id}", &asker.request_id);
+    let question = results_of(&context, faults.or(id)?, FIRST);
+    let span = span(&request, "GET /api/v1/jobs/{id}", &context.request_id);
     let work = async {
-        let job = jobs::get_job(&gateway, &asker, id).await?;
-        let results = jobs::ask::<sim_rpc::JobResults>(&gateway, &asker, &question).await?;
+        let job = jobs::get_job(&gateway, &context, id).await?;
+        let results = jobs::ask::<sim_rpc::JobResults>(&gateway, &context, &question).await?;
         JobWithResultsView::new(job, results.results)
     };
     let view = work.instrument(span).await?;
-    envelope::answer(StatusCode::OK, &view, &asker.request_id)
+    envelope::answer(StatusCode::OK, &view, &context.request_id)
 }
 
 /// What became of each SIM of a job
@@ -157,7 +157,7 @@ pub async fn job_results(
     caller: Authenticated<ReadSims>,
     request: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {
-    let asker = caller.0;
+    let context = caller.0;
     let mut faults = Faults::default();
     let params = Params::read(
         request.query_string(),
@@ -168,16 +168,21 @@ pub async fn job_results(
     let question = pb::JobResultsRequest {
         outcome: params.word("outcome", &OUTCOMES, &mut faults),
         cursor: params.text("cursor", CURSOR_CHARS, &mut faults),
-        ..results_of(&asker, path_id(&request, &mut faults), page_size)
+        ..results_of(&context, path_id(&request, &mut faults), page_size)
     };
     let question = faults.or(question)?;
-    let span = span(&request, "GET /api/v1/jobs/{id}/results", &asker.request_id);
-    let page = jobs::ask::<sim_rpc::JobResults>(&gateway, &asker, &question)
+    let span = span(&request, "GET /api/v1/jobs/{id}/results", &context.request_id);
+    let page = jobs::ask::<sim_rpc::JobResults>(&gateway, &context, &question)
         .instrument(span)
         .await?;
     let results: Result<Vec<JobResultView>, ApiError> =
         page.results.into_iter().map(JobResultView::new).collect();
-    envelope::listed(&results?, question.page_size, page.next_cursor, &asker.request_id)
+    envelope::listed(
+        &results?,
+        question.page_size,
+        page.next_cursor,
+        &context.request_id,
+    )
 }
 
 /// Pause a job
@@ -234,7 +239,7 @@ pub async fn cancel_job(
 
 async fn control(
     gateway: Data<Gateway>,
-    asker: Asker,
+    context: RequestContext,
     request: HttpRequest,
     payload: Payload,
     span: Span,
@@ -247,8 +252,8 @@ async fn control(
     }
     let id = path_id(&request, &mut faults);
     let id = faults.or(id)?;
-    let request_id = Arc::clone(&asker.request_id);
-    let work = jobs::control_job(Arc::clone(&gateway), asker, id, action);
+    let request_id = Arc::clone(&context.request_id);
+    let work = jobs::control_job(Arc::clone(&gateway), context, id, action);
     let job = gateway.on_main(work).instrument(span).await?;
     envelope::answer(StatusCode::OK, &JobView::new(job)?, &request_id)
 }
@@ -261,9 +266,9 @@ fn path_id(request: &HttpRequest, faults: &mut Faults) -> Uuid {
     })
 }
 
-fn results_of(asker: &Asker, id: Uuid, page_size: u32) -> pb::JobResultsRequest {
+fn results_of(context: &RequestContext, id: Uuid, page_size: u32) -> pb::JobResultsRequest {
     pb::JobResultsRequest {
-        scope: Some(asker.principal.scope()),
+        scope: Some(context.principal.scope()),
         job_id: id.to_string(),
         outcome: String::new(),
         cursor: String::new(),

@@ -98,14 +98,14 @@ pub async fn stream_events(
     caller: Authenticated<ReadSims>,
     request: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {
-    let asker = caller.0;
+    let context = caller.0;
     let query = live_query::read(&request)?;
-    let usage = asker.principal.may(Permission::ReadUsage);
+    let usage = context.principal.may(Permission::ReadUsage);
     if query.names_usage() && !usage {
         let message = format!("events of usage need the scope {}", Permission::ReadUsage);
         return Err(ApiError::new(ApiCode::Forbidden, message));
     }
-    let actor = asker.principal.actor();
+    let actor = context.principal.actor();
     let seat = gateway
         .live
         .take_seat(format!("{}:{}", actor.kind, actor.id))
@@ -113,13 +113,13 @@ pub async fn stream_events(
     let filter = Filter {
         types: query.types,
         iccids: query.iccids,
-        organization: asker.principal.organization,
+        organization: context.principal.organization,
         usage,
     };
     let live = Arc::clone(&gateway.live);
     let open = async move { live.open(filter, query.after).await.map_err(refused) };
     let feed = gateway.on_main(open).await?;
-    let body = LiveBody::new(gateway, request, &asker.principal, feed, seat);
+    let body = LiveBody::new(gateway, request, &context.principal, feed, seat);
     Ok(HttpResponse::build(StatusCode::OK)
         .content_type("text/event-stream")
         .insert_header((CACHE_CONTROL, "no-store"))

@@ -117,7 +117,7 @@ impl LiveBody {
     /// While the key cannot be looked up, nobody knows better than the last look.
     async fn is_refused(&self) -> bool {
         match auth::still_allowed::<ReadSims>(&self.request).await {
-            Ok(asker) => Grant::of(&asker.principal) != self.grant,
+            Ok(context) => Grant::of(&context.principal) != self.grant,
             Err(error) => matches!(
                 error.code.row().1,
                 StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN

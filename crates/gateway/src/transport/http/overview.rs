@@ -58,15 +58,15 @@ pub async fn fleet_overview(
     caller: Authenticated<ReadSims>,
     request: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {
-    let asker = caller.0;
+    let context = caller.0;
     let wanted = read(request.query_string())?;
-    let span = span(&request, "GET /api/v1/fleet/overview", &asker.request_id);
-    let found = overview::overview(&gateway, &asker, wanted)
+    let span = span(&request, "GET /api/v1/fleet/overview", &context.request_id);
+    let found = overview::overview(&gateway, &context, wanted)
         .instrument(span)
         .await;
     let (organization, found) = found?;
-    let view = OverviewView::new(organization, &found, asker.principal.may(Permission::ReadUsage));
-    let mut answer = envelope::answer(StatusCode::OK, &view, &asker.request_id)?;
+    let view = OverviewView::new(organization, &found, context.principal.may(Permission::ReadUsage));
+    let mut answer = envelope::answer(StatusCode::OK, &view, &context.request_id)?;
     answer.headers_mut().insert(CACHE_CONTROL, MAX_AGE);
     Ok(answer)
 }

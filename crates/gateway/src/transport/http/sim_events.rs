@@ -103,17 +103,22 @@ pub async fn sim_events(
     caller: Authenticated<ReadUsage>,
     request: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {
-    let asker = caller.0;
+    let context = caller.0;
     let iccid = path_iccid(&request)?;
     let mut question = read(request.query_string())?;
-    question.scope = Some(asker.principal.scope());
+    question.scope = Some(context.principal.scope());
     question.iccid = iccid.to_string();
-    let span = span(&request, "GET /api/v1/sims/{iccid}/events", &asker.request_id);
-    let answer = usage::ask::<usage_rpc::SimEvents>(&gateway, &asker, &question)
+    let span = span(&request, "GET /api/v1/sims/{iccid}/events", &context.request_id);
+    let answer = usage::ask::<usage_rpc::SimEvents>(&gateway, &context, &question)
         .instrument(span)
         .await?;
     let events: Vec<SimEventView> = answer.events.into_iter().map(Into::into).collect();
-    envelope::listed(&events, question.page_size, answer.next_cursor, &asker.request_id)
+    envelope::listed(
+        &events,
+        question.page_size,
+        answer.next_cursor,
+        &context.request_id,
+    )
 }
 
 fn read(query: &str) -> Result<pb::SimEventsRequest, ApiError> {

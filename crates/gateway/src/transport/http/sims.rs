@@ -14,7 +14,7 @@ use super::request::{path_iccid, span};
 use super::update_body::UpdateSimBody;
 use super::{body, bulk_body, update_body};
 use crate::app::sim_view::{SimStatusView, SimView};
-use crate::app::{Asker, Gateway, get_sim as get, list_sims as list, update_sim as update};
+use crate::app::{Gateway, RequestContext, get_sim as get, list_sims as list, update_sim as update};
 use crate::cache::CachedSim;
 use crate::error::ApiError;
 
@@ -28,10 +28,10 @@ pub async fn list_sims(
     caller: Authenticated<ReadSims>,
     request: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {
-    let asker = caller.0;
+    let context = caller.0;
     let wanted = list_query::read(request.query_string())?;
-    let span = span(&request, "GET /api/v1/sims", &asker.request_id);
-    let found = list::list_sims(&gateway, &asker, &wanted)
+    let span = span(&request, "GET /api/v1/sims", &context.request_id);
+    let found = list::list_sims(&gateway, &context, &wanted)
         .instrument(span)
         .await?;
     let pagination = list_query::pagination(
@@ -42,7 +42,7 @@ pub async fn list_sims(
         found.next_cursor,
     );
     let sims: Result<Vec<SimView>, ApiError> = found.sims.into_iter().map(SimView::new).collect();
-    envelope::page(&sims?, &pagination, &asker.request_id)
+    envelope::page(&sims?, &pagination, &context.request_id)
 }
 
 /// One SIM
@@ -59,15 +59,15 @@ pub async fn get_sim(
     caller: Authenticated<ReadSims>,
     request: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {
-    let asker = caller.0;
+    let context = caller.0;
     let iccid = path_iccid(&request)?;
     let mut faults = Faults::default();
     let params = Params::read(request.query_string(), &["refresh"], &mut faults);
     let refresh = params.flag("refresh", &mut faults);
     faults.or(())?;
-    let request_id = Arc::clone(&asker.request_id);
+    let request_id = Arc::clone(&context.request_id);
     let span = || span(&request, "GET /api/v1/sims/{iccid}", &request_id);
-    let sim = read(&gateway, asker, span, iccid, refresh).await?;
+    let sim = read(&gateway, context, span, iccid, refresh).await?;
     Ok(envelope::serialized(&sim.data, sim.tag, &request_id))
 }
 
@@ -82,26 +82,26 @@ pub async fn get_sim_status(
     caller: Authenticated<ReadSims>,
     request: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {
-    let asker = caller.0;
+    let context = caller.0;
     let iccid = path_iccid(&request)?;
     Params::none(request.query_string()).or(())?;
-    let request_id = Arc::clone(&asker.request_id);
+    let request_id = Arc::clone(&context.request_id);
     let span = || span(&request, "GET /api/v1/sims/{iccid}/status", &request_id);
-    let sim = read(&gateway, asker, span, iccid, false).await?;
+    let sim = read(&gateway, context, span, iccid, false).await?;
     envelope::answer(StatusCode::OK, &SimStatusView::of(&sim.data)?, &request_id)
 }
 
 async fn read(
     gateway: &Data<Gateway>,
-    asker: Asker,
+    context: RequestContext,
     span: impl FnOnce() -> Span,
     iccid: Iccid,
     refresh: bool,
 ) -> Result<CachedSim, ApiError> {
-    if !refresh && let Some(found) = get::from_memory(gateway, &asker, iccid) {
+    if !refresh && let Some(found) = get::from_memory(gateway, &context, iccid) {
         return found;
     }
-    let work = get::get_sim(Arc::clone(gateway), asker, iccid, refresh);
+    let work = get::get_sim(Arc::clone(gateway), context, iccid, refresh);
     gateway.on_main(work).instrument(span()).await
 }
 
@@ -118,23 +118,23 @@ pub async fn update_sim(
     request: HttpRequest,
     payload: Payload,
 ) -> Result<HttpResponse, ApiError> {
-    let asker = caller.0;
+    let context = caller.0;
     let iccid = path_iccid(&request)?;
     let mut faults = Params::none(request.query_string());
     let body = body::object(&gateway, &request, payload).await?;
     let change = update_body::update_sim(body, &mut faults);
     bulk_body::receiver(
         &gateway,
-        &asker,
+        &context,
         change.organization_id,
         "organization_id",
         &mut faults,
     )
     .await?;
     let change = faults.or(change)?;
-    let request_id = Arc::clone(&asker.request_id);
+    let request_id = Arc::clone(&context.request_id);
     let span = span(&request, "PUT /api/v1/sims/{iccid}", &request_id);
-    let work = update::update_sim(Arc::clone(&gateway), asker, iccid, change);
+    let work = update::update_sim(Arc::clone(&gateway), context, iccid, change);
     let sim = gateway.on_main(work).instrument(span).await?;
     Ok(envelope::serialized(&sim.data, sim.tag, &request_id))
 }

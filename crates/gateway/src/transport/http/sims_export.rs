@@ -18,7 +18,7 @@ use super::request::span;
 use crate::app::export::{self, PAGE};
 use crate::app::list_sims::ListSims;
 use crate::app::sim_view::SimView;
-use crate::app::{Asker, Gateway};
+use crate::app::{Gateway, RequestContext};
 use crate::error::ApiError;
 
 const NAMES: [&str; 4] = ["status", "organization_id", "tag", "search"];
@@ -91,20 +91,20 @@ pub async fn export_sims(
     caller: Authenticated<ReadSims>,
     request: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {
-    let asker = caller.0;
+    let context = caller.0;
     let query = ListSims {
         page_size: PAGE,
         sort_by: "iccid".to_owned(),
         ..list_query::read_of(request.query_string(), &NAMES)?
     };
-    let span = span(&request, "GET /api/v1/sims/export", &asker.request_id);
+    let span = span(&request, "GET /api/v1/sims/export", &context.request_id);
     // What is wrong with the question shows before the first byte.
-    let first = export::export_page(&gateway, &asker, &query)
+    let first = export::export_page(&gateway, &context, &query)
         .instrument(span)
         .await?;
     let pages = Pages {
         gateway,
-        asker,
+        context,
         query,
         next: Next::Head(first),
     };
@@ -127,7 +127,7 @@ enum Next {
 /// The SIMs that are left; the next page is asked for when the reader has taken the last one.
 struct Pages {
     gateway: Data<Gateway>,
-    asker: Asker,
+    context: RequestContext,
     query: ListSims,
     next: Next,
 }
@@ -142,7 +142,7 @@ impl Pages {
                 self.query.cursor = cursor;
                 (
                     false,
-                    export::export_page(&self.gateway, &self.asker, &self.query).await?,
+                    export::export_page(&self.gateway, &self.context, &self.query).await?,
                 )
             }
         };

@@ -139,15 +139,15 @@ pub async fn sync_status(
     caller: Authenticated<ReadSims>,
     request: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {
-    let asker = caller.0;
+    let context = caller.0;
     Params::none(request.query_string()).or(())?;
-    let span = span(&request, "GET /api/v1/sync/status", &asker.request_id);
-    let status = sync::sync_status(&gateway, &asker).instrument(span).await?;
+    let span = span(&request, "GET /api/v1/sync/status", &context.request_id);
+    let status = sync::sync_status(&gateway, &context).instrument(span).await?;
     let accounts = status.accounts.into_iter().map(AccountSyncView::from);
     let view = SyncStatusView {
         accounts: accounts.collect(),
     };
-    envelope::answer(StatusCode::OK, &view, &asker.request_id)
+    envelope::answer(StatusCode::OK, &view, &context.request_id)
 }
 
 /// Read the whole fleet from 1NCE
@@ -164,14 +164,14 @@ pub async fn start_sync(
     request: HttpRequest,
     payload: Payload,
 ) -> Result<HttpResponse, ApiError> {
-    let asker = caller.0;
+    let context = caller.0;
     let faults = Params::none(request.query_string());
     let body = body::json_bytes(&gateway, &request, payload).await?;
     let start = update_body::start_sync(body::parse_or_nothing(&body)?, faults)?;
-    let request_id = Arc::clone(&asker.request_id);
+    let request_id = Arc::clone(&context.request_id);
     let span = span(&request, "POST /api/v1/sync/sims", &request_id);
-    let (own, by) = (gateway.clone(), asker.clone());
-    idempotency::once(&gateway, &asker, &request, &body, async move |_| {
+    let (own, by) = (gateway.clone(), context.clone());
+    idempotency::once(&gateway, &context, &request, &body, async move |_| {
         let work = sync::start_sync(Arc::clone(&own), by, start);
         let started = own.on_main(work).instrument(span).await?;
         let view = StartedSyncView {

@@ -31,23 +31,23 @@ pub async fn sim_usage(
     caller: Authenticated<ReadUsage>,
     request: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {
-    let asker = caller.0;
+    let context = caller.0;
     let iccid = path_iccid(&request)?;
     let query = usage_query::sim_usage(request.query_string())?;
-    let span = span(&request, "GET /api/v1/sims/{iccid}/usage", &asker.request_id);
+    let span = span(&request, "GET /api/v1/sims/{iccid}/usage", &context.request_id);
     let question = pb::SimUsageRequest {
-        scope: Some(asker.principal.scope()),
+        scope: Some(context.principal.scope()),
         iccid: iccid.to_string(),
         start_date: query.period.start.to_string(),
         end_date: query.period.end.to_string(),
         granularity: query.granularity.clone(),
         time_zone: query.zone.clone(),
     };
-    let answer = usage::ask::<usage_rpc::SimUsage>(&gateway, &asker, &question)
+    let answer = usage::ask::<usage_rpc::SimUsage>(&gateway, &context, &question)
         .instrument(span)
         .await?;
     let view = SimUsageView::new(iccid.to_string(), query, answer.periods);
-    envelope::answer(StatusCode::OK, &view, &asker.request_id)
+    envelope::answer(StatusCode::OK, &view, &context.request_id)
 }
 
 /// What the fleet used
@@ -62,22 +62,22 @@ pub async fn usage_summary(
     caller: Authenticated<ReadUsage>,
     request: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {
-    let asker = caller.0;
+    let context = caller.0;
     let query = usage_query::summary(request.query_string())?;
-    let span = span(&request, "GET /api/v1/usage/summary", &asker.request_id);
+    let span = span(&request, "GET /api/v1/usage/summary", &context.request_id);
     let question = pb::UsageSummaryRequest {
-        scope: Some(asker.principal.scope()),
+        scope: Some(context.principal.scope()),
         start_date: query.period.start.to_string(),
         end_date: query.period.end.to_string(),
         group_by: query.group_by.clone(),
         tag: query.tag.clone(),
     };
-    let mut answer = usage::ask::<usage_rpc::UsageSummary>(&gateway, &asker, &question)
+    let mut answer = usage::ask::<usage_rpc::UsageSummary>(&gateway, &context, &question)
         .instrument(span)
         .await?;
     let sum = answer.sum.take().ok_or_else(|| usage::lacks("sum"))?;
     let view = UsageSummaryView::new(query, sum, answer);
-    envelope::answer(StatusCode::OK, &view, &asker.request_id)
+    envelope::answer(StatusCode::OK, &view, &context.request_id)
 }
 
 /// The SIMs that use most
@@ -92,22 +92,22 @@ pub async fn top_usage(
     caller: Authenticated<ReadUsage>,
     request: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {
-    let asker = caller.0;
+    let context = caller.0;
     let query = usage_query::top(request.query_string())?;
-    let span = span(&request, "GET /api/v1/usage/top", &asker.request_id);
+    let span = span(&request, "GET /api/v1/usage/top", &context.request_id);
     let question = pb::TopUsageRequest {
-        scope: Some(asker.principal.scope()),
+        scope: Some(context.principal.scope()),
         start_date: query.period.start.to_string(),
         end_date: query.period.end.to_string(),
         by: query.by.clone(),
         limit: query.limit,
         tag: query.tag.clone(),
     };
-    let answer = usage::ask::<usage_rpc::TopUsage>(&gateway, &asker, &question)
+    let answer = usage::ask::<usage_rpc::TopUsage>(&gateway, &context, &question)
         .instrument(span)
         .await?;
     let view = TopUsageView::new(query, answer.sims);
-    envelope::answer(StatusCode::OK, &view, &asker.request_id)
+    envelope::answer(StatusCode::OK, &view, &context.request_id)
 }
 
 /// Days on which stream and API differ
@@ -123,21 +123,21 @@ pub async fn usage_differences(
     caller: Authenticated<ReadUsage>,
     request: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {
-    let asker = caller.0;
+    let context = caller.0;
     let query = usage_query::differences(request.query_string())?;
-    let span = span(&request, "GET /api/v1/usage/differences", &asker.request_id);
+    let span = span(&request, "GET /api/v1/usage/differences", &context.request_id);
     let question = pb::DifferencesRequest {
-        scope: Some(asker.principal.scope()),
+        scope: Some(context.principal.scope()),
         start_date: query.period.start.to_string(),
         end_date: query.period.end.to_string(),
         page_size: query.page_size,
         cursor: query.cursor,
     };
-    let answer = usage::ask::<usage_rpc::Differences>(&gateway, &asker, &question)
+    let answer = usage::ask::<usage_rpc::Differences>(&gateway, &context, &question)
         .instrument(span)
         .await?;
     let days: Vec<DayDifferenceView> = answer.days.into_iter().map(Into::into).collect();
-    envelope::listed(&days, query.page_size, answer.next_cursor, &asker.request_id)
+    envelope::listed(&days, query.page_size, answer.next_cursor, &context.request_id)
 }
 
 pub fn routes(config: &mut web::ServiceConfig) {

@@ -14,7 +14,7 @@ use tracing::Instrument;
 use super::auth::{Authenticated, ReadUsage};
 use super::request::span;
 use super::usage_query::{self, ExportParams};
-use crate::app::{Asker, Gateway, usage};
+use crate::app::{Gateway, RequestContext, usage};
 use crate::error::ApiError;
 
 const HEAD: [&str; 9] = [
@@ -42,12 +42,12 @@ pub async fn export_usage(
     caller: Authenticated<ReadUsage>,
     request: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {
-    let asker = caller.0;
+    let context = caller.0;
     let query = usage_query::export(request.query_string())?;
-    let span = span(&request, "GET /api/v1/usage/export", &asker.request_id);
+    let span = span(&request, "GET /api/v1/usage/export", &context.request_id);
     let name = format!("usage_{}_{}.csv", query.period.start, query.period.end);
     let question = pb::ExportUsageRequest {
-        scope: Some(asker.principal.scope()),
+        scope: Some(context.principal.scope()),
         start_date: query.period.start.to_string(),
         end_date: query.period.end.to_string(),
         iccid: query.iccid,
@@ -55,12 +55,12 @@ pub async fn export_usage(
         cursor: String::new(),
     };
     // What is wrong with the question shows before the first byte.
-    let first = usage::ask::<usage_rpc::ExportUsage>(&gateway, &asker, &question)
+    let first = usage::ask::<usage_rpc::ExportUsage>(&gateway, &context, &question)
         .instrument(span)
         .await?;
     let pages = Pages {
         gateway,
-        asker,
+        context,
         question,
         next: Next::Head(head()?, first),
     };
@@ -83,7 +83,7 @@ enum Next {
 /// The rows that are left.
 struct Pages {
     gateway: Data<Gateway>,
-    asker: Asker,
+    context: RequestContext,
     question: pb::ExportUsageRequest,
     next: Next,
 }
@@ -101,7 +101,8 @@ impl Pages {
             }
             Next::Page(cursor) => {
                 self.question.cursor = cursor;
-                let asked = usage::ask::<usage_rpc::ExportUsage>(&self.gateway, &self.asker, &self.question);
+                let asked =
+                    usage::ask::<usage_rpc::ExportUsage>(&self.gateway, &self.context, &self.question);
                 let (rows, next) = part(asked.await?, &self.question.cursor)?;
                 self.next = next;
                 Ok(Some((rows, self)))
