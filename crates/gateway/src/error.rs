@@ -26,6 +26,9 @@ pub enum GatewayError {
     /// Events cannot be followed.
     #[error(transparent)]
     Bus(#[from] BusError),
+    /// Two operations have the same address.
+    #[error("routes: {0}")]
+    Routes(#[from] matchit::InsertError),
     /// The address cannot be used.
     #[error("cannot listen on {listen}: {source}")]
     Listen {
@@ -37,7 +40,7 @@ pub enum GatewayError {
 }
 
 /// The closed list of error codes in REST answers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ApiCode {
     /// The key is unknown, expired or revoked.
     InvalidApiKey,
@@ -126,7 +129,7 @@ pub struct ApiError {
     /// When asking again makes sense.
     pub retry_after: Option<Duration>,
     /// The methods that the path knows, for `Allow`.
-    pub allow: Option<&'static str>,
+    pub allow: Option<String>,
 }
 
 impl ApiError {

@@ -13,6 +13,7 @@ mod limits;
 mod live;
 mod migrations;
 mod redis_link;
+mod rest;
 mod seldom;
 mod store;
 mod transport;
@@ -29,7 +30,7 @@ pub use app::{keys, users};
 pub use auth::Permission;
 pub use config::GatewayConfig;
 pub use error::{ApiCode, ApiError, GatewayError};
-pub use transport::http::openapi;
+pub use rest::openapi;
 
 use app::Gateway;
 use migrations::Migrator;
@@ -74,7 +75,7 @@ pub async fn run(config: GatewayConfig, shared: Shared) -> Result<Running, Gatew
     app::audit_jobs::start(&gateway);
     let forget = app::idempotency::forget(Arc::clone(&gateway));
     gateway.shutdown.spawn(forget);
-    let addr = transport::http::serve(Arc::clone(&gateway), membership)?;
+    let addr = rest::serve(Arc::clone(&gateway), membership)?;
     tracing::info!(%addr, "the REST API is served");
     Ok(Running { addr })
 }

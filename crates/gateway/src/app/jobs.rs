@@ -9,7 +9,6 @@ use messages::{RpcMethod, sim_rpc};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::sync::platform_only;
 use super::update_sim::UpdateSim;
 use super::{Act, CHANGE_LIMIT, Gateway, RequestContext};
 use crate::error::{ApiCode, ApiError};
@@ -68,7 +67,7 @@ pub async fn create_job(
     new: NewJob,
 ) -> Result<pb::Job, ApiError> {
     if matches!(new.work, Work::Transfer { .. }) {
-        platform_only(&context, "transferred SIMs leave the account")?;
+        context.platform_only("transferred SIMs leave the account")?;
     }
     let act = Act {
         action: new.work.action(),

@@ -15,7 +15,6 @@ pub(crate) mod list_sims;
 pub(crate) mod organizations;
 pub(crate) mod overview;
 pub(crate) mod sim_view;
-pub(crate) mod sync;
 pub(crate) mod update_sim;
 pub(crate) mod usage;
 pub(crate) mod user_changes;
@@ -28,7 +27,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::OrganizationId;
-use messages::ErrorCode;
+use messages::{ErrorCode, RpcMethod};
 use serde_json::json;
 use service_runtime::Runtime;
 use service_runtime::bus::Bus;
@@ -44,7 +43,7 @@ use tracing::Instrument;
 use crate::auth::{AuthCounts, KeyVerifier, Principal, Turns, UsageBook};
 use crate::cache::{Replicas, SharedCache, SimCache};
 use crate::config::GatewayConfig;
-use crate::error::ApiError;
+use crate::error::{ApiCode, ApiError};
 use crate::limits::Limiter;
 use crate::live::Live;
 use crate::store::api_keys::ApiKeys;
@@ -75,6 +74,9 @@ pub(crate) struct Gateway {
     main: Handle,
 }
 
+/// The longest wait for an answer that changes nothing.
+pub(crate) const READ_LIMIT: Duration = Duration::from_secs(5);
+
 /// The longest wait for a change, which may have to wait for 1NCE.
 pub(crate) const CHANGE_LIMIT: Duration = Duration::from_secs(30);
 
@@ -87,6 +89,19 @@ pub(crate) struct RequestContext {
     pub principal: Arc<Principal>,
     pub request_id: Arc<str>,
     pub remote_addr: Option<IpAddr>,
+}
+
+impl RequestContext {
+    /// Refuses the key of one organization; `why` begins the sentence that it is told.
+    pub fn platform_only(&self, why: &str) -> Result<(), ApiError> {
+        match self.principal.organization {
+            None => Ok(()),
+            Some(_) => {
+                let message = format!("{why}, and the API key belongs to one organization");
+                Err(ApiError::new(ApiCode::Forbidden, message))
+            }
+        }
+    }
 }
 
 impl Gateway {
@@ -152,6 +167,34 @@ impl Gateway {
             .unwrap_or_else(|_| Err(ApiError::internal(&"the work ended without an outcome")))
     }
 
+    /// Asks a service what changes nothing, and waits at most 5 seconds.
+    pub async fn ask<M: RpcMethod>(
+        &self,
+        context: &RequestContext,
+        question: &M::Request,
+    ) -> Result<M::Response, ApiError> {
+        let answer = self.bus.call::<M>(question, READ_LIMIT, &context.request_id);
+        Ok(answer.await?)
+    }
+
+    /// Has a service act. What is to be done is written down before; afterwards, that it was refused or that nobody here
+    /// knows whether it was done.
+    pub async fn act<M: RpcMethod>(
+        &self,
+        context: &RequestContext,
+        act: Act,
+        details: serde_json::Value,
+        request: &M::Request,
+    ) -> Result<M::Response, ApiError> {
+        self.audit(context, &act, details).await?;
+        let answer = self.bus.call::<M>(request, CHANGE_LIMIT, &context.request_id);
+        let answer = answer.await;
+        if let Err(error) = &answer {
+            self.audit_failure(context, &act, error.code).await;
+        }
+        Ok(answer?)
+    }
+
     /// Writes down what is about to be done; without that it is not done.
     async fn audit(
         &self,
@@ -196,13 +239,13 @@ impl Gateway {
 }
 
 /// Something that is written down before it is done.
-struct Act {
+pub(crate) struct Act {
     /// Such as `sim.update`.
-    action: &'static str,
+    pub action: &'static str,
     /// The ICCID, id or name of the thing.
-    subject: String,
+    pub subject: String,
     /// Whose thing it is; `None`: the whole platform's, or not known.
-    organization: Option<OrganizationId>,
+    pub organization: Option<OrganizationId>,
 }
 
 /// Whether the error says that nothing was done. Otherwise the answer, here or at 1NCE, may have got lost on its way.

@@ -5,7 +5,6 @@ use messages::pb::usage as pb;
 use messages::{RpcMethod, usage_rpc};
 use serde_json::json;
 
-use super::sync::platform_only;
 use super::{Act, CHANGE_LIMIT, Gateway, RequestContext};
 use crate::error::{ApiCode, ApiError};
 
@@ -27,7 +26,7 @@ pub async fn ask_as_platform<M: RpcMethod>(
     context: &RequestContext,
     request: &M::Request,
 ) -> Result<M::Response, ApiError> {
-    platform_only(context, "received records concern the whole platform")?;
+    context.platform_only("received records concern the whole platform")?;
     ask::<M>(gateway, context, request).await
 }
 
@@ -61,7 +60,7 @@ pub async fn replay_rejects(
     context: RequestContext,
     ids: Vec<String>,
 ) -> Result<pb::ReplayRejectsResponse, ApiError> {
-    platform_only(&context, "received records concern the whole platform")?;
+    context.platform_only("received records concern the whole platform")?;
     let act = Act {
         action: "ingest.replay",
         subject: if ids.is_empty() { "all" } else { "some" }.to_owned(),

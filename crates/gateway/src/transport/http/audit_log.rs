@@ -14,7 +14,6 @@ use super::request::span;
 use super::{audit_export, audit_query, resource};
 use crate::app::Gateway;
 use crate::app::audit_log::{self, AuditLogEntry, ChainReport, hex};
-use crate::app::sync::platform_only;
 use crate::error::ApiError;
 
 /// The most rows that one request has verified.
@@ -93,7 +92,7 @@ pub async fn verify_audit_log(
 ) -> Result<HttpResponse, ApiError> {
     let context = caller.0;
     Params::none(request.query_string()).or(())?;
-    platform_only(&context, "the chain goes through the rows of every organization")?;
+    context.platform_only("the chain goes through the rows of every organization")?;
     let span = span(&request, "GET /api/v1/audit-log/verify", &context.request_id);
     let inner = Arc::clone(&gateway);
     let work = async move {

@@ -20,7 +20,7 @@ use super::docs_examples::Examples;
 use super::docs_revalidation::Revalidation;
 use super::docs_texts::Texts;
 use super::envelope::Failure;
-use super::{health, sims, sync};
+use super::{health, sims};
 use crate::error::{ApiCode, ApiError};
 
 /// The page brings its own scripts and styles; some styles stand in its elements.
@@ -34,7 +34,6 @@ const SWAGGER_POLICY: HeaderValue = HeaderValue::from_static(
     info(title = "Simward", description = "REST API of Simward, which runs a fleet of 1NCE SIM cards.", license(name = "MIT", identifier = "MIT")),
     paths(
         sims::list_sims, sims::get_sim, sims::get_sim_status, sims::update_sim,
-        sync::sync_status, sync::start_sync,
         health::report, health::live, health::ready, health::metrics,
     ),
     components(schemas(Failure)),
@@ -96,7 +95,7 @@ struct OptionalBody;
 
 impl Modify for OptionalBody {
     fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
-        for path in ["/api/v1/sync/sims", "/api/v1/sync/usage"] {
+        for path in ["/api/v1/sync/usage"] {
             let path = document.paths.paths.get_mut(path);
             let operation = path.and_then(|path| path.post.as_mut());
             if let Some(RefOr::T(body)) = operation.and_then(|operation| operation.request_body.as_mut()) {

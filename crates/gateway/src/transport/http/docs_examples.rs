@@ -166,7 +166,6 @@ fn request(route: &str) -> Option<Value> {
         "put /api/v1/sims/{iccid}" => Some(json!({
             "label": "pump-17", "imei_lock": true, "status": "Enabled", "tags": ["north"], "metadata": { "site": 4 }
         })),
-        "post /api/v1/sync/sims" => Some(json!({ "account": "main" })),
         route => AREAS.iter().find_map(|area| (area.request)(route)),
     }
 }
@@ -202,12 +201,6 @@ fn success(route: &str) -> Value {
     let data = match route {
         "get /api/v1/sims" => return page(),
         "get /api/v1/sims/{iccid}" | "put /api/v1/sims/{iccid}" => sim(),
-        "get /api/v1/sync/status" => json!({ "accounts": [{
-            "account": "main", "sims_known": 12000, "sims_missing": 0, "running": run("running"),
-            "last_finished": run("completed"), "last_complete_at": TIME, "next_due_at": TIME,
-            "breaker": "closed", "budget_rate": 10.0, "budget_used": { "background": 540, "interactive": 3 },
-        }] }),
-        "post /api/v1/sync/sims" => json!({ "runs": [run("queued")], "status_url": "/api/v1/sync/status" }),
         "get /health/live" => return json!({ "status": "live" }),
         "get /metrics" => {
             return json!(
@@ -248,15 +241,6 @@ fn health(ready: bool) -> Value {
         { "service": "sim", "ready": true, "required": true, "checks": [check("database", true), check("nats", true)] },
         { "service": "usage", "ready": true, "required": false, "checks": [check("database", true), check("nats", true)] },
     ] })
-}
-
-fn run(state: &str) -> Value {
-    json!({
-        "id": "019cf7a0-0000-7000-8000-000000000002", "account": "main", "state": state, "reason": "request",
-        "started_at": TIME, "finished_at": null, "pass": 1, "pages_done": 40, "pages_total": 120, "sims_seen": 4000,
-        "sims_discovered": 2, "sims_changed": 11, "sims_missing": 0, "records_rejected": 0, "resumed": 0, "eta": TIME,
-        "pages_per_second": 8.9, "error": null,
-    })
 }
 
 fn sim() -> Value {

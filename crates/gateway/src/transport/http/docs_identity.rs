@@ -5,7 +5,7 @@ use utoipa::OpenApi;
 
 use super::area::{Area, Example};
 use super::docs_examples::{TIME, meta};
-use super::{identity_keys, identity_organizations, identity_sessions, identity_users};
+use super::{identity_keys, identity_sessions, identity_users};
 use crate::error::ApiCode;
 
 pub const AREA: Area = Area {
@@ -13,7 +13,6 @@ pub const AREA: Area = Area {
         identity_sessions::routes(config);
         identity_users::routes(config);
         identity_keys::routes(config);
-        identity_organizations::routes(config);
     },
     document: Document::openapi,
     request,
@@ -41,9 +40,7 @@ const ORGANIZATION: &str = "00000000-0000-0000-0000-000000000001";
     identity_keys::get_key,
     identity_keys::create_key,
     identity_keys::update_key,
-    identity_keys::revoke_key,
-    identity_organizations::list_organizations,
-    identity_organizations::create_organization
+    identity_keys::revoke_key
 ))]
 struct Document;
 
@@ -66,7 +63,6 @@ fn request(route: &str) -> Option<Value> {
         "put /api/v1/api-keys/{id}" => {
             json!({ "scopes": ["read:sims"], "expires_at": "2030-01-01T00:00:00Z" })
         }
-        "post /api/v1/organizations" => json!({ "name": "Acme", "slug": "acme" }),
         _ => return None,
     })
 }
@@ -86,13 +82,11 @@ fn success(route: &str) -> Option<Example> {
         }),
         "get /api/v1/users" => return Some(listed(user())),
         "get /api/v1/api-keys" => return Some(listed(key())),
-        "get /api/v1/organizations" => return Some(listed(organization())),
         "post /api/v1/api-keys" => {
             let mut data = key();
             data["key"] = json!(format!("sw_abcdefgh_{}", "x".repeat(43)));
             data
         }
-        "post /api/v1/organizations" => organization(),
         route if route.ends_with("/users") || route.ends_with("/users/{id}") => user(),
         route if route.ends_with("/api-keys/{id}") => key(),
         _ => return None,
@@ -106,8 +100,7 @@ fn failures(route: &str) -> &'static [ApiCode] {
         "post /api/v1/users"
         | "put /api/v1/users/{id}"
         | "delete /api/v1/users/{id}"
-        | "put /api/v1/api-keys/{id}"
-        | "post /api/v1/organizations" => &[ApiCode::Conflict],
+        | "put /api/v1/api-keys/{id}" => &[ApiCode::Conflict],
         _ => &[],
     }
 }
@@ -145,8 +138,4 @@ fn key() -> Value {
         "rate_limit_per_minute": 600, "rate_limit_per_hour": 1000, "last_used_at": null, "usage_count": 0,
         "is_active": true, "created_at": TIME, "created_by": "ada",
     })
-}
-
-fn organization() -> Value {
-    json!({ "id": ORGANIZATION, "name": "Default", "slug": "default", "created_at": TIME })
 }

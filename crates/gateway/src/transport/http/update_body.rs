@@ -1,4 +1,4 @@
-use domain::{AccountSlug, OrganizationId, SimStatus};
+use domain::{OrganizationId, SimStatus};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 use utoipa::openapi::schema::{Array, ArrayBuilder, Object, ObjectBuilder, Type};
@@ -6,9 +6,7 @@ use uuid::Uuid;
 
 use super::docs_examples::words;
 use super::params::Faults;
-use crate::app::sync::StartSync;
 use crate::app::update_sim::UpdateSim;
-use crate::error::ApiError;
 
 const STATUSES: [&str; 2] = ["Enabled", "Disabled"];
 const LABEL_CHARS: usize = 255;
@@ -38,19 +36,6 @@ pub struct UpdateSimBody {
     /// Gives the SIM to another organization; for keys of the whole platform.
     #[schema(nullable = false, format = Uuid)]
     organization_id: Option<String>,
-}
-
-/// For the documentation; `start_sync` is what counts.
-#[derive(ToSchema)]
-#[serde(deny_unknown_fields)]
-#[allow(dead_code, reason = "its fields are the documented body")]
-pub struct StartSyncBody {
-    /// One account; absent means all.
-    #[schema(nullable = false, pattern = "^[a-z0-9-]{1,32}$")]
-    account: Option<String>,
-    /// Store that SIMs are gone even when they are suspiciously many.
-    #[schema(nullable = false)]
-    accept_mass_missing: Option<bool>,
 }
 
 pub(super) fn statuses() -> Object {
@@ -104,24 +89,6 @@ pub(super) fn read_field(
         _ => return false,
     }
     true
-}
-
-/// Reads which accounts to read; names every field that is not accepted, with the faults of the rest of the request.
-pub fn start_sync(body: Map<String, Value>, mut faults: Faults) -> Result<StartSync, ApiError> {
-    let mut start = StartSync::default();
-    for (name, value) in body {
-        match name.as_str() {
-            "account" => match value.as_str().map(AccountSlug::parse) {
-                Some(Ok(account)) => start.account = Some(account),
-                _ => faults.add("account", "has 1 to 32 lower-case letters, digits and dashes"),
-            },
-            "accept_mass_missing" => {
-                start.accept_mass_missing = flag(&name, &value, &mut faults).unwrap_or_default();
-            }
-            _ => faults.add(&name, "is no field of this request: account, accept_mass_missing"),
-        }
-    }
-    faults.or(start)
 }
 
 pub(super) fn flag(name: &str, value: &Value, faults: &mut Faults) -> Option<bool> {
@@ -299,15 +266,5 @@ mod tests {
             bad_fields(json!({ "metadata": { "a": [{ "b\u{0}": 1 }] } })),
             ["metadata"]
         );
-    }
-
-    #[test]
-    fn a_sync_names_an_account_or_none() {
-        let read = |value: Value| start_sync(value.as_object().unwrap().clone(), Faults::default());
-        assert_eq!(read(json!({})).unwrap(), StartSync::default());
-        let start = read(json!({ "account": "main", "accept_mass_missing": true })).unwrap();
-        assert_eq!(start.account.unwrap().as_str(), "main");
-        let error = read(json!({ "account": "Main!", "accept_mass_missing": 1, "x": 1 })).unwrap_err();
-        assert_eq!(error.fields.len(), 3);
     }
 }

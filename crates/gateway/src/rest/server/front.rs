@@ -13,18 +13,18 @@ use actix_web::http::header::{
     HeaderMap, HeaderValue, PERMISSIONS_POLICY, REFERRER_POLICY, RETRY_AFTER, STRICT_TRANSPORT_SECURITY,
     X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
-use actix_web::{Error, HttpMessage};
+use actix_web::{Error, HttpMessage, HttpRequest};
 use service_runtime::metrics::Metrics;
 use service_runtime::shutdown::Shutdown;
 
-use super::conditional::Revalidations;
 use super::connection::{Serving, Stage};
-use super::envelope;
-use super::rate;
-use super::request::{RequestId, X_REQUEST_ID};
 use super::route_metrics::{RouteMetrics, method_label};
-use super::trace::{self, TraceId, X_TRACE_ID};
 use crate::error::{ApiCode, ApiError};
+use crate::rest::frame::request_id::{RequestId, X_REQUEST_ID};
+use crate::rest::frame::revalidate::Revalidations;
+use crate::rest::frame::routes::Matched;
+use crate::rest::frame::trace::{self, TraceId, X_TRACE_ID};
+use crate::rest::frame::{envelope, rate};
 use crate::seldom::Seldom;
 
 /// What no page of ours needs.
@@ -116,7 +116,7 @@ where
             if let Some(hsts) = hsts {
                 headers.insert(STRICT_TRANSPORT_SECURITY, hsts);
             }
-            let route = response.request().match_pattern();
+            let route = pattern(response.request());
             if let Some(held_back) = complaint(&complaints, status) {
                 let route = route.as_deref().unwrap_or("unmatched");
                 tracing::warn!(route, method, status = status.as_u16(), request_id = %id.0, held_back, "request failed");
@@ -152,8 +152,8 @@ fn wrap_failure(response: ServiceResponse<BoxBody>, request_id: &str) -> Service
     response.map_body(|head, _| {
         let headers = head.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        if let Some(allow) = error.allow {
-            headers.insert(ALLOW, HeaderValue::from_static(allow));
+        if let Some(allow) = error.allow.and_then(|allow| HeaderValue::try_from(allow).ok()) {
+            headers.insert(ALLOW, allow);
         }
         if let Some(time) = error.retry_after {
             headers.insert(RETRY_AFTER, HeaderValue::from(time.as_secs().max(1)));
@@ -207,4 +207,13 @@ fn add_headers(headers: &mut HeaderMap, request_id: &str, closing: bool) {
     if closing {
         headers.insert(CONNECTION, HeaderValue::from_static("close"));
     }
+}
+
+/// The address as documented.
+fn pattern(request: &HttpRequest) -> Option<String> {
+    let matched = request
+        .extensions()
+        .get::<Matched>()
+        .map(|matched| matched.path().to_owned());
+    matched.or_else(|| request.match_pattern())
 }

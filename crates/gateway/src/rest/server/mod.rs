@@ -1,5 +1,10 @@
 //! The HTTP server: sockets, connections and how long they last.
 
+mod connection;
+mod cors;
+mod front;
+mod route_metrics;
+
 use std::io;
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
 use std::sync::Arc;
@@ -12,9 +17,13 @@ use actix_web::web;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::TcpStream;
 
-use super::connection::{Connection, Patience};
+use self::connection::{Connection, Patience};
+pub use cors::layer as cors;
+pub use front::Front;
+
 use crate::app::{CHANGE_LIMIT, Gateway};
 use crate::error::GatewayError;
+use crate::rest::frame::routes::Routes;
 
 /// What running requests get at the end, seconds: a change to its limit, and its answer. Connections without a request
 /// close at once.
@@ -27,7 +36,10 @@ const MAX_CONNECTIONS: usize = 4096;
 const BACKLOG: i32 = 1024;
 
 /// Binds every address of the setting; the server and the first of them.
-pub fn server(gateway: &Arc<Gateway>) -> Result<(Server, SocketAddr), GatewayError> {
+pub fn server(
+    gateway: &Arc<Gateway>,
+    routes: &web::Data<Routes>,
+) -> Result<(Server, SocketAddr), GatewayError> {
     let config = &gateway.config;
     let failed = |source| GatewayError::Listen {
         listen: config.listen.clone(),
@@ -51,10 +63,11 @@ pub fn server(gateway: &Arc<Gateway>) -> Result<(Server, SocketAddr), GatewayErr
     }
     let end = builder.graceful_shutdown_signal();
     for listener in listeners {
-        let (data, end) = (web::Data::from(Arc::clone(gateway)), end.clone());
+        let (data, routes) = (web::Data::from(Arc::clone(gateway)), routes.clone());
+        let end = end.clone();
         let service = move || {
             let end = end.clone();
-            let app = super::app(data.clone()).into_factory();
+            let app = crate::rest::app(data.clone(), routes.clone()).into_factory();
             let app = app.map_err(|error: actix_web::Error| error.error_response());
             let http = HttpService::build()
                 .graceful_shutdown_signal(move || {

@@ -7,7 +7,7 @@ use chrono::{SecondsFormat, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{conditional, trace};
+use super::{revalidate, trace};
 use crate::cache::Tag;
 use crate::error::ApiError;
 
@@ -225,7 +225,7 @@ fn write<T: Serialize>(body: &mut Vec<u8>, value: &T) -> Result<(), ApiError> {
 fn respond(status: StatusCode, tag: Option<Tag>, body: Vec<u8>) -> HttpResponse {
     let mut response = HttpResponse::build(status);
     response.insert_header((CONTENT_TYPE, JSON));
-    if let Some(etag) = tag.and_then(conditional::etag) {
+    if let Some(etag) = tag.and_then(revalidate::etag) {
         response.insert_header((ETAG, etag));
     }
     response.body(body)

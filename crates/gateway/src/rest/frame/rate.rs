@@ -7,7 +7,7 @@ use actix_web::dev::ServiceResponse;
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 use actix_web::{HttpMessage, HttpRequest, ResponseError, web};
 
-use super::request::client_addr;
+use super::request_id::client_addr;
 use crate::app::Gateway;
 use crate::auth::Principal;
 use crate::error::{ApiCode, ApiError};

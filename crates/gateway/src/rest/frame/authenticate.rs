@@ -7,14 +7,14 @@ use actix_web::dev::Payload;
 use actix_web::http::header::{AUTHORIZATION, HeaderName, HeaderValue};
 use actix_web::{FromRequest, HttpRequest, web};
 
-use super::params::pairs;
+use super::query::{API_KEY, any_pairs};
 use super::rate;
-use super::request::{RequestId, client_addr};
+use super::request_id::{RequestId, client_addr};
 use crate::app::{Gateway, RequestContext};
 use crate::auth::{Permission, Principal, Refusal};
 use crate::error::{ApiCode, ApiError};
 
-const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
+pub const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 
 /// What a route asks for; the type stands in the handler's arguments, so no handler forgets it.
 pub trait Needs: 'static {
@@ -80,7 +80,7 @@ pub async fn still_allowed<N: Needs>(request: &HttpRequest) -> Result<RequestCon
     authenticate(gateway, request, N::PERMISSION, false).await
 }
 
-async fn authenticate(
+pub async fn authenticate(
     gateway: &Gateway,
     request: &HttpRequest,
     needed: Option<Permission>,
@@ -156,9 +156,9 @@ fn bearer(authorization: &[u8]) -> Option<&str> {
 }
 
 fn query_key(request: &HttpRequest) -> Option<String> {
-    let pairs = pairs(request.query_string())?;
+    let pairs = any_pairs(request.query_string())?;
     pairs
         .into_iter()
-        .find(|(name, _)| name == super::params::API_KEY)
+        .find(|(name, _)| name == API_KEY)
         .map(|(_, key)| key)
 }

@@ -1,0 +1,221 @@
+use std::borrow::Cow;
+
+use serde_json::Value;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, OneOfBuilder, Schema, SchemaType, Type};
+use utoipa::{PartialSchema, ToSchema};
+
+use super::Field;
+use crate::rest::frame::reading::Faults;
+
+/// A closed list of words.
+pub trait OneOf: Copy + 'static {
+    /// The component's name.
+    const NAME: &'static str;
+    const DESCRIPTION: &'static str;
+
+    fn all() -> Vec<Self>;
+    fn word(self) -> &'static str;
+}
+
+/// One word of a closed list; in answers and bodies it is a component of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Word<T>(pub T);
+
+impl<T: OneOf> Field for Word<T> {
+    fn rule() -> Cow<'static, str> {
+        format!("is one of {}", all_words::<T>().join(", ")).into()
+    }
+
+    fn schema() -> RefOr<Schema> {
+        <Self as PartialSchema>::schema()
+    }
+
+    fn read(value: &Value) -> Option<Self> {
+        Self::parse(value.as_str()?)
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        T::all().into_iter().find(|one| one.word() == text).map(Self)
+    }
+}
+
+impl<T: OneOf> PartialSchema for Word<T> {
+    fn schema() -> RefOr<Schema> {
+        let text = ObjectBuilder::new().schema_type(Type::String);
+        Schema::from(
+            text.enum_values(Some(all_words::<T>()))
+                .description(Some(T::DESCRIPTION)),
+        )
+        .into()
+    }
+}
+
+impl<T: OneOf> ToSchema for Word<T> {
+    fn name() -> Cow<'static, str> {
+        T::NAME.into()
+    }
+}
+
+fn all_words<T: OneOf>() -> Vec<&'static str> {
+    T::all().into_iter().map(T::word).collect()
+}
+
+/// The same where a word holds when none is given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WordOr<T>(pub T);
+
+impl<T: OneOf + Default> Field for WordOr<T> {
+    fn rule() -> Cow<'static, str> {
+        Word::<T>::rule()
+    }
+
+    fn schema() -> RefOr<Schema> {
+        let text = ObjectBuilder::new().schema_type(Type::String);
+        let default = Value::from(T::default().word());
+        Schema::from(text.enum_values(Some(all_words::<T>())).default(Some(default))).into()
+    }
+
+    fn read(value: &Value) -> Option<Self> {
+        Word::read(value).map(|word| Self(word.0))
+    }
+
+    fn absent() -> Option<Self> {
+        Some(Self(T::default()))
+    }
+}
+
+/// A list of words, at least one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Words<T>(pub Vec<T>);
+
+impl<T: OneOf> Field for Words<T> {
+    fn rule() -> Cow<'static, str> {
+        format!("is a list of at least one of {}", all_words::<T>().join(", ")).into()
+    }
+
+    fn schema() -> RefOr<Schema> {
+        let list = ArrayBuilder::new()
+            .items(<Word<T> as Field>::schema())
+            .min_items(Some(1));
+        Schema::from(list).into()
+    }
+
+    fn read(value: &Value) -> Option<Self> {
+        let given = value.as_array().filter(|words| !words.is_empty())?;
+        let words = given.iter().map(|word| Some(Word::read(word)?.0));
+        words.collect::<Option<_>>().map(Self)
+    }
+}
+
+/// The schema, or null.
+pub fn nullable(schema: RefOr<Schema>) -> RefOr<Schema> {
+    match schema {
+        RefOr::T(Schema::Object(mut object)) if object.enum_values.is_none() => {
+            if let SchemaType::Type(own) = object.schema_type {
+                object.schema_type = SchemaType::from_iter([own, Type::Null]);
+            }
+            Schema::Object(object).into()
+        }
+        schema => {
+            let null = ObjectBuilder::new().schema_type(Type::Null);
+            Schema::from(OneOfBuilder::new().item(null).item(schema)).into()
+        }
+    }
+}
+
+/// The schema with what is said about the field that has it.
+pub fn described(schema: RefOr<Schema>, description: Option<String>) -> RefOr<Schema> {
+    let Some(description) = description else {
+        return schema;
+    };
+    match schema {
+        RefOr::T(Schema::Object(mut object)) => {
+            object.description = Some(description);
+            Schema::Object(object).into()
+        }
+        RefOr::T(Schema::Array(mut list)) => {
+            list.description = Some(description);
+            Schema::Array(list).into()
+        }
+        schema => schema,
+    }
+}
+
+/// A list of values, each at its own place in faults.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct List<T, const MIN: usize, const MAX: usize>(pub Vec<T>);
+
+impl<T: Field, const MIN: usize, const MAX: usize> Field for List<T, MIN, MAX> {
+    fn rule() -> Cow<'static, str> {
+        format!("is a list of {MIN} to {MAX} entries").into()
+    }
+
+    fn schema() -> RefOr<Schema> {
+        let list = ArrayBuilder::new()
+            .items(T::schema())
+            .min_items((MIN > 0).then_some(MIN))
+            .max_items(Some(MAX));
+        Schema::from(list).into()
+    }
+
+    fn read(value: &Value) -> Option<Self> {
+        Self::collect("", value.clone(), &mut Faults::default())
+    }
+
+    fn collect(at: &str, value: Value, faults: &mut Faults) -> Option<Self> {
+        let values = match value {
+            Value::Array(values) if (MIN..=MAX).contains(&values.len()) => values,
+            _ => {
+                faults.add(at, Self::rule());
+                return None;
+            }
+        };
+        let mut all = Some(Vec::with_capacity(values.len()));
+        for (place, value) in values.into_iter().enumerate() {
+            let one = T::collect(&format!("{at}[{place}]"), value, faults);
+            all = all.zip(one).map(|(mut list, one)| {
+                list.push(one);
+                list
+            });
+        }
+        all.map(Self)
+    }
+}
+
+/// Declares a closed list of words: the enum, and its component's name behind `as`.
+macro_rules! words {
+    ($(#[doc = $doc:literal])* $vis:vis enum $name:ident as $component:literal {
+        $($variant:ident = $word:literal),+ $(,)?
+    }) => {
+        $(#[doc = $doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        $vis enum $name { $($variant),+ }
+
+        impl $crate::rest::frame::fields::OneOf for $name {
+            const NAME: &'static str = $component;
+            const DESCRIPTION: &'static str = $crate::rest::frame::fields::trimmed(concat!($($doc, "\n"),*));
+
+            fn all() -> Vec<Self> {
+                vec![$(Self::$variant),+]
+            }
+
+            fn word(self) -> &'static str {
+                match self { $(Self::$variant => $word),+ }
+            }
+        }
+
+        impl utoipa::PartialSchema for $name {
+            fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
+                <$crate::rest::frame::fields::Word<Self> as utoipa::PartialSchema>::schema()
+            }
+        }
+
+        impl utoipa::ToSchema for $name {
+            fn name() -> std::borrow::Cow<'static, str> {
+                $component.into()
+            }
+        }
+    };
+}
+pub(crate) use words;

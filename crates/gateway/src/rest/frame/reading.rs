@@ -1,0 +1,72 @@
+use std::future::Future;
+
+use actix_web::HttpRequest;
+use actix_web::dev::Payload;
+
+use super::said::Said;
+use crate::error::ApiError;
+
+/// Something that an operation takes from a request.
+pub trait Extract: Sized + 'static {
+    /// Takes it; `Ok(None)` when a fault was added to those of the request, which are told all at once.
+    fn extract(reading: &mut Reading) -> impl Future<Output = Result<Option<Self>, ApiError>>;
+
+    /// Says what the operation needs.
+    fn describe(said: &mut Said);
+}
+
+/// A request while it is read.
+pub struct Reading {
+    pub request: HttpRequest,
+    pub payload: Payload,
+    pub faults: Faults,
+    query_is_read: bool,
+}
+
+impl Reading {
+    pub fn new(request: HttpRequest, payload: Payload) -> Self {
+        Self {
+            request,
+            payload,
+            faults: Faults::default(),
+            query_is_read: false,
+        }
+    }
+
+    /// The fields of the query string. An operation that never asks for them has none.
+    pub fn query_fields(&mut self, known: &'static [&'static str]) -> Vec<(String, String)> {
+        self.query_is_read = true;
+        super::query::pairs(self.request.query_string(), known, &mut self.faults)
+    }
+
+    /// Fails when anything was wrong.
+    pub fn end(mut self) -> Result<(), ApiError> {
+        if !self.query_is_read && !self.request.query_string().is_empty() {
+            self.query_fields(&[]);
+        }
+        self.faults.or(())
+    }
+}
+
+/// The longest name of a field that is repeated to the caller.
+const LONGEST_ECHO: usize = 64;
+
+/// What is wrong with a request, collected so that every fault is named at once.
+#[derive(Debug, Default)]
+pub struct Faults(Vec<(String, String)>);
+
+impl Faults {
+    pub fn add(&mut self, field: &str, reason: impl Into<String>) {
+        let field = field.chars().take(LONGEST_ECHO).collect();
+        self.0.push((field, reason.into()));
+    }
+
+    /// `value` when nothing was wrong.
+    pub fn or<T>(self, value: T) -> Result<T, ApiError> {
+        if self.0.is_empty() {
+            Ok(value)
+        } else {
+            Err(ApiError::fields(self.0))
+        }
+    }
+}

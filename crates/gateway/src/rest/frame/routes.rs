@@ -1,0 +1,108 @@
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use actix_web::http::Method;
+use actix_web::{HttpMessage, HttpRequest, HttpResponse, web};
+use matchit::{InsertError, Router};
+use percent_encoding::percent_decode_str;
+
+use super::operation::Operation;
+use crate::error::{ApiCode, ApiError};
+
+/// Every operation, found by address and method without trying one after the other.
+pub struct Routes {
+    by_path: Router<Vec<Arc<Route>>>,
+}
+
+/// An operation at one of its methods.
+struct Route {
+    method: Method,
+    /// Such as `GET /api/v1/sims/{iccid}`.
+    name: &'static str,
+    operation: Arc<Operation>,
+}
+
+/// What a request was matched with; among the request's extensions from then on.
+pub struct Matched {
+    route: Arc<Route>,
+    /// Name and text, decoded.
+    params: Vec<(String, String)>,
+}
+
+impl Matched {
+    /// Method and address as documented.
+    pub fn name(&self) -> &'static str {
+        self.route.name
+    }
+
+    /// The address as documented.
+    pub fn path(&self) -> &str {
+        &self.route.operation.path
+    }
+
+    pub fn is_metered(&self) -> bool {
+        self.route.operation.is_metered
+    }
+
+    /// What stands at this place of the path.
+    pub fn named(&self, name: &str) -> Option<&str> {
+        let mut found = self.params.iter().filter(|(known, _)| known == name);
+        found.next().map(|(_, text)| text.as_str())
+    }
+}
+
+impl Routes {
+    /// Fails when two addresses can't be told apart.
+    pub fn new(operations: Vec<Operation>) -> Result<Self, InsertError> {
+        let mut by_path: BTreeMap<String, Vec<Arc<Route>>> = BTreeMap::new();
+        for operation in operations {
+            let operation = Arc::new(operation);
+            let routes = by_path.entry(operation.path.clone()).or_default();
+            routes.extend(operation.methods.iter().map(|method| {
+                // Once per operation and process.
+                let name = Box::leak(format!("{method} {}", operation.path).into_boxed_str());
+                Arc::new(Route {
+                    method: method.clone(),
+                    name,
+                    operation: Arc::clone(&operation),
+                })
+            }));
+        }
+        let mut router = Router::new();
+        for (path, routes) in by_path {
+            router.insert(path, routes)?;
+        }
+        Ok(Self { by_path: router })
+    }
+
+    fn find(&self, request: &HttpRequest) -> Result<Matched, ApiError> {
+        let Ok(found) = self.by_path.at(request.path()) else {
+            return Err(ApiError::new(ApiCode::NotFound, "there is nothing at this path"));
+        };
+        let Some(route) = found.value.iter().find(|route| route.method == request.method()) else {
+            let mut error = ApiError::new(ApiCode::MethodNotAllowed, "the path does not know this method");
+            let methods: Vec<&str> = found.value.iter().map(|route| route.method.as_str()).collect();
+            error.allow = Some(methods.join(", "));
+            return Err(error);
+        };
+        let params = found.params.iter().map(|(name, text)| {
+            let text = percent_decode_str(text).decode_utf8_lossy().into_owned();
+            (name.to_owned(), text)
+        });
+        Ok(Matched {
+            route: Arc::clone(route),
+            params: params.collect(),
+        })
+    }
+}
+
+/// Answers a request with the operation at its address.
+pub async fn dispatch(request: HttpRequest, payload: web::Payload) -> Result<HttpResponse, ApiError> {
+    let Some(routes) = request.app_data::<web::Data<Routes>>() else {
+        return Err(ApiError::internal(&"the routes are not among the app's data"));
+    };
+    let matched = routes.find(&request)?;
+    let operation = Arc::clone(&matched.route.operation);
+    request.extensions_mut().insert(matched);
+    operation.answer(request, payload.into_inner()).await
+}

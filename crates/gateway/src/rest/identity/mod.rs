@@ -1,0 +1,3 @@
+//! Who may ask: people and their sessions, keys and organizations.
+
+pub mod organizations;

@@ -1,0 +1,90 @@
+//! The REST API: the only file that knows every resource.
+
+// What the resources that move here will use.
+#[allow(
+    dead_code,
+    unused_imports,
+    reason = "the resources that use all of it move here one by one"
+)]
+pub(crate) mod frame;
+
+mod documents;
+mod identity;
+mod server;
+mod sync;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use actix_web::body::BoxBody;
+use actix_web::dev::{Server, ServerHandle, ServiceFactory, ServiceRequest, ServiceResponse};
+use actix_web::{App, web};
+use service_runtime::ignored::Ignored;
+
+use crate::app::Gateway;
+use crate::app::write_usage::write_usage;
+use crate::cache::Membership;
+use crate::error::GatewayError;
+use frame::Operation;
+use frame::routes::{Routes, dispatch};
+
+pub use documents::openapi;
+
+/// What there is at the gateway's addresses.
+const RESOURCES: &[fn() -> Vec<Operation>] = &[identity::organizations::operations, sync::operations];
+
+fn operations() -> Vec<Operation> {
+    RESOURCES.iter().flat_map(|resource| resource()).collect()
+}
+
+/// Binds and serves; the end of the process waits for it.
+pub(crate) fn serve(gateway: Arc<Gateway>, membership: Membership) -> Result<SocketAddr, GatewayError> {
+    let routes = Routes::new(operations())?;
+    let (server, addr) = server::server(&gateway, &web::Data::new(routes))?;
+    let handle = server.handle();
+    let shutdown = gateway.shutdown.clone();
+    shutdown.spawn(keep(gateway, server, handle, membership));
+    Ok(addr)
+}
+
+fn app(
+    data: web::Data<Gateway>,
+    routes: web::Data<Routes>,
+) -> App<
+    impl ServiceFactory<
+        ServiceRequest,
+        Config = (),
+        Response = ServiceResponse<BoxBody>,
+        Error = actix_web::Error,
+        InitError = (),
+    >,
+> {
+    let front = server::Front::new(
+        data.metrics.clone(),
+        data.shutdown.clone(),
+        data.config.hsts_seconds,
+    );
+    let cors = server::cors(&data.config.cors_origins);
+    App::new()
+        .app_data(data)
+        .app_data(routes)
+        .wrap(cors)
+        .wrap(front)
+        .configure(crate::transport::http::all_routes)
+        .default_service(web::to(dispatch))
+}
+
+/// Serves and counts until the end; the last counts are taken when no request can come any more.
+async fn keep(gateway: Arc<Gateway>, server: Server, handle: ServerHandle, membership: Membership) {
+    let server = tokio::spawn(server);
+    while gateway.shutdown.sleep(gateway.config.key_usage_flush()).await {
+        write_usage(&gateway).await;
+    }
+    handle.stop(true).await;
+    match server.await {
+        Ok(outcome) => outcome.ignored("stopping the HTTP server"),
+        Err(error) => tracing::error!(%error, "the HTTP server did not stop in order"),
+    }
+    drop(membership);
+    write_usage(&gateway).await;
+}
