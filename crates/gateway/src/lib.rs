@@ -69,9 +69,10 @@ pub async fn run(config: GatewayConfig, shared: Shared) -> Result<Running, Gatew
     let runtime = Runtime::start(&shared, SCHEMA).await?;
     check_schema(&runtime.db).await?;
     let gateway = Arc::new(Gateway::new(config, runtime));
-    let membership = cache::join_replicas(&gateway).await?;
-    cache::follow_events(&gateway).await?;
-    live::follow_stream(&gateway);
+    let (sims, end) = (Arc::clone(&gateway.sims), &gateway.shutdown);
+    let membership = cache::join_replicas(Arc::clone(&gateway.replicas), Arc::clone(&sims), end).await?;
+    cache::follow_events(gateway.bus.clone(), sims, end.clone()).await?;
+    live::follow_stream(Arc::clone(&gateway.live), end);
     app::audit_jobs::start(&gateway);
     let forget = app::idempotency::forget(Arc::clone(&gateway));
     gateway.shutdown.spawn(forget);

@@ -1,9 +1,10 @@
-use std::future::Future;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use chrono::Utc;
 use deadpool_redis::redis::RedisError;
+use deadpool_redis::redis::aio::MultiplexedConnection;
 use deadpool_redis::{Pool, PoolError};
 use metrics::Counter;
 
@@ -19,8 +20,11 @@ pub enum RemoteError {
 }
 
 /// The way to a Redis that may be slow or missing: that costs at most one short wait a second.
+///
+/// All questions share one connection, which the pool checks when it hands it out and not before every question.
 pub struct RedisLink {
-    pub pool: Pool,
+    pool: Pool,
+    shared: Mutex<Option<MultiplexedConnection>>,
     limit: Duration,
     /// 0 while Redis answers; otherwise the time before which nobody asks.
     paused_until_ms: AtomicI64,
@@ -31,6 +35,7 @@ impl RedisLink {
     pub fn new(pool: Pool, limit_ms: u64, failures: Counter) -> Self {
         Self {
             pool,
+            shared: Mutex::default(),
             limit: Duration::from_millis(limit_ms),
             paused_until_ms: AtomicI64::new(0),
             failures,
@@ -38,11 +43,18 @@ impl RedisLink {
     }
 
     /// What Redis answers; `None` when it does not in time, which is counted, or is left alone.
-    pub async fn guarded<T>(&self, operation: impl Future<Output = Result<T, RemoteError>>) -> Option<T> {
+    pub async fn guarded<T>(
+        &self,
+        question: impl AsyncFnOnce(&mut MultiplexedConnection) -> Result<T, RedisError>,
+    ) -> Option<T> {
         if !self.may_ask() {
             return None;
         }
-        match tokio::time::timeout(self.limit, operation).await {
+        let asked = async {
+            let mut connection = self.connection().await?;
+            Ok::<_, RemoteError>(question(&mut connection).await?)
+        };
+        match tokio::time::timeout(self.limit, asked).await {
             Ok(Ok(value)) => {
                 self.paused_until_ms.store(0, Ordering::Relaxed);
                 Some(value)
@@ -50,6 +62,20 @@ impl RedisLink {
             Ok(Err(error)) => self.pause(&error),
             Err(_) => self.pause(&"no answer in time"),
         }
+    }
+
+    async fn connection(&self) -> Result<MultiplexedConnection, RemoteError> {
+        if let Some(connection) = self.lock().clone() {
+            return Ok(connection);
+        }
+        // The clone goes on when the pool has its connection back.
+        let connection = MultiplexedConnection::clone(&*self.pool.get().await?);
+        *self.lock() = Some(connection.clone());
+        Ok(connection)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<MultiplexedConnection>> {
+        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// While Redis is paused, the first one after the pause may try; it renews the pause for the others.
@@ -67,6 +93,7 @@ impl RedisLink {
     }
 
     fn pause<T>(&self, error: &dyn std::fmt::Display) -> Option<T> {
+        *self.lock() = None;
         let until = Utc::now().timestamp_millis() + PAUSE_MS;
         if self.paused_until_ms.swap(until, Ordering::Relaxed) == 0 {
             tracing::warn!(%error, "Redis fails, going on without it");

@@ -56,7 +56,12 @@ pub async fn find(
         .await?;
     let sim = answer.sim.ok_or_else(ApiError::no_such_sim)?;
     let cached = sim_view::cached(sim)?;
-    gateway.sims.put(iccid, cached.clone(), since).await;
+    if gateway.sims.put_local(iccid, &cached, since) {
+        let (sims, sim) = (Arc::clone(&gateway.sims), cached.clone());
+        gateway
+            .shutdown
+            .spawn(async move { sims.put_remote(iccid, &sim, since).await });
+    }
     Ok(cached)
 }
 

@@ -62,7 +62,10 @@ pub async fn update_sim(
     }
     let sim = answer?.sim.ok_or_else(ApiError::no_such_sim)?;
     let cached = sim_view::cached(sim)?;
-    gateway.sims.put(iccid, cached.clone(), since).await;
+    // Before the answer, for whichever replica is asked next may look into Redis.
+    if gateway.sims.put_local(iccid, &cached, since) {
+        gateway.sims.put_remote(iccid, &cached, since).await;
+    }
     let change = Change {
         iccid,
         revision: Some(cached.revision),

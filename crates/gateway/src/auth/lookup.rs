@@ -4,6 +4,7 @@ use std::hash::Hash;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use moka::future::Cache;
 use service_runtime::config::DatabaseConfig;
 use tokio::runtime::Handle;
@@ -112,15 +113,29 @@ where
         }
     }
 
+    /// What is known already, without waiting for anything; `None`: nothing is.
+    pub fn known(&self, key: &K) -> Option<Option<Arc<V>>> {
+        self.found.get(key).now_or_never().flatten()
+    }
+
     /// What is known; otherwise what `look` finds. Many who ask at once make one look.
     pub async fn get<E, F>(&self, key: K, look: impl FnOnce() -> F) -> Result<Option<Arc<V>>, Unanswered>
     where
         E: Display + Send + 'static,
         F: Future<Output = Result<Option<V>, E>> + Send + 'static,
     {
-        if let Some(found) = self.found.get(&key).await {
+        if let Some(found) = self.known(&key) {
             return Ok(found);
         }
+        // Few requests wait here; the others need not carry what it needs.
+        Box::pin(self.find(key, look)).await
+    }
+
+    async fn find<E, F>(&self, key: K, look: impl FnOnce() -> F) -> Result<Option<Arc<V>>, Unanswered>
+    where
+        E: Display + Send + 'static,
+        F: Future<Output = Result<Option<V>, E>> + Send + 'static,
+    {
         let asked = key.clone();
         let find = async {
             let turn = self.turns.turn(self.good_before.contains_key(&asked)).await?;

@@ -1,4 +1,3 @@
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -12,7 +11,6 @@ use service_runtime::shutdown::Shutdown;
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::{Change, SharedCache};
-use crate::app::Gateway;
 
 /// How soon a lost connection is noticed.
 const WATCH: Duration = Duration::from_millis(100);
@@ -20,13 +18,10 @@ const WATCH: Duration = Duration::from_millis(100);
 const BATCH: usize = 256;
 
 /// Subscribes to the events about SIMs and starts the task that invalidates by them.
-pub(crate) async fn follow_events(gateway: &Arc<Gateway>) -> Result<(), BusError> {
-    let bus = gateway.bus.clone();
-    let events = subscribe(&bus).await?;
-    let (cache, shutdown) = (Arc::clone(&gateway.sims), gateway.shutdown.clone());
+pub(crate) async fn follow_events(bus: Bus, cache: SharedCache, shutdown: Shutdown) -> Result<(), BusError> {
+    let mut events = subscribe(&bus).await?;
     cache.start_trusting();
-    gateway.shutdown.spawn(async move {
-        let mut events = events;
+    shutdown.clone().spawn(async move {
         loop {
             follow(events, &bus, &cache, &shutdown).await;
             cache.stop_trusting();

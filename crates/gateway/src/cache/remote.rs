@@ -1,6 +1,6 @@
 use bytes::Bytes;
 use deadpool_redis::Pool;
-use deadpool_redis::redis::{Pipeline, cmd, pipe};
+use deadpool_redis::redis::{Pipeline, Script, cmd, pipe};
 use domain::Iccid;
 use service_runtime::metrics::Metrics;
 
@@ -21,6 +21,7 @@ return 1";
 /// SIMs in Redis, shared by all gateways. A slow or missing Redis costs at most one short wait a second.
 pub struct RemoteCache {
     link: RedisLink,
+    set_if_newer: Script,
     prefix: String,
     ttl_ms: u64,
 }
@@ -30,6 +31,7 @@ impl RemoteCache {
         let failures = metrics.counter("simward_cache_total", &[("layer", "redis"), ("result", "error")]);
         Self {
             link: RedisLink::new(pool, config.redis_cache_timeout_ms, failures),
+            set_if_newer: Script::new(SET_IF_NEWER),
             prefix: format!("{prefix}:sim:"),
             ttl_ms: config.redis_cache_ttl_ms,
         }
@@ -39,10 +41,7 @@ impl RemoteCache {
         let key = self.key(iccid);
         let bytes: Option<Vec<u8>> = self
             .link
-            .guarded(async {
-                let mut connection = self.link.pool.get().await?;
-                Ok(cmd("GET").arg(key).query_async(&mut connection).await?)
-            })
+            .guarded(async |connection| cmd("GET").arg(key).query_async(connection).await)
             .await?;
         StoredSim::decode(&Bytes::from(bytes?))
     }
@@ -53,18 +52,24 @@ impl RemoteCache {
             read_at_ms,
             sim: sim.clone(),
         };
-        let mut pipeline = pipe();
-        self.set_if_newer(&mut pipeline, iccid, &stored.encode(), false);
-        // A failed fill is a miss next time, nothing worse; `guarded` counts it.
-        self.send(&pipeline).await;
+        let mut call = self.set_if_newer.key(self.key(iccid));
+        call.arg(stored.encode()).arg(self.ttl_ms).arg("0");
+        let stored = self
+            .link
+            .guarded(async |connection| call.invoke_async::<()>(connection).await);
+        if stored.await.is_none() {
+            tracing::debug!(%iccid, "a SIM was not stored in Redis: the next reader misses it");
+        }
     }
 
     /// Forgets everything older than the announced revisions; `false` when Redis could not be told.
     pub async fn bury(&self, changes: &[Change]) -> bool {
         let mut pipeline = pipe();
+        // Redis may have been restarted; loading what it knows costs it a hash.
+        pipeline.cmd("SCRIPT").arg("LOAD").arg(SET_IF_NEWER).ignore();
         for change in changes {
             match change.revision {
-                Some(revision) => self.set_if_newer(&mut pipeline, change.iccid, &tombstone(revision), true),
+                Some(revision) => self.bury_older(&mut pipeline, change.iccid, &tombstone(revision)),
                 None => {
                     pipeline.cmd("DEL").arg(self.key(change.iccid)).ignore();
                 }
@@ -73,26 +78,23 @@ impl RemoteCache {
         changes.is_empty() || self.send(&pipeline).await
     }
 
-    fn set_if_newer(&self, pipeline: &mut Pipeline, iccid: Iccid, value: &[u8], strict: bool) {
+    fn bury_older(&self, pipeline: &mut Pipeline, iccid: Iccid, tombstone: &[u8]) {
         pipeline
-            .cmd("EVAL")
-            .arg(SET_IF_NEWER)
+            .cmd("EVALSHA")
+            .arg(self.set_if_newer.get_hash())
             .arg(1)
             .arg(self.key(iccid))
-            .arg(value)
+            .arg(tombstone)
             .arg(self.ttl_ms)
-            .arg(if strict { "1" } else { "0" })
+            .arg("1")
             .ignore();
     }
 
     async fn send(&self, pipeline: &Pipeline) -> bool {
-        self.link
-            .guarded(async {
-                let mut connection = self.link.pool.get().await?;
-                Ok(pipeline.query_async::<()>(&mut connection).await?)
-            })
-            .await
-            .is_some()
+        let sent = self
+            .link
+            .guarded(async |connection| pipeline.query_async::<()>(connection).await);
+        sent.await.is_some()
     }
 
     fn key(&self, iccid: Iccid) -> String {

@@ -16,13 +16,13 @@ use serde::{Deserialize, Serialize};
 use service_runtime::bus::{Bus, BusError};
 use service_runtime::ignored::Ignored;
 use service_runtime::metrics::Metrics;
+use service_runtime::shutdown::Shutdown;
 use tokio::sync::oneshot;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use uuid::Uuid;
 
 use super::trust::clock_ms;
 use super::{Change, SharedCache, SimCache};
-use crate::app::Gateway;
 use crate::seldom::Seldom;
 
 const ALIVE: &str = "gw.v1.alive";
@@ -221,8 +221,11 @@ pub(crate) struct Membership {
 }
 
 /// Begins to listen to the other gateways and to be heard by them. Before that, memory is not believed.
-pub(crate) async fn join_replicas(gateway: &Arc<Gateway>) -> Result<Membership, BusError> {
-    let (replicas, cache) = (Arc::clone(&gateway.replicas), Arc::clone(&gateway.sims));
+pub(crate) async fn join_replicas(
+    replicas: Arc<Replicas>,
+    cache: SharedCache,
+    shutdown: &Shutdown,
+) -> Result<Membership, BusError> {
     let mut messages = replicas.subscribe().await?;
     let mut connects = 0;
     replicas.beat().await;
@@ -238,7 +241,7 @@ pub(crate) async fn join_replicas(gateway: &Arc<Gateway>) -> Result<Membership, 
         .await
         .map_err(|_| BusError::Connect("no message of ours comes back".to_owned()))?;
     let (leave, left) = oneshot::channel();
-    gateway.shutdown.spawn(async move {
+    shutdown.spawn(async move {
         stay(&replicas, &cache, messages, connects, left).await;
         let goodbye = replicas.send(replicas.subject(GONE), replicas.id.as_bytes().to_vec());
         goodbye.await;

@@ -10,12 +10,17 @@ use super::{Clock, RateLimits};
 use crate::config::GatewayConfig;
 use crate::redis_link::RedisLink;
 
-/// Grants from both windows at once, by Redis's clock. What the context knows of the windows counts too: after an outage
-/// Redis may know less. The same sum as [`Window::free`].
+/// Grants from both windows at once, by Redis's clock; the same sum as [`Window::free`].
+///
+/// What the asking process knows of the windows counts where Redis may know less: when Redis lost its state since (it has
+/// another mark `e`), or the process granted alone. Units of an earlier grant that ended unspent with their minute come
+/// back to the windows that they were counted in.
 const GRANT: &str = "
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local stored = redis.call('HMGET', KEYS[1], 'mi', 'mc', 'mp', 'hi', 'hc', 'hp')
+local stored = redis.call('HMGET', KEYS[1], 'mi', 'mc', 'mp', 'hi', 'hc', 'hp', 'e')
+local mark = tonumber(stored[7]) or tonumber(ARGV[13])
+local knows_less = mark ~= tonumber(ARGV[12])
 local function window(at, length, limit)
   local index, current, previous = math.floor(now / length), 0, 0
   local function know(i, c, p)
@@ -26,17 +31,32 @@ local function window(at, length, limit)
     end
   end
   know(tonumber(stored[at]) or 0, tonumber(stored[at + 1]) or 0, tonumber(stored[at + 2]) or 0)
-  know(tonumber(ARGV[at + 3]), tonumber(ARGV[at + 4]), tonumber(ARGV[at + 5]))
+  if knows_less then
+    know(tonumber(ARGV[at + 3]), tonumber(ARGV[at + 4]), tonumber(ARGV[at + 5]))
+  end
   local covered = math.ceil(previous * (length - now % length) / length)
   return index, current, previous, math.max(limit - current - covered, 0)
+end
+local unspent, minute = tonumber(ARGV[10]), tonumber(ARGV[11])
+local function give_back(at, index)
+  local i, c, p = tonumber(stored[at]), tonumber(stored[at + 1]), tonumber(stored[at + 2])
+  if i == index then
+    stored[at + 1] = math.max(c - unspent, 0)
+  elseif i == index + 1 then
+    stored[at + 2] = math.max(p - unspent, 0)
+  end
+end
+if unspent > 0 and not knows_less then
+  give_back(1, minute)
+  give_back(4, math.floor(minute / 60))
 end
 local mi, mc, mp, minute_free = window(1, 60000, tonumber(ARGV[1]))
 local hi, hc, hp, hour_free = window(4, 3600000, tonumber(ARGV[2]))
 local units = math.min(tonumber(ARGV[3]), minute_free, hour_free)
 mc, hc = mc + units, hc + units
-redis.call('HSET', KEYS[1], 'mi', mi, 'mc', mc, 'mp', mp, 'hi', hi, 'hc', hc, 'hp', hp)
+redis.call('HSET', KEYS[1], 'mi', mi, 'mc', mc, 'mp', mp, 'hi', hi, 'hc', hc, 'hp', hp, 'e', mark)
 redis.call('PEXPIRE', KEYS[1], 7200000)
-return { units, now, mi, mc, mp, hi, hc, hp }";
+return { units, now, mi, mc, mp, hi, hc, hp, mark }";
 
 /// Where more requests come from: Redis for all replicas, or this process alone while Redis is gone.
 pub struct Grants {
@@ -77,26 +97,27 @@ impl Grants {
 
     async fn ask(&self, subject: Uuid, meter: &Meter, limits: RateLimits) -> Option<Grant> {
         let link = self.link.as_ref()?;
-        let (minute, hour) = meter.windows();
+        let known = meter.known();
         let mut call = self.script.key(format!("{}{subject}", self.prefix));
         call.arg(limits.per_minute)
             .arg(limits.per_hour)
             .arg(meter.wanted(limits));
-        for window in [minute, hour] {
+        for window in [known.minute, known.hour] {
             call.arg(window.index).arg(window.current).arg(window.previous);
         }
+        call.arg(known.unspent.units)
+            .arg(known.unspent.minute)
+            .arg(known.mark)
+            .arg(rand::random_range(1..=u32::MAX));
         let answer: Vec<i64> = link
-            .guarded(async {
-                let mut connection = link.pool.get().await?;
-                Ok(call.invoke_async(&mut connection).await?)
-            })
+            .guarded(async |connection| call.invoke_async(connection).await)
             .await?;
         read(&answer)
     }
 }
 
 fn read(answer: &[i64]) -> Option<Grant> {
-    let &[units, now_ms, mi, mc, mp, hi, hc, hp] = answer else {
+    let &[units, now_ms, mi, mc, mp, hi, hc, hp, mark] = answer else {
         return None;
     };
     let window = |length_ms, index, current: i64, previous: i64| Window {
@@ -110,5 +131,6 @@ fn read(answer: &[i64]) -> Option<Grant> {
         now_ms,
         minute: window(MINUTE_MS, mi, mc, mp),
         hour: window(HOUR_MS, hi, hc, hp),
+        mark: u32::try_from(mark).ok()?,
     })
 }

@@ -109,7 +109,8 @@ impl Limiter {
         };
         let verdict = match meter.spend(limits, self.clock.now_ms()) {
             Some(verdict) => verdict,
-            None => self.take_more(subject, &meter, limits).await,
+            // Few requests wait here; the others need not carry what it needs.
+            None => Box::pin(self.take_more(subject, &meter, limits)).await,
         };
         if verdict.retry_after.is_some() {
             self.limited_callers.increment(1);

@@ -2,18 +2,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use service_runtime::bus::BusError;
+use service_runtime::shutdown::Shutdown;
 
 use super::Live;
 use super::tail::{self, Tail};
-use crate::app::Gateway;
 use crate::seldom::Seldom;
 
 const PAUSE: Duration = Duration::from_millis(200);
 
 /// Starts the shared reader.
-pub(crate) fn follow_stream(gateway: &Gateway) {
-    let live = Arc::clone(&gateway.live);
-    gateway.shutdown.spawn(async move {
+pub(crate) fn follow_stream(live: Arc<Live>, shutdown: &Shutdown) {
+    shutdown.spawn(async move {
         let (shutdown, complaints) = (live.shutdown.clone(), Seldom::default());
         while let Some(Err(error)) = shutdown.or(read(&live)).await {
             if let Some(held_back) = complaints.pass() {
