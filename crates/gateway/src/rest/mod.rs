@@ -10,7 +10,9 @@ pub(crate) mod frame;
 
 mod documents;
 mod identity;
+mod jobs;
 mod server;
+pub(crate) mod sims;
 mod sync;
 
 use std::net::SocketAddr;
@@ -31,7 +33,12 @@ use frame::routes::{Routes, dispatch};
 pub use documents::openapi;
 
 /// What there is at the gateway's addresses.
-const RESOURCES: &[fn() -> Vec<Operation>] = &[identity::organizations::operations, sync::operations];
+const RESOURCES: &[fn() -> Vec<Operation>] = &[
+    identity::organizations::operations,
+    jobs::operations,
+    sims::operations,
+    sync::operations,
+];
 
 fn operations() -> Vec<Operation> {
     RESOURCES.iter().flat_map(|resource| resource()).collect()

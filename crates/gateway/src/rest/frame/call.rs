@@ -52,6 +52,7 @@ impl<N: Needs> Extract for Call<N> {
         let named = headers.contains_key(X_API_KEY) || headers.contains_key(AUTHORIZATION);
         gateway.auth_counts.note(&outcome, named);
         let context = outcome?;
+        reading.context = Some(context.clone());
         Ok(Some(Self {
             gateway,
             request,
@@ -147,11 +148,9 @@ impl<N: Needs> Call<N> {
         once::once(self.clone(), bytes, work).await
     }
 
-    /// Whether the caller, who was let in, still would be.
-    pub async fn still_allowed(&self) -> Result<(), ApiError> {
-        authenticate::authenticate(&self.gateway, &self.request, N::PERMISSION, false)
-            .await
-            .map(|_| ())
+    /// The caller as it would be let in now, if it still would be. Such a look is no use of the key.
+    pub async fn still_allowed(&self) -> Result<RequestContext, ApiError> {
+        authenticate::authenticate(&self.gateway, &self.request, N::PERMISSION, false).await
     }
 
     /// The span of what leaves this process; what memory answers has none, because it costs as much as the answer.

@@ -7,6 +7,7 @@ pub mod answer;
 pub mod authenticate;
 pub mod body;
 pub mod call;
+pub mod check;
 pub mod envelope;
 pub mod example;
 pub mod fields;
@@ -25,8 +26,9 @@ pub mod said;
 pub mod trace;
 
 pub use answer::{Accepted, Answer, Created, Listed, Page};
-pub use body::{Body, OptionalBody, Upload};
+pub use body::{Body, NoBody, OptionalBody, Upload};
 pub use call::Call;
+pub use check::{Check, CheckedBody};
 pub use example::Example;
 pub(crate) use fields::fields;
 pub use once::Once;

@@ -4,6 +4,7 @@ use actix_web::HttpRequest;
 use actix_web::dev::Payload;
 
 use super::said::Said;
+use crate::app::RequestContext;
 use crate::error::ApiError;
 
 /// Something that an operation takes from a request.
@@ -19,6 +20,8 @@ pub trait Extract: Sized + 'static {
 pub struct Reading {
     pub request: HttpRequest,
     pub payload: Payload,
+    /// Who asks; known as soon as the operation's `Call` was taken.
+    pub context: Option<RequestContext>,
     pub faults: Faults,
     query_is_read: bool,
 }
@@ -28,6 +31,7 @@ impl Reading {
         Self {
             request,
             payload,
+            context: None,
             faults: Faults::default(),
             query_is_read: false,
         }

@@ -6,8 +6,6 @@ mod audit_export;
 mod audit_log;
 mod audit_query;
 mod body;
-mod bulk;
-mod bulk_body;
 mod bulk_docs;
 mod docs;
 mod docs_audit;
@@ -25,13 +23,8 @@ mod identity_schema;
 mod identity_sessions;
 mod identity_users;
 mod identity_view;
-mod import;
-mod import_cells;
-mod import_csv;
 mod ingest;
 mod ingest_body;
-mod jobs;
-mod jobs_view;
 mod list_query;
 mod live;
 mod live_body;
@@ -42,7 +35,7 @@ mod params;
 mod redoc;
 mod sim_events;
 mod sims;
-mod sims_export;
+pub(crate) mod sims_export;
 mod update_body;
 mod usage;
 mod usage_export;
@@ -59,6 +52,7 @@ use area::AREAS;
 use crate::error::{ApiCode, ApiError};
 use crate::rest::frame::authenticate as auth;
 use crate::rest::frame::request_id as request;
+use crate::rest::frame::routes::dispatch;
 use crate::rest::frame::{envelope, idempotency};
 
 fn routes(config: &mut web::ServiceConfig) {
@@ -66,7 +60,7 @@ fn routes(config: &mut web::ServiceConfig) {
         .service(resource(
             "/api/v1/sims",
             "GET, POST",
-            [web::get().to(sims::list_sims), web::post().to(bulk::update_sims)],
+            [web::get().to(sims::list_sims), web::post().to(dispatch)],
         ))
         .service(resource(
             "/api/v1/sims/{iccid}",
@@ -113,11 +107,24 @@ fn read() -> Route {
     web::route().guard(guard::Any(guard::Get()).or(guard::Head()))
 }
 
+/// What stands beside `/sims/{iccid}` and is no ICCID.
+fn sims_routes(config: &mut web::ServiceConfig) {
+    for path in [
+        "/api/v1/sims/transfer",
+        "/api/v1/sims/extension",
+        "/api/v1/sims/import",
+    ] {
+        config.service(web::resource(path).default_service(web::to(dispatch)));
+    }
+    let export = [web::get().to(sims_export::export_sims)];
+    config.service(resource("/api/v1/sims/export", "GET", export));
+}
+
 /// The addresses that are not yet operations.
 pub fn all_routes(config: &mut web::ServiceConfig) {
     // A request is compared with one address after the other: those that are asked for most stand first.
     config
-        .configure(bulk::sims_routes)
+        .configure(sims_routes)
         .configure(routes)
         .configure(area_routes);
 }

@@ -12,7 +12,8 @@ use super::list_query::{self, ListParams};
 use super::params::{Faults, Params};
 use super::request::{path_iccid, span};
 use super::update_body::UpdateSimBody;
-use super::{body, bulk_body, update_body};
+use super::{body, update_body};
+use crate::app::jobs::can_receive;
 use crate::app::sim_view::{SimStatusView, SimView};
 use crate::app::{Gateway, RequestContext, get_sim as get, list_sims as list, update_sim as update};
 use crate::cache::CachedSim;
@@ -123,14 +124,12 @@ pub async fn update_sim(
     let mut faults = Params::none(request.query_string());
     let body = body::object(&gateway, &request, payload).await?;
     let change = update_body::update_sim(body, &mut faults);
-    bulk_body::receiver(
-        &gateway,
-        &context,
-        change.organization_id,
-        "organization_id",
-        &mut faults,
-    )
-    .await?;
+    if let Some(organization) = change.organization_id {
+        let answer = can_receive(Arc::clone(&gateway), context.clone(), organization);
+        if !gateway.on_main(answer).await? {
+            faults.add("organization_id", "is the id of no organization");
+        }
+    }
     let change = faults.or(change)?;
     let request_id = Arc::clone(&context.request_id);
     let span = span(&request, "PUT /api/v1/sims/{iccid}", &request_id);

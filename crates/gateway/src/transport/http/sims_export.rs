@@ -12,7 +12,6 @@ use utoipa::IntoParams;
 use utoipa::openapi::schema::Object;
 
 use super::auth::{Authenticated, ReadSims};
-use super::import_cells::{guarded, join_tags};
 use super::list_query;
 use super::request::span;
 use crate::app::export::{self, PAGE};
@@ -20,39 +19,9 @@ use crate::app::list_sims::ListSims;
 use crate::app::sim_view::SimView;
 use crate::app::{Gateway, RequestContext};
 use crate::error::ApiError;
+use crate::rest::sims::cells::{COLUMNS, guarded, join_tags};
 
 const NAMES: [&str; 4] = ["status", "organization_id", "tag", "search"];
-
-/// Those that an import changes, then every flat field of a SIM.
-pub(super) const HEAD: [&str; 27] = [
-    "iccid",
-    "label",
-    "tags",
-    "metadata",
-    "iccid_with_luhn",
-    "imsi",
-    "imsi_2",
-    "current_imsi",
-    "msisdn",
-    "status",
-    "provider_status",
-    "ip_address",
-    "imei",
-    "imei_lock",
-    "account",
-    "organization_id",
-    "current_rat",
-    "current_country",
-    "current_operator",
-    "activation_date",
-    "data_quota_status",
-    "sms_quota_status",
-    "created_at",
-    "updated_at",
-    "last_synced_at",
-    "missing_since",
-    "revision",
-];
 
 /// For the documentation; `list_query` is what counts.
 #[derive(IntoParams)]
@@ -156,7 +125,7 @@ impl Pages {
 pub(super) fn rows(head: bool, sims: Vec<Sim>) -> Result<Bytes, ApiError> {
     let mut csv = csv::WriterBuilder::new().from_writer(Vec::new());
     if head {
-        csv.write_record(HEAD)
+        csv.write_record(COLUMNS)
             .map_err(|error| ApiError::internal(&error))?;
     }
     for sim in sims {
@@ -172,14 +141,14 @@ pub(super) fn rows(head: bool, sims: Vec<Sim>) -> Result<Bytes, ApiError> {
 }
 
 /// The cells of one SIM, as the API shows its fields; metadata as it is stored, for numbers in it may be large.
-fn cells(mut sim: Sim) -> Result<[String; HEAD.len()], ApiError> {
+fn cells(mut sim: Sim) -> Result<[String; COLUMNS.len()], ApiError> {
     let tags = join_tags(&std::mem::take(&mut sim.tags));
     let metadata = match std::mem::take(&mut sim.metadata_json) {
         empty if empty.is_empty() => "{}".to_owned(),
         metadata => metadata,
     };
     let view = serde_json::to_value(SimView::new(sim)?).map_err(|error| ApiError::internal(&error))?;
-    Ok(HEAD.map(|name| match (name, &view[name]) {
+    Ok(COLUMNS.map(|name| match (name, &view[name]) {
         ("tags", _) => tags.clone(),
         ("metadata", _) => metadata.clone(),
         (_, Value::String(text)) => text.clone(),
@@ -198,7 +167,7 @@ mod tests {
         let left_out = ["data_quota", "sms_quota", "extra"];
         let mut fields: Vec<&str> = view.as_object().unwrap().keys().map(String::as_str).collect();
         fields.retain(|name| !left_out.contains(name));
-        let mut columns = HEAD;
+        let mut columns = COLUMNS;
         columns.sort_unstable();
         fields.sort_unstable();
         assert_eq!(columns, *fields);
@@ -218,7 +187,7 @@ mod tests {
         };
         let text = String::from_utf8(rows(true, vec![sim]).unwrap().to_vec()).unwrap();
         let (head, row) = text.split_once('\n').unwrap();
-        assert_eq!(head, HEAD.join(","));
+        assert_eq!(head, COLUMNS.join(","));
         assert!(
             row.starts_with(
                 r#"8988999000000000017,'=cmd,a\|b|c,"{""n"":12345678901234567890123}",89889990000000000176,"#

@@ -76,6 +76,10 @@ pub trait Slot: Sized {
     /// What it is without the field; `None`: it must not be absent.
     fn absent() -> Option<Self>;
     fn present(value: Self::Field) -> Self;
+
+    fn slot_schema() -> RefOr<Schema> {
+        Self::Field::schema()
+    }
 }
 
 impl<T: Field> Slot for T {
@@ -100,6 +104,11 @@ impl<T: Field> Slot for Option<T> {
     fn present(value: T) -> Self {
         Some(value)
     }
+
+    /// Absent means that nothing is said, whatever holds elsewhere.
+    fn slot_schema() -> RefOr<Schema> {
+        word::without_default(T::schema())
+    }
 }
 
 /// What is said about one field.
@@ -115,7 +124,7 @@ impl FieldSchema {
         Self {
             name,
             is_required: S::absent().is_none(),
-            schema: S::Field::schema(),
+            schema: S::slot_schema(),
             doc,
         }
     }

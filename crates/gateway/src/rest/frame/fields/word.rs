@@ -124,6 +124,17 @@ pub fn nullable(schema: RefOr<Schema>) -> RefOr<Schema> {
     }
 }
 
+/// The schema without a default.
+pub fn without_default(schema: RefOr<Schema>) -> RefOr<Schema> {
+    match schema {
+        RefOr::T(Schema::Object(mut object)) => {
+            object.default = None;
+            Schema::Object(object).into()
+        }
+        schema => schema,
+    }
+}
+
 /// The schema with what is said about the field that has it.
 pub fn described(schema: RefOr<Schema>, description: Option<String>) -> RefOr<Schema> {
     let Some(description) = description else {

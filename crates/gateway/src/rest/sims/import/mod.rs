@@ -1,30 +1,29 @@
+//! Labels, tags and metadata of many SIMs from a file, which is read while it comes.
+
+mod csv;
+
 use std::io::{self, Read};
 use std::sync::Arc;
 use std::time::Duration;
 
+use actix_web::dev::Payload;
 use actix_web::error::PayloadError;
-use actix_web::http::StatusCode;
 use actix_web::http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap};
-use actix_web::web::{self, Data, Payload};
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::web;
 use bytes::{Buf, Bytes, BytesMut};
+use futures_util::future::Either;
 use futures_util::{Stream, StreamExt, stream};
 use service_runtime::ignored::Ignored;
 use tokio::sync::mpsc;
-use tracing::{Instrument, Span};
-use utoipa::IntoParams;
 use uuid::Uuid;
 
-use super::auth::{Authenticated, WriteSims};
-use super::envelope::{self, Answer};
-use super::idempotency;
-use super::import_csv::{self, Stop};
-use super::jobs_view::JobView;
-use super::params::{Faults, Params};
-use super::request::span;
-use crate::app::import::{self, NewImport, Part};
-use crate::app::{Gateway, RequestContext};
+use self::csv::Stop;
+use crate::app::jobs::{NewImport, Part, import_sims as import};
 use crate::error::{ApiCode, ApiError};
+use crate::rest::frame::authenticate::WriteSims;
+use crate::rest::frame::fields::{Flag, Text};
+use crate::rest::frame::{Accepted, Call, Once, Operation, Query, Upload, fields, idempotency, operations};
+use crate::rest::jobs::JobView;
 
 /// The largest file.
 const FILE_BYTES: usize = 16 * 1024 * 1024;
@@ -34,19 +33,19 @@ const PARTS: usize = 2;
 /// The longest wait for the next chunk, and for the whole file.
 const CHUNK_TIMEOUT: Duration = Duration::from_secs(10);
 const FILE_TIMEOUT: Duration = Duration::from_secs(600);
-const SOURCE_CHARS: usize = 255;
 
-/// For the documentation; `import_sims` is what counts.
-#[derive(IntoParams)]
-#[into_params(parameter_in = Query)]
-#[allow(dead_code, reason = "its fields are the documented parameters")]
-pub struct ImportParams {
-    /// Only tell what would change: read it at the job's results.
-    #[param(default = false)]
-    dry_run: Option<bool>,
-    /// The name of the file, for people.
-    #[param(max_length = 255)]
-    source: Option<String>,
+pub fn operations() -> Vec<Operation> {
+    operations![import_sims]
+}
+
+fields! {
+    /// How a file is taken.
+    pub struct ImportParams {
+        /// Only tell what would change: read it at the job's results.
+        dry_run: Flag,
+        /// The name of the file, for people.
+        source: Option<Text<0, 255>>,
+    }
 }
 
 /// Labels, tags and metadata from CSV
@@ -57,61 +56,53 @@ pub struct ImportParams {
 /// carried out are in the job's results, with their number and the reason; the others are carried out. A file that does
 /// not arrive completely changes nothing.
 #[utoipa::path(
-    post, path = "/api/v1/sims/import", tag = "SIMs", params(ImportParams), security(("api_key" = ["write:sims"])),
-    request_body(content = String, content_type = "text/csv"),
-    responses((status = 202, description = "The job", body = Answer<JobView>))
+    post, path = "/api/v1/sims/import", tag = "SIMs",
+    request_body(
+        content = String, content_type = "text/csv",
+        example = json!("iccid,label,tags,metadata\n8988999000000000017,pump-17,north|pump,\"{\"\"site\"\":4}\"\n")
+    )
 )]
-pub async fn import_sims(
-    gateway: Data<Gateway>,
-    caller: Authenticated<WriteSims>,
-    request: HttpRequest,
-    payload: Payload,
-) -> Result<HttpResponse, ApiError> {
-    let context = caller.0;
-    let mut faults = Faults::default();
-    let params = Params::read(request.query_string(), &["dry_run", "source"], &mut faults);
+async fn import_sims(
+    call: Call<WriteSims>,
+    Query(params): Query<ImportParams>,
+    Upload(payload): Upload,
+) -> Result<Once<Accepted<JobView>>, ApiError> {
     let new = NewImport {
-        dry_run: params.flag("dry_run", &mut faults),
-        source: params.text("source", SOURCE_CHARS, &mut faults),
+        dry_run: params.dry_run.0,
+        source: params.source.map(|text| text.0).unwrap_or_default(),
     };
-    let new = faults.or(new)?;
-    check_head(request.headers())?;
-    let permit = Arc::clone(&gateway.uploads).try_acquire_owned();
+    check_head(call.request().headers())?;
+    let permit = Arc::clone(&call.gateway().uploads).try_acquire_owned();
     let permit = permit.map_err(|_| busy())?;
-    let span = span(&request, "POST /api/v1/sims/import", &context.request_id);
-    if !idempotency::is_asked_for(&request) {
-        return upload(gateway, context, Uuid::now_v7(), new, payload, span).await;
-    }
-    // Whether a repeat brings the same file is known when it is here as a whole.
-    let whole = tokio::time::timeout(FILE_TIMEOUT, whole(payload)).await;
-    let bytes = whole.map_err(|_| late())??;
-    let (own, by, body) = (gateway.clone(), context.clone(), bytes.clone());
-    idempotency::once(&gateway, &context, &request, &bytes, async move |id| {
+    let (bytes, file) = if idempotency::is_asked_for(call.request()) {
+        // Whether a repeat brings the same file is known when it is here as a whole.
+        let whole = tokio::time::timeout(FILE_TIMEOUT, whole(payload)).await;
+        let bytes = whole.map_err(|_| late())??;
+        (bytes.clone(), Either::Left(stream::iter([Ok(bytes)])))
+    } else {
+        (Bytes::new(), Either::Right(payload))
+    };
+    call.once(&bytes, move |call, id| async move {
         let _permit = permit;
-        let body = stream::iter([Ok::<_, PayloadError>(body)]);
-        upload(own, by, id, new, body, span).await
+        upload(call, id, new, file).await
     })
     .await
 }
 
 /// Hands the lines to sim-service while they come.
 async fn upload(
-    gateway: Data<Gateway>,
-    context: RequestContext,
+    call: Call<WriteSims>,
     id: Uuid,
     new: NewImport,
-    payload: impl Stream<Item = Result<Bytes, PayloadError>> + Unpin,
-    span: Span,
-) -> Result<HttpResponse, ApiError> {
-    let request_id = Arc::clone(&context.request_id);
+    file: impl Stream<Item = Result<Bytes, PayloadError>> + Unpin,
+) -> Result<Accepted<JobView>, ApiError> {
     let (chunks, read_chunks) = mpsc::channel(CHUNKS);
     let (parts, read_parts) = mpsc::channel(PARTS);
     let reading = web::block(move || read(ChunkReader::new(read_chunks), &parts));
-    let work = import::import(Arc::clone(&gateway), context, id, new, read_parts);
-    let work = gateway.on_main(work).instrument(span);
-    let (job, read, ()) = futures_util::join!(work, reading, pump(payload, chunks));
+    let job = call.run(|gateway, context| import(gateway, context, id, new, read_parts));
+    let (job, read, ()) = futures_util::join!(job, reading, pump(file, chunks));
     read.ignored("reading an import");
-    envelope::answer(StatusCode::ACCEPTED, &JobView::new(job?)?, &request_id)
+    Ok(Accepted(job?.try_into()?))
 }
 
 fn busy() -> ApiError {
@@ -206,7 +197,7 @@ fn late() -> ApiError {
 
 /// Reads the lines on a thread of its own and hands them on.
 fn read(body: ChunkReader, parts: &mpsc::Sender<Part>) {
-    let outcome = import_csv::read(body, |part| parts.blocking_send(part).is_ok());
+    let outcome = csv::read(body, |part| parts.blocking_send(part).is_ok());
     if let Err(Stop::Fault(error)) = outcome
         && parts.blocking_send(Part::Fault(error)).is_err()
     {

@@ -8,15 +8,15 @@ use messages::pb::sim as pb;
 use prost::Message;
 use serde_json::Value;
 
-use super::import_cells::{split_tags, unguarded};
-use super::params::Faults;
-use super::sims_export::HEAD;
-use super::update_body::{self, METADATA_BYTES};
-use crate::app::import::Part;
+use crate::app::jobs::Part;
 use crate::error::ApiError;
+use crate::rest::frame::fields::Field;
+use crate::rest::frame::reading::Faults;
+use crate::rest::sims::body::{Label, METADATA_BYTES, Metadata, Tags};
+use crate::rest::sims::cells::{COLUMNS, split_tags, unguarded};
 
 /// Lines of one file, without the head.
-pub(super) const LINES: u32 = 200_000;
+const LINES: u32 = 200_000;
 /// Lines and bytes of one part; sim-service takes twice the lines, and NATS messages of 1 MiB.
 const PART_LINES: usize = 500;
 const PART_BYTES: usize = 400 * 1024;
@@ -139,7 +139,7 @@ fn columns(head: &ByteRecord) -> Result<Columns, Stop> {
             "label" => &mut columns.label,
             "tags" => &mut columns.tags,
             "metadata" => &mut columns.metadata,
-            name if HEAD.contains(&name) => continue,
+            name if COLUMNS.contains(&name) => continue,
             "" => {
                 faults.add("body", format!("names no column {}", place + 1));
                 continue;
@@ -217,12 +217,14 @@ fn change(columns: &Columns, record: &ByteRecord) -> Result<(Iccid, pb::SimChang
         faults.add("iccid", error.to_string());
     }
     let change = pb::SimChange {
-        label: cell(columns.label)
-            .and_then(|text| update_body::label("label", Value::String(text.to_owned()), &mut faults)),
+        label: cell(columns.label).and_then(|text| {
+            let label = Label::collect("label", Value::String(text.to_owned()), &mut faults);
+            label.map(|label| label.0)
+        }),
         tags: cell(columns.tags).and_then(|text| {
             let tags = split_tags(text).into_iter().map(Value::String).collect();
-            let tags = update_body::tags("tags", Value::Array(tags), &mut faults)?;
-            Some(pb::TagList { tags })
+            let tags = Tags::<0>::collect("tags", Value::Array(tags), &mut faults)?;
+            Some(pb::TagList { tags: tags.0 })
         }),
         metadata_json: cell(columns.metadata).and_then(|text| metadata(text, &mut faults)),
         ..pb::SimChange::default()
@@ -244,7 +246,7 @@ fn metadata(text: &str, faults: &mut Faults) -> Option<String> {
         faults.add("metadata", "is no JSON");
         return None;
     };
-    let object = update_body::metadata("metadata", value, faults)?;
+    let Metadata(object) = Metadata::collect("metadata", value, faults)?;
     Some(if text.len() <= METADATA_BYTES {
         text.to_owned()
     } else {
@@ -261,5 +263,5 @@ fn reasons(error: &ApiError) -> String {
 }
 
 #[cfg(test)]
-#[path = "import_csv_tests.rs"]
+#[path = "csv_tests.rs"]
 mod tests;

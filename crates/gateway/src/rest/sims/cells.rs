@@ -1,6 +1,37 @@
-//! Cells of exported and imported SIMs: what export writes, import reads back as it was.
+//! Columns and cells of exported and imported SIMs: what export writes, import reads back as it was.
 
 use std::borrow::Cow;
+
+/// Those that an import changes, then every flat field of a SIM.
+pub const COLUMNS: [&str; 27] = [
+    "iccid",
+    "label",
+    "tags",
+    "metadata",
+    "iccid_with_luhn",
+    "imsi",
+    "imsi_2",
+    "current_imsi",
+    "msisdn",
+    "status",
+    "provider_status",
+    "ip_address",
+    "imei",
+    "imei_lock",
+    "account",
+    "organization_id",
+    "current_rat",
+    "current_country",
+    "current_operator",
+    "activation_date",
+    "data_quota_status",
+    "sms_quota_status",
+    "created_at",
+    "updated_at",
+    "last_synced_at",
+    "missing_since",
+    "revision",
+];
 
 /// What a spreadsheet takes for the beginning of a formula, and the apostrophe that says it is none.
 const GUARDED: [char; 7] = ['=', '+', '-', '@', '\'', '\t', '\r'];

@@ -2,13 +2,12 @@ use std::sync::Arc;
 
 use domain::OrganizationId;
 
-use super::{Gateway, RequestContext};
+use crate::app::{Gateway, RequestContext};
 use crate::error::{ApiCode, ApiError};
+use crate::store::organizations;
 
-/// Whether SIMs can be given to this organization: it must exist.
-///
-/// # Errors
-/// For the key of one organization, to which other organizations do not exist; or the database's.
+/// Whether SIMs can be given to this organization: it must exist. To the key of one organization other organizations do
+/// not exist, so it is refused without a look.
 pub async fn can_receive(
     gateway: Arc<Gateway>,
     context: RequestContext,
@@ -18,9 +17,8 @@ pub async fn can_receive(
         let message = "only a key of the whole platform gives SIMs to an organization";
         return Err(ApiError::new(ApiCode::Forbidden, message));
     }
-    let query =
-        sqlx::query_scalar("SELECT EXISTS (SELECT FROM organizations WHERE id = $1)").bind(organization.0);
-    tokio::time::timeout(gateway.audit_limit, query.fetch_one(gateway.db.pool()))
+    let look = organizations::exists(gateway.db.orm(), organization);
+    tokio::time::timeout(gateway.audit_limit, look)
         .await
         .map_err(|silence| ApiError::database(&silence))?
         .map_err(|error| ApiError::database(&error))

@@ -4,21 +4,49 @@ use messages::Timestamp;
 use messages::pb::sim as pb;
 use serde::Serialize;
 use serde_json::value::RawValue;
+use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use crate::error::ApiError;
+use crate::rest::frame::Example;
+use crate::rest::frame::example::TIME;
+use crate::rest::frame::fields::words;
 
-/// Work on many SIMs.
+words! {
+    /// What a job does to its SIMs.
+    pub enum JobKind as "JobKind" {
+        Update = "sims.update", Import = "sims.import", Transfer = "sims.transfer", Extension = "sims.extension",
+    }
+}
+
+words! {
+    /// How far a job is. `uploading`: the lines of its file are not all there.
+    pub enum JobStatus as "JobStatus" {
+        Uploading = "uploading", Queued = "queued", Running = "running", Paused = "paused", Completed = "completed",
+        Cancelled = "cancelled", Failed = "failed",
+    }
+}
+
+words! {
+    /// What became of one SIM of a job. `uncertain`: 1NCE was asked and nobody knows whether it did it.
+    pub enum ItemOutcome as "JobItemOutcome" {
+        Pending = "pending", Succeeded = "succeeded", Unchanged = "unchanged", Failed = "failed", Uncertain = "uncertain",
+        Cancelled = "cancelled",
+    }
+}
+
+/// A change of many SIMs.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct JobView {
     job_id: String,
-    /// `sims.update`, `sims.import`, `sims.transfer` or `sims.extension`.
+    #[schema(value_type = JobKind)]
     kind: String,
-    /// `uploading`, `queued`, `running`, `paused`, `completed`, `cancelled` or `failed`.
+    #[schema(value_type = JobStatus)]
     status: String,
     /// Nothing is changed: the results tell what would.
     dry_run: bool,
     /// SIMs of the job; null until those of a filter are counted.
+    #[schema(required)]
     total: Option<u64>,
     /// SIMs with an outcome, of any kind.
     done: u64,
@@ -30,14 +58,16 @@ pub struct JobView {
     /// Such as `api_key:` and its id.
     created_by: String,
     /// Whose job it is; null for the whole platform's.
+    #[schema(required)]
     organization_id: Option<String>,
-    #[schema(value_type = Option<String>, format = DateTime)]
+    #[schema(value_type = Option<String>, format = DateTime, required)]
     created_at: Option<Timestamp>,
-    #[schema(value_type = Option<String>, format = DateTime)]
+    #[schema(value_type = Option<String>, format = DateTime, required)]
     started_at: Option<Timestamp>,
-    #[schema(value_type = Option<String>, format = DateTime)]
+    #[schema(value_type = Option<String>, format = DateTime, required)]
     finished_at: Option<Timestamp>,
     /// Why the whole job failed.
+    #[schema(required)]
     error: Option<String>,
     /// The request in short.
     #[schema(value_type = Object)]
@@ -50,9 +80,9 @@ pub struct JobView {
 #[derive(Debug, Serialize, ToSchema)]
 pub struct JobWithResultsView {
     #[serde(flatten)]
-    job: JobView,
+    pub job: JobView,
     /// At most 100; all of them are at `/results`.
-    results: Vec<JobResultView>,
+    pub results: Vec<JobResultView>,
 }
 
 /// What became of one SIM.
@@ -61,25 +91,26 @@ pub struct JobResultView {
     /// As it stands in the file when it is no ICCID.
     iccid: String,
     /// Of an import, from 1, without the head; otherwise null.
+    #[schema(required)]
     line: Option<u32>,
-    /// `pending`, `succeeded`, `unchanged`, `failed`, `uncertain` or `cancelled`.
+    #[schema(value_type = ItemOutcome)]
     outcome: String,
     /// The code of what failed.
+    #[schema(required)]
     code: Option<String>,
+    #[schema(required)]
     message: Option<String>,
     /// What changed, or would change: field to `from` and `to`.
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Option<Object>, required)]
     diff: Option<Box<RawValue>>,
-    #[schema(value_type = Option<String>, format = DateTime)]
+    #[schema(value_type = Option<String>, format = DateTime, required)]
     finished_at: Option<Timestamp>,
 }
 
-impl JobView {
-    /// The view of a job.
-    ///
-    /// # Errors
-    /// When sim-service sends an object that is none.
-    pub fn new(job: pb::Job) -> Result<Self, ApiError> {
+impl TryFrom<pb::Job> for JobView {
+    type Error = ApiError;
+
+    fn try_from(job: pb::Job) -> Result<Self, ApiError> {
         Ok(Self {
             status_url: format!("/api/v1/jobs/{}", job.id),
             job_id: job.id,
@@ -102,28 +133,10 @@ impl JobView {
     }
 }
 
-impl JobWithResultsView {
-    /// The view of a job and some of its results.
-    ///
-    /// # Errors
-    /// When sim-service sends an object that is none.
-    pub fn new(job: pb::Job, results: Vec<pb::JobResult>) -> Result<Self, ApiError> {
-        Ok(Self {
-            job: JobView::new(job)?,
-            results: results
-                .into_iter()
-                .map(JobResultView::new)
-                .collect::<Result<_, _>>()?,
-        })
-    }
-}
+impl TryFrom<pb::JobResult> for JobResultView {
+    type Error = ApiError;
 
-impl JobResultView {
-    /// The view of a result.
-    ///
-    /// # Errors
-    /// When sim-service sends an object that is none.
-    pub fn new(result: pb::JobResult) -> Result<Self, ApiError> {
+    fn try_from(result: pb::JobResult) -> Result<Self, ApiError> {
         Ok(Self {
             iccid: result.iccid,
             line: (result.line > 0).then_some(result.line),
@@ -143,4 +156,36 @@ fn text(text: String) -> Option<String> {
 fn object(json: String) -> Result<Option<Box<RawValue>>, ApiError> {
     let json = text(json).map(RawValue::from_string);
     json.transpose().map_err(|error| ApiError::internal(&error))
+}
+
+impl Example for JobView {
+    fn example() -> Value {
+        json!({
+            "job_id": "019cf7a0-0000-7000-8000-000000000003", "kind": "sims.update", "status": "running",
+            "dry_run": false, "total": 1, "done": 0, "failed": 0, "unchanged": 0, "uncertain": 0,
+            "created_by": "api_key:019cf7a0-0000-7000-8000-000000000004", "organization_id": null,
+            "created_at": TIME, "started_at": TIME, "finished_at": null, "error": null, "request": { "sims": 1 },
+            "status_url": "/api/v1/jobs/019cf7a0-0000-7000-8000-000000000003",
+        })
+    }
+}
+
+impl Example for JobWithResultsView {
+    fn example() -> Value {
+        let mut job = JobView::example();
+        job["status"] = json!("completed");
+        job["done"] = json!(1);
+        job["finished_at"] = json!(TIME);
+        job["results"] = json!([JobResultView::example()]);
+        job
+    }
+}
+
+impl Example for JobResultView {
+    fn example() -> Value {
+        json!({
+            "iccid": "8988999000000000017", "line": null, "outcome": "succeeded", "code": null, "message": null,
+            "diff": { "imei_lock": { "from": false, "to": true } }, "finished_at": TIME,
+        })
+    }
 }

@@ -1,4 +1,4 @@
-//! An import: the lines go to sim-service as they arrive, and the work begins when all are there.
+//! An import: the lines go to sim-service as they arrive, and the job begins when all are there.
 
 use std::sync::Arc;
 
@@ -9,8 +9,8 @@ use service_runtime::ignored::Ignored;
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
-use super::jobs::{Control, act_on, control_job, get_job, lacks_job};
-use super::{Act, CHANGE_LIMIT, Gateway, RequestContext, is_refusal};
+use super::{JobControl, control_job, get_job, lacks_job};
+use crate::app::{Act, CHANGE_LIMIT, Gateway, RequestContext, is_refusal};
 use crate::error::ApiError;
 
 /// A piece of an import. Without an end the client hung up.
@@ -37,7 +37,7 @@ pub struct NewImport {
 
 /// Makes a job of the parts. When they do not come to their end, the job is cancelled. A job with this id that is past
 /// its upload is answered as it is.
-pub async fn import(
+pub async fn import_sims(
     gateway: Arc<Gateway>,
     context: RequestContext,
     id: Uuid,
@@ -49,21 +49,9 @@ pub async fn import(
         Some(Part::Fault(error)) => return Err(error),
         Some(Part::Lines(_) | Part::End(_)) | None => return Err(incomplete()),
     };
-    let act = Act {
-        action: "sims.import",
-        subject: id.to_string(),
-        organization: context.principal.organization,
-    };
-    let details = json!({ "source": new.source, "dry_run": new.dry_run, "columns": columns });
-    gateway.audit(&context, &act, details).await?;
-    let upload = Upload {
-        gateway,
-        context,
-        id,
-        act,
-    };
+    let upload = Upload { gateway, context, id };
     // When nobody knows whether it was made it is left to sim-service: the same id may have been asked for before.
-    let job = upload.create(new).await?;
+    let job = upload.create(new, &columns).await?;
     if job.status != UPLOADING {
         return Ok(job);
     }
@@ -80,11 +68,16 @@ struct Upload {
     gateway: Arc<Gateway>,
     context: RequestContext,
     id: Uuid,
-    act: Act,
 }
 
 impl Upload {
-    async fn create(&self, new: NewImport) -> Result<pb::Job, ApiError> {
+    async fn create(&self, new: NewImport, columns: &[&str]) -> Result<pb::Job, ApiError> {
+        let act = Act {
+            action: "sims.import",
+            subject: self.id.to_string(),
+            organization: self.context.principal.organization,
+        };
+        let details = json!({ "source": new.source, "dry_run": new.dry_run, "columns": columns });
         let request = pb::CreateJobRequest {
             scope: Some(self.context.principal.scope()),
             actor: Some(self.context.principal.actor()),
@@ -94,8 +87,9 @@ impl Upload {
                 source: new.source,
             })),
         };
-        let answer = act_on::<sim_rpc::CreateJob>(&self.gateway, &self.context, &self.act, &request).await?;
-        answer.job.ok_or_else(lacks_job)
+        let gateway = &self.gateway;
+        let answer = gateway.act::<sim_rpc::CreateJob>(&self.context, act, details, &request);
+        answer.await?.job.ok_or_else(lacks_job)
     }
 
     async fn send(&self, mut parts: mpsc::Receiver<Part>) -> Result<pb::Job, ApiError> {
@@ -156,7 +150,7 @@ impl Upload {
             Arc::clone(&self.gateway),
             self.context.clone(),
             self.id,
-            Control::Cancel,
+            JobControl::Cancel,
         );
         cancelled
             .await
