@@ -17,6 +17,7 @@ mod rest;
 mod seldom;
 mod store;
 mod transport;
+mod wire;
 
 use std::net::SocketAddr;
 use std::sync::Arc;

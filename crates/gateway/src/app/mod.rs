@@ -12,7 +12,6 @@ pub mod keys;
 pub(crate) mod list_sims;
 pub(crate) mod organizations;
 pub(crate) mod overview;
-pub(crate) mod sim_view;
 pub(crate) mod update_sim;
 pub(crate) mod usage;
 pub(crate) mod user_changes;

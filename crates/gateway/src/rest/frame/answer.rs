@@ -1,7 +1,10 @@
 use std::borrow::Cow;
+use std::marker::PhantomData;
 
 use actix_web::http::StatusCode;
+use actix_web::http::header::HeaderValue;
 use actix_web::{HttpRequest, HttpResponse};
+use bytes::Bytes;
 use serde::Serialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
@@ -73,6 +76,31 @@ one_thing! {
     Answer => StatusCode::OK, "`data` is it";
     Created => StatusCode::CREATED, "`data` is what was made";
     Accepted => StatusCode::ACCEPTED, "`data` is what goes on";
+}
+
+/// 200 with a `T` that was serialized before.
+pub struct Serialized<T> {
+    pub data: Bytes,
+    pub etag: HeaderValue,
+    view: PhantomData<T>,
+}
+
+impl<T> Serialized<T> {
+    pub fn new(data: Bytes, etag: HeaderValue) -> Self {
+        let view = PhantomData;
+        Self { data, etag, view }
+    }
+}
+
+impl<T: View> Reply for Serialized<T> {
+    fn respond(self, request: &HttpRequest) -> Result<HttpResponse, ApiError> {
+        let request_id = RequestId::of_request(request);
+        Ok(envelope::serialized(&self.data, self.etag, &request_id))
+    }
+
+    fn describe(said: &mut Said) {
+        Answer::<T>::describe(said);
+    }
 }
 
 impl<T: View> Reply for Listed<T> {

@@ -38,6 +38,16 @@ impl<T: Fields + 'static> Extract for Query<T> {
     }
 }
 
+/// The fields of a query string by themselves.
+#[cfg(test)]
+pub fn read<T: Fields>(query: &str) -> Result<T, ApiError> {
+    let mut faults = Faults::default();
+    let mut source = Source::Query(pairs(query, T::NAMES, &mut faults));
+    let taken = T::take(&mut source, &mut faults);
+    faults.or(())?;
+    taken.ok_or_else(|| ApiError::internal(&"fields without a fault are not complete"))
+}
+
 /// The pairs of a query string, each at most once. What is not known is a fault, because a misspelt filter must not show
 /// everything.
 pub fn pairs(query: &str, known: &[&str], faults: &mut Faults) -> Vec<(String, String)> {

@@ -20,7 +20,7 @@ use super::docs_examples::Examples;
 use super::docs_revalidation::Revalidation;
 use super::docs_texts::Texts;
 use super::envelope::Failure;
-use super::{health, sims};
+use super::health;
 use crate::error::{ApiCode, ApiError};
 
 /// The page brings its own scripts and styles; some styles stand in its elements.
@@ -33,7 +33,6 @@ const SWAGGER_POLICY: HeaderValue = HeaderValue::from_static(
 #[openapi(
     info(title = "Simward", description = "REST API of Simward, which runs a fleet of 1NCE SIM cards.", license(name = "MIT", identifier = "MIT")),
     paths(
-        sims::list_sims, sims::get_sim, sims::get_sim_status, sims::update_sim,
         health::report, health::live, health::ready, health::metrics,
     ),
     components(schemas(Failure)),

@@ -163,9 +163,6 @@ fn failure(word: &str) -> Value {
 
 fn request(route: &str) -> Option<Value> {
     match route {
-        "put /api/v1/sims/{iccid}" => Some(json!({
-            "label": "pump-17", "imei_lock": true, "status": "Enabled", "tags": ["north"], "metadata": { "site": 4 }
-        })),
         route => AREAS.iter().find_map(|area| (area.request)(route)),
     }
 }
@@ -173,34 +170,13 @@ fn request(route: &str) -> Option<Value> {
 /// What the route answers with this status.
 fn examples(route: &str, status: &str) -> Vec<(&'static str, Value)> {
     match (route, status) {
-        ("get /api/v1/sims/{iccid}/status", _) => vec![
-            ("active", state("Enabled", "is_active")),
-            ("suspended", state("Disabled", "is_suspended")),
-            ("expired", state("Expired", "is_expired")),
-            ("terminated", state("Enabled", "is_terminated")),
-        ],
         (_, "503") => vec![("unready", health(false))],
         _ => vec![("success", success(route))],
     }
 }
 
-fn state(status: &str, holds: &str) -> Value {
-    let terminated = holds == "is_terminated";
-    let mut details = json!({
-        "is_active": false, "is_expired": false, "is_suspended": false, "is_terminated": false,
-    });
-    details[holds] = json!(true);
-    let data = json!({
-        "iccid": "8988999000000000017", "status": status, "status_details": details,
-        "missing_since": terminated.then_some(TIME), "activation_date": TIME, "last_checked": TIME,
-    });
-    json!({ "success": true, "data": data, "meta": meta() })
-}
-
 fn success(route: &str) -> Value {
     let data = match route {
-        "get /api/v1/sims" => return page(),
-        "get /api/v1/sims/{iccid}" | "put /api/v1/sims/{iccid}" => sim(),
         "get /health/live" => return json!({ "status": "live" }),
         "get /metrics" => {
             return json!(
@@ -220,17 +196,6 @@ pub(super) fn meta() -> Value {
     json!({ "timestamp": TIME, "request_id": "019cf7a0-0000-7000-8000-000000000001" })
 }
 
-fn page() -> Value {
-    json!({
-        "success": true, "data": [sim()],
-        "pagination": {
-            "total": 1, "total_is_capped": false, "page": 1, "page_size": 50, "total_pages": 1,
-            "has_next": false, "has_prev": false, "next_cursor": null,
-        },
-        "meta": meta(),
-    })
-}
-
 fn health(ready: bool) -> Value {
     let check = |name: &str, ok: bool| {
         let detail = (!ok).then_some("no answer");
@@ -241,21 +206,4 @@ fn health(ready: bool) -> Value {
         { "service": "sim", "ready": true, "required": true, "checks": [check("database", true), check("nats", true)] },
         { "service": "usage", "ready": true, "required": false, "checks": [check("database", true), check("nats", true)] },
     ] })
-}
-
-fn sim() -> Value {
-    let quota = json!({
-        "total_volume": 524288000, "status": "sufficient", "threshold_reached_date": null, "quota_exceeded_date": null,
-    });
-    json!({
-        "iccid": "8988999000000000017", "iccid_with_luhn": "89889990000000000176", "imsi": "901405000000017",
-        "imsi_2": null, "current_imsi": "901405000000017", "msisdn": "882999000000017", "status": "Enabled",
-        "provider_status": "Enabled", "label": "pump-17", "ip_address": "10.0.0.17", "imei": "3500000000000101",
-        "imei_lock": false, "account": "main", "organization_id": "00000000-0000-0000-0000-000000000001",
-        "current_rat": null, "current_country": null, "current_operator": null, "activation_date": TIME,
-        "data_quota_status": "sufficient", "sms_quota_status": "sufficient", "data_quota": quota,
-        "sms_quota": { "total_volume": 250, "status": "sufficient", "threshold_reached_date": null, "quota_exceeded_date": null },
-        "tags": ["north"], "metadata": { "site": 4 }, "created_at": TIME, "updated_at": TIME, "last_synced_at": TIME,
-        "missing_since": null, "revision": 7, "extra": {},
-    })
 }

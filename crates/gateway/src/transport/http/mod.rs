@@ -6,7 +6,6 @@ mod audit_export;
 mod audit_log;
 mod audit_query;
 mod body;
-mod bulk_docs;
 mod docs;
 mod docs_audit;
 mod docs_examples;
@@ -25,7 +24,6 @@ mod identity_users;
 mod identity_view;
 mod ingest;
 mod ingest_body;
-mod list_query;
 mod live;
 mod live_body;
 mod live_query;
@@ -34,9 +32,6 @@ mod overview_view;
 mod params;
 mod redoc;
 mod sim_events;
-mod sims;
-pub(crate) mod sims_export;
-mod update_body;
 mod usage;
 mod usage_export;
 mod usage_query;
@@ -52,26 +47,10 @@ use area::AREAS;
 use crate::error::{ApiCode, ApiError};
 use crate::rest::frame::authenticate as auth;
 use crate::rest::frame::request_id as request;
-use crate::rest::frame::routes::dispatch;
 use crate::rest::frame::{envelope, idempotency};
 
 fn routes(config: &mut web::ServiceConfig) {
     config
-        .service(resource(
-            "/api/v1/sims",
-            "GET, POST",
-            [web::get().to(sims::list_sims), web::post().to(dispatch)],
-        ))
-        .service(resource(
-            "/api/v1/sims/{iccid}",
-            "GET, PUT",
-            [web::get().to(sims::get_sim), web::put().to(sims::update_sim)],
-        ))
-        .service(resource(
-            "/api/v1/sims/{iccid}/status",
-            "GET",
-            [web::get().to(sims::get_sim_status)],
-        ))
         .service(resource("/health", "GET, HEAD", [read().to(health::report)]))
         .service(resource("/health/live", "GET, HEAD", [read().to(health::live)]))
         .service(resource("/health/ready", "GET, HEAD", [read().to(health::ready)]))
@@ -107,24 +86,7 @@ fn read() -> Route {
     web::route().guard(guard::Any(guard::Get()).or(guard::Head()))
 }
 
-/// What stands beside `/sims/{iccid}` and is no ICCID.
-fn sims_routes(config: &mut web::ServiceConfig) {
-    for path in [
-        "/api/v1/sims/transfer",
-        "/api/v1/sims/extension",
-        "/api/v1/sims/import",
-    ] {
-        config.service(web::resource(path).default_service(web::to(dispatch)));
-    }
-    let export = [web::get().to(sims_export::export_sims)];
-    config.service(resource("/api/v1/sims/export", "GET", export));
-}
-
 /// The addresses that are not yet operations.
 pub fn all_routes(config: &mut web::ServiceConfig) {
-    // A request is compared with one address after the other: those that are asked for most stand first.
-    config
-        .configure(sims_routes)
-        .configure(routes)
-        .configure(area_routes);
+    config.configure(routes).configure(area_routes);
 }

@@ -11,11 +11,12 @@ use serde_json::{Map, Value};
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{AdditionalProperties, Object, ObjectBuilder, Schema};
 
+pub(crate) use crate::wire::word::words;
+pub use crate::wire::word::{OneOf, Word};
 pub use number::{Flag, Number, PageSize};
 pub use text::{Cursor, Name, Slug, Text};
 pub use time::{Day, Moment};
-pub(crate) use word::words;
-pub use word::{List, OneOf, Word, WordOr, Words};
+pub use word::{List, WordOr, Words};
 
 use super::reading::Faults;
 

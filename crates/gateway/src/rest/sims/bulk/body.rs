@@ -12,10 +12,11 @@ use crate::app::jobs::{BulkChange, JobTask, NewJob, Selection};
 use crate::app::update_sim::UpdateSim;
 use crate::app::{Gateway, RequestContext};
 use crate::error::ApiError;
-use crate::rest::frame::fields::{Field, Flag, Inner, List, OneOf, Text, Word, words};
+use crate::rest::frame::fields::{Field, Flag, Inner, List, OneOf, Word, words};
 use crate::rest::frame::reading::Faults;
 use crate::rest::frame::{Check, Example, fields};
 use crate::rest::sims::body::{Label, Metadata, SettableStatus, Tag, Tags};
+use crate::rest::sims::params::{FilterStatus, Search};
 use crate::rest::sims::receiver;
 
 /// SIMs that one request names.
@@ -27,33 +28,6 @@ words! {
     /// How 1NCE is paid.
     pub enum PaymentMethod as "PaymentMethod" {
         BankTransfer = "banktransfer", CreditCard = "creditcard", MonthlyInvoice = "monthlyinvoice", Boleto = "boleto",
-    }
-}
-
-words! {
-    /// The state of a SIM. `Missing`: 1NCE does not list it any more.
-    pub enum FilterStatus as "SimFilterStatus" {
-        Enabled = "Enabled", Disabled = "Disabled", Expired = "Expired", Unknown = "Unknown", Missing = "Missing",
-    }
-}
-
-/// A part of what identifies a SIM, without the spaces around it. Shorter ones match too much to be of use.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Search(pub String);
-
-impl Field for Search {
-    fn rule() -> Cow<'static, str> {
-        Text::<3, 100>::rule()
-    }
-
-    fn schema() -> RefOr<Schema> {
-        Text::<3, 100>::schema()
-    }
-
-    fn read(value: &Value) -> Option<Self> {
-        let text = value.as_str()?.trim();
-        // What is searched for is the text in lower case, which may be longer.
-        Text::<3, 100>::parse(&text.to_lowercase()).map(|_| Self(text.to_owned()))
     }
 }
 

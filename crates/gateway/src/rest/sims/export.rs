@@ -1,48 +1,23 @@
 //! SIMs as CSV: asked for a page at a time and sent as they come, so that memory does not grow with the fleet.
 
+use actix_web::HttpResponse;
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_DISPOSITION};
-use actix_web::web::Data;
-use actix_web::{HttpRequest, HttpResponse};
 use bytes::Bytes;
 use futures_util::stream;
 use messages::pb::sim::{ListSimsResponse, Sim};
 use serde_json::Value;
-use tracing::Instrument;
-use utoipa::IntoParams;
-use utoipa::openapi::schema::Object;
 
-use super::auth::{Authenticated, ReadSims};
-use super::list_query;
-use super::request::span;
-use crate::app::export::{self, PAGE};
+use super::cells::{COLUMNS, guarded, join_tags};
+use super::params::ExportSimsParams;
+use crate::app::export::{PAGE, export_page};
 use crate::app::list_sims::ListSims;
-use crate::app::sim_view::SimView;
-use crate::app::{Gateway, RequestContext};
 use crate::error::ApiError;
-use crate::rest::sims::cells::{COLUMNS, guarded, join_tags};
+use crate::rest::frame::authenticate::ReadSims;
+use crate::rest::frame::{Call, Operation, Query, operations};
+use crate::wire::sim::SimView;
 
-const NAMES: [&str; 4] = ["status", "organization_id", "tag", "search"];
-
-/// For the documentation; `list_query` is what counts.
-#[derive(IntoParams)]
-#[into_params(parameter_in = Query)]
-#[allow(dead_code, reason = "its fields are the documented parameters")]
-pub struct SimsExportParams {
-    /// `Missing`: SIMs that 1NCE does not list any more. They are exported with this word only.
-    #[param(schema_with = statuses)]
-    status: Option<String>,
-    /// For keys of the whole platform.
-    #[param(format = Uuid)]
-    organization_id: Option<String>,
-    #[param(max_length = 64)]
-    tag: Option<String>,
-    /// A part of ICCID, label, IMEI, MSISDN or IP address; spaces around it do not count.
-    #[param(min_length = 3, max_length = 100)]
-    search: Option<String>,
-}
-
-fn statuses() -> Object {
-    list_query::statuses()
+pub fn operations() -> Vec<Operation> {
+    operations![export_sims]
 }
 
 /// SIMs as CSV
@@ -52,36 +27,41 @@ fn statuses() -> Object {
 /// spreadsheet would take for a formula has an apostrophe before it, which an import removes. A connection that ends
 /// before the last chunk says that the rows are not complete.
 #[utoipa::path(
-    get, path = "/api/v1/sims/export", tag = "SIMs", params(SimsExportParams), security(("api_key" = ["read:sims"])),
-    responses((status = 200, description = "The SIMs", body = String, content_type = "text/csv"))
+    get, path = "/api/v1/sims/export", tag = "SIMs",
+    responses((
+        status = 200, description = "The SIMs", body = String, content_type = "text/csv",
+        example = json!(sample()),
+    ))
 )]
-pub async fn export_sims(
-    gateway: Data<Gateway>,
-    caller: Authenticated<ReadSims>,
-    request: HttpRequest,
+async fn export_sims(
+    call: Call<ReadSims>,
+    Query(params): Query<ExportSimsParams>,
 ) -> Result<HttpResponse, ApiError> {
-    let context = caller.0;
-    let query = ListSims {
-        page_size: PAGE,
-        sort_by: "iccid".to_owned(),
-        ..list_query::read_of(request.query_string(), &NAMES)?
-    };
-    let span = span(&request, "GET /api/v1/sims/export", &context.request_id);
+    let list = params.list(PAGE);
     // What is wrong with the question shows before the first byte.
-    let first = export::export_page(&gateway, &context, &query)
-        .instrument(span)
-        .await?;
-    let pages = Pages {
-        gateway,
-        context,
-        query,
-        next: Next::Head(first),
-    };
+    let first = page(&call, &list).await?;
+    let next = Next::Head(first);
     Ok(HttpResponse::Ok()
         .content_type("text/csv; charset=utf-8")
         .insert_header((CONTENT_DISPOSITION, "attachment; filename=\"sims.csv\""))
         .insert_header((CACHE_CONTROL, "no-store"))
-        .streaming(stream::try_unfold(pages, Pages::step)))
+        .streaming(stream::try_unfold(Pages { call, list, next }, Pages::step)))
+}
+
+fn sample() -> String {
+    let values = [
+        "8988999000000000017,pump-17,north|pump,\"{\"\"site\"\":4}\",89889990000000000176,901405000000017,,",
+        "901405000000017,882999000000017,Enabled,Enabled,10.0.0.17,3500000000000101,false,main,",
+        "00000000-0000-0000-0000-000000000001,,,,2026-07-01T12:00:00Z,sufficient,sufficient,",
+        "2026-07-01T12:00:00Z,2026-07-01T12:00:00Z,2026-07-01T12:00:00Z,,7",
+    ];
+    format!("{}\n{}\n", COLUMNS.join(","), values.concat())
+}
+
+async fn page(call: &Call<ReadSims>, list: &ListSims) -> Result<ListSimsResponse, ApiError> {
+    let list = list.clone();
+    call.run(|gateway, context| async move { export_page(&gateway, &context, &list).await })
+        .await
 }
 
 /// What is left to send.
@@ -95,9 +75,8 @@ enum Next {
 
 /// The SIMs that are left; the next page is asked for when the reader has taken the last one.
 struct Pages {
-    gateway: Data<Gateway>,
-    context: RequestContext,
-    query: ListSims,
+    call: Call<ReadSims>,
+    list: ListSims,
     next: Next,
 }
 
@@ -108,11 +87,8 @@ impl Pages {
             Next::End => return Ok(None),
             Next::Head(first) => (true, first),
             Next::Page(cursor) => {
-                self.query.cursor = cursor;
-                (
-                    false,
-                    export::export_page(&self.gateway, &self.context, &self.query).await?,
-                )
+                self.list.cursor = cursor;
+                (false, page(&self.call, &self.list).await?)
             }
         };
         if page.has_next {
@@ -122,7 +98,7 @@ impl Pages {
     }
 }
 
-pub(super) fn rows(head: bool, sims: Vec<Sim>) -> Result<Bytes, ApiError> {
+fn rows(head: bool, sims: Vec<Sim>) -> Result<Bytes, ApiError> {
     let mut csv = csv::WriterBuilder::new().from_writer(Vec::new());
     if head {
         csv.write_record(COLUMNS)

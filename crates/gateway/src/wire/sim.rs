@@ -8,15 +8,40 @@ use serde_json::value::RawValue;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::word::{OneOf, Word, words};
 use crate::cache::CachedSim;
 use crate::error::ApiError;
+
+impl OneOf for SimStatus {
+    const NAME: &'static str = "SimStatus";
+    const DESCRIPTION: &'static str =
+        "The state of a SIM; `Unknown`: a word of 1NCE's that this version does not know.";
+
+    fn all() -> Vec<Self> {
+        Self::ALL.to_vec()
+    }
+
+    fn word(self) -> &'static str {
+        self.word()
+    }
+}
+
+/// The state of a SIM, as the document names it.
+pub type SimStatusWord = Word<SimStatus>;
+
+words! {
+    /// How much of a quota is left: over 20 %, less, nothing; `unknown` is a step that 1NCE has not documented.
+    pub enum QuotaStatusWord as "QuotaStatus" {
+        Sufficient = "sufficient", Low = "low", Exhausted = "exhausted", Unknown = "unknown",
+    }
+}
 
 /// What is known of one quota; what remains is not among it.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct QuotaView {
     /// Granted in total: bytes for data, messages for SMS.
     total_volume: Option<i64>,
-    /// `sufficient` (over 20 % left), `low`, `exhausted` or `unknown`.
+    #[schema(value_type = Option<QuotaStatusWord>)]
     status: Option<String>,
     #[schema(value_type = Option<String>, format = DateTime)]
     threshold_reached_date: Option<Timestamp>,
@@ -35,7 +60,7 @@ pub struct SimView {
     imsi_2: Option<String>,
     current_imsi: Option<String>,
     msisdn: Option<String>,
-    /// `Enabled`, `Disabled`, `Expired` or `Unknown`.
+    #[schema(value_type = SimStatusWord)]
     status: String,
     /// 1NCE's own word.
     provider_status: String,
@@ -51,7 +76,9 @@ pub struct SimView {
     current_operator: Option<String>,
     #[schema(value_type = Option<String>, format = DateTime)]
     activation_date: Option<Timestamp>,
+    #[schema(value_type = Option<QuotaStatusWord>)]
     data_quota_status: Option<String>,
+    #[schema(value_type = Option<QuotaStatusWord>)]
     sms_quota_status: Option<String>,
     data_quota: QuotaView,
     sms_quota: QuotaView,
@@ -165,7 +192,7 @@ pub struct StatusDetails {
 #[derive(Debug, Serialize, ToSchema)]
 pub struct SimStatusView {
     iccid: String,
-    /// `Enabled`, `Disabled`, `Expired` or `Unknown`.
+    #[schema(value_type = SimStatusWord)]
     status: String,
     status_details: StatusDetails,
     /// Since when 1NCE does not list the SIM any more.
