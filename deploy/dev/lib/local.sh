@@ -8,6 +8,8 @@ CHECKOUT=$(cd "$HERE/../.." && pwd -P)
 . "$HERE/lib/common.sh"
 # shellcheck source=deploy/dev/lib/packages.sh
 . "$HERE/lib/packages.sh"
+# shellcheck source=deploy/dev/lib/services.sh
+. "$HERE/lib/services.sh"
 LOCAL=$CHECKOUT/.local
 STACK=$HERE/stack
 STACK_DIR=$LOCAL/stack
@@ -47,7 +49,7 @@ binary_folder() {
 # so that only servers given from outside replace the private ones.
 forget_own_addresses() {
   local key file own
-  for key in DATABASE_URL GATEWAY_DATABASE_URL SIM_DATABASE_URL USAGE_DATABASE_URL NATS_URL NATS_CONSUMER_URL REDIS_URL; do
+  for key in "${ADDRESS_KEYS[@]}"; do
     for file in "$DEV_ENV" "$STACK_DIR/stack.env"; do
       own=$(env_value "$file" "$key")
       if [[ -n $own && ${!key-} == "$own" && $(stack_is_external "$key") == no ]]; then unset "$key"; fi
@@ -84,7 +86,7 @@ uses_real_1nce() { [[ -n ${ONCE_API_BASE_URL-} ]]; }
 # The addresses of the stack replace the caller's: dev.env names the read-only bus login.
 export_simward_env() {
   local key
-  for key in DATABASE_URL GATEWAY_DATABASE_URL SIM_DATABASE_URL USAGE_DATABASE_URL NATS_URL REDIS_URL; do
+  for key in "${ADDRESS_KEYS[@]}"; do
     export "$key=$(env_value "$STACK_DIR/stack.env" "$key")"
   done
   # Made once: with another secret every API key stored in the database would be void.
