@@ -60,6 +60,8 @@ clean_up() {
   end_group
   if [[ -n ${DIR-} ]]; then
     for stack in "$DIR"/stacks/* "$DIR"; do
+      # Programs of an installation live in sessions of their own, which the group's end does not reach.
+      [[ ! -e $stack/run/remembered.env ]] || "$(binary_folder dev)/simward" dev --local "$stack" down || true
       "$STACK" destroy "$stack" || say "the servers in $stack could not be removed"
     done
     rm -rf "$DIR"
