@@ -12,6 +12,10 @@ use crate::services::{Listener, listeners, services};
 
 /// The receiver's address as the emulator is told it.
 const RECEIVER: &str = "SIMWARD_INGEST_LISTEN";
+/// The Data Streamer's login.
+pub const LOGIN_USER: &str = "DATASTREAMER_USER";
+/// Its password.
+pub const LOGIN_PASSWORD: &str = "DATASTREAMER_PASSWORD";
 /// The emulator's own default customer.
 const EMULATED_LOGIN: (&str, &str) = ("990001_simward", "emulator-secret");
 /// History that the emulated streams begin with: a large fleet would need hours for a month.
@@ -129,23 +133,31 @@ impl Installation {
         ))
     }
 
+    /// The login that streams post with, when the caller gives one.
+    ///
+    /// # Errors
+    /// When only half of it is given.
+    pub fn given_login(&self) -> anyhow::Result<Option<StreamerLogin>> {
+        match [LOGIN_USER, LOGIN_PASSWORD].map(|name| self.given(name)) {
+            [Some(user), Some(password)] => Ok(Some(StreamerLogin {
+                user: user.to_owned(),
+                password: password.to_owned(),
+            })),
+            [None, None] => Ok(None),
+            _ => anyhow::bail!("{LOGIN_USER} and {LOGIN_PASSWORD} go together"),
+        }
+    }
+
     /// The login that streams post with: as given, also in an earlier run, or made once.
     pub fn streamer_login(&self) -> anyhow::Result<StreamerLogin> {
-        let login = [
-            self.given("DATASTREAMER_USER"),
-            self.given("DATASTREAMER_PASSWORD"),
-        ];
-        match login {
-            [Some(user), Some(password)] => {
-                self.secrets.set("DATASTREAMER_USER", user)?;
-                self.secrets.set("DATASTREAMER_PASSWORD", password)?;
-            }
-            [None, None] => {}
-            _ => anyhow::bail!("DATASTREAMER_USER and DATASTREAMER_PASSWORD go together"),
+        if let Some(login) = self.given_login()? {
+            self.secrets.set(LOGIN_USER, &login.user)?;
+            self.secrets.set(LOGIN_PASSWORD, &login.password)?;
+            return Ok(login);
         }
         Ok(StreamerLogin {
-            user: self.secret("DATASTREAMER_USER", || "1nce".to_owned())?,
-            password: self.secret("DATASTREAMER_PASSWORD", || hex(&rand::random::<[u8; 24]>()))?,
+            user: self.secret(LOGIN_USER, || "1nce".to_owned())?,
+            password: self.secret(LOGIN_PASSWORD, || hex(&rand::random::<[u8; 24]>()))?,
         })
     }
 
@@ -182,8 +194,8 @@ impl Installation {
         }
         environment.default("RUST_LOG", "info");
         let login = self.streamer_login()?;
-        environment.set("DATASTREAMER_USER", login.user);
-        environment.set("DATASTREAMER_PASSWORD", login.password);
+        environment.set(LOGIN_USER, login.user);
+        environment.set(LOGIN_PASSWORD, login.password);
         Ok(environment)
     }
 

@@ -12,7 +12,7 @@ use super::env_file::read_or_empty;
 use super::environment::Environment;
 use super::farewell::Farewell;
 use super::health::{Outcome, Probe, client, tail};
-use super::installation::{Installation, Source};
+use super::installation::{Installation, LOGIN_PASSWORD, LOGIN_USER, Source};
 use super::ports::{self, Wish, port_of};
 use super::process::Process;
 use super::{EMULATOR_PATIENCE, Steps, admin_key};
@@ -33,6 +33,7 @@ struct Up<'a> {
 
 /// Refuses settings that do not fit what runs or is stored already.
 pub fn check(installation: &Installation) -> anyhow::Result<()> {
+    installation.given_login()?;
     if check_source(installation)? == Source::Emulator {
         fleet(installation)?;
     }
@@ -210,7 +211,7 @@ impl Up<'_> {
             entries.push(("EMULATOR_URL", installation.emulator_url()?));
         }
         entries.push(("DATASTREAMER_URL", installation.receiver_url()?));
-        for name in ["DATASTREAMER_USER", "DATASTREAMER_PASSWORD", "DATABASE_URL"] {
+        for name in [LOGIN_USER, LOGIN_PASSWORD, "DATABASE_URL"] {
             entries.push((name, of(name)));
         }
         let consumer = installation.stack_env.get("NATS_CONSUMER_URL")?;

@@ -124,7 +124,7 @@ async fn a_given_address_that_is_taken_is_an_error() {
 }
 
 #[test]
-fn what_does_not_fit_the_stored_sims_is_refused_at_once() {
+fn what_up_would_refuse_is_refused_before_a_build() {
     let checkout = Checkout::without_servers();
     checkout.write("run/remembered.env", "SIM_SOURCE=emulator\nFLEET=1000\n");
     checkout.succeeds(&["check"], &[]);
@@ -135,6 +135,11 @@ fn what_does_not_fit_the_stored_sims_is_refused_at_once() {
             "the fleet has 1000 SIMs already: run 'make clean' for a smaller one",
         ),
         ("FLEET", "007", "FLEET=007 is no number"),
+        (
+            "DATASTREAMER_USER",
+            "1nce",
+            "DATASTREAMER_USER and DATASTREAMER_PASSWORD go together",
+        ),
         (
             "ONCE_API_BASE_URL",
             "https://api.1nce.com/management-api",
