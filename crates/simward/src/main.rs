@@ -72,7 +72,7 @@ async fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
     ];
     let settings = Settings::from_env(&defaults, &short_names.concat())?;
     match command {
-        // It finds the settings of an installation.
+        // An installation has settings of its own.
         Command::Dev(command) => return Ok(dev::run(command).await),
         Command::Run => run::run(&settings).await,
         Command::Migrate => run::migrate(&settings).await,
