@@ -60,6 +60,8 @@ clean_up() {
   end_group
   if [[ -n ${DIR-} ]]; then
     for stack in "$DIR"/stacks/* "$DIR"; do
+      # Programs of an installation live in sessions of their own, which the group's end does not reach.
+      [[ ! -e $stack/run/remembered.env ]] || "$(binary_folder dev)/simward" dev --local "$stack" down || true
       "$STACK" destroy "$stack" || say "the servers in $stack could not be removed"
     done
     rm -rf "$DIR"
@@ -74,8 +76,7 @@ export_test_env() {
     export SIMWARD_CONTRACT_DIR
   fi
   # A stack that a test makes for itself is private, and no test finds a deployment by accident.
-  unset DATABASE_URL GATEWAY_DATABASE_URL SIM_DATABASE_URL USAGE_DATABASE_URL NATS_URL NATS_CONSUMER_URL REDIS_URL
-  unset ONCE_API_BASE_URL ONCE_CLIENT_ID ONCE_CLIENT_SECRET SIMWARD_LISTEN SIMWARD_INGEST_LISTEN
+  unset "${ADDRESS_KEYS[@]}" "${LISTEN_KEYS[@]}" ONCE_API_BASE_URL ONCE_CLIENT_ID ONCE_CLIENT_SECRET
   unset DATASTREAMER_URL DATASTREAMER_USER DATASTREAMER_PASSWORD DATASTREAMER_NEXT_USER DATASTREAMER_NEXT_PASSWORD
 }
 

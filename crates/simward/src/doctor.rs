@@ -15,6 +15,8 @@ use service_runtime::metrics::Metrics;
 use service_runtime::redis;
 use usage_ingestor::IngestorConfig;
 
+use crate::services::services;
+
 /// One row of the table.
 struct Finding {
     subject: String,
@@ -113,8 +115,8 @@ fn check_receiver(settings: &Settings, report: &mut Report) {
 }
 
 async fn check_servers(config: &RuntimeConfig, report: &mut Report) {
-    for schema in [gateway::SCHEMA, sim_service::NAME, usage_ingestor::NAME] {
-        check_database(&config.database, schema, report).await;
+    for service in services() {
+        check_database(&config.database, service.schema, report).await;
     }
     match Bus::connect(&config.nats, "simward-doctor").await {
         Ok(bus) => check_streams(&bus, report).await,

@@ -3,10 +3,14 @@
 
 mod admin;
 mod audit;
+mod dev;
 mod doctor;
 mod events;
 mod keys;
 mod run;
+mod services;
+
+use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use service_runtime::config::Settings;
@@ -41,9 +45,11 @@ enum Command {
     /// Shows what Simward announces on NATS
     #[command(subcommand)]
     Events(events::Events),
+    /// The installation of a checkout, behind `make up`, `make down` and `make status`
+    Dev(dev::Dev),
 }
 
-fn main() -> anyhow::Result<()> {
+fn main() -> anyhow::Result<ExitCode> {
     let cli = Cli::parse();
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -51,7 +57,7 @@ fn main() -> anyhow::Result<()> {
         .block_on(dispatch(cli.command))
 }
 
-async fn dispatch(command: Command) -> anyhow::Result<()> {
+async fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
     let short_names = [
         &gateway::SHORT_NAMES[..],
         &once_client::settings::SHORT_NAMES,
@@ -66,6 +72,8 @@ async fn dispatch(command: Command) -> anyhow::Result<()> {
     ];
     let settings = Settings::from_env(&defaults, &short_names.concat())?;
     match command {
+        // An installation has settings of its own.
+        Command::Dev(command) => return Ok(dev::run(command).await),
         Command::Run => run::run(&settings).await,
         Command::Migrate => run::migrate(&settings).await,
         Command::Doctor => doctor::run(&settings).await,
@@ -73,5 +81,6 @@ async fn dispatch(command: Command) -> anyhow::Result<()> {
         Command::Audit(command) => audit::run(command, &settings).await,
         Command::Admin(command) => admin::run(command, &settings).await,
         Command::Events(command) => events::run(command, &settings).await,
-    }
+    }?;
+    Ok(ExitCode::SUCCESS)
 }
