@@ -11,6 +11,7 @@ mod audit_jobs;
 mod auth;
 mod bulk;
 mod cache;
+mod document;
 mod document_snapshot;
 mod envelope;
 mod etag;
