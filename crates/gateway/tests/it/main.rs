@@ -11,6 +11,8 @@ mod audit_jobs;
 mod auth;
 mod bulk;
 mod cache;
+mod document;
+mod document_snapshot;
 mod envelope;
 mod etag;
 mod export;
