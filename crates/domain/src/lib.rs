@@ -12,7 +12,9 @@ mod provider_time;
 mod quota;
 mod sim;
 mod sim_change;
+mod text;
 mod volume;
+mod words;
 
 pub use iccid::{Iccid, IccidError};
 pub use ids::{AccountSlug, Imei, Imsi, InvalidId, Msisdn, OrganizationId};
@@ -22,4 +24,9 @@ pub use provider_time::provider_time;
 pub use quota::{QuotaStatus, QuotaSummary};
 pub use sim::{ProviderSim, SimStatus};
 pub use sim_change::{SimChange, sim_changes};
+pub use text::{InvalidTags, InvalidText, Label, Metadata, Name, Slug, Tag, Tags};
 pub use volume::{BYTES_PER_MB, DataVolume, VolumeError};
+pub use words::{
+    EventCategory, ItemOutcome, JobAction, JobKind, JobStatus, ListStatus, RejectKind, RunReason, RunState,
+    SimSort, StreamKind, StreamState, TopBy, UnknownWord, UsageGroupBy, UsageSource,
+};

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use deadpool_redis::redis;
 use tokio::sync::Mutex as FairMutex;
 
-use crate::capability::{Generation, Probe};
-use crate::config::{ClientConfig, Generations};
+use crate::capability::{Generation, Generations, Probe};
+use crate::config::ClientConfig;
 use crate::error::ClientError;
 use crate::redis_link::RedisLink;
 

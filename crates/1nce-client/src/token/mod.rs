@@ -5,6 +5,7 @@
 //! A login is refused with 400 (FACTS §2); the refusal is remembered for some seconds by all processes.
 
 mod answer;
+mod bearer;
 mod cached;
 mod store;
 
@@ -15,16 +16,17 @@ use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::{Mutex as FairMutex, OwnedMutexGuard};
 use tracing::Instrument;
 
-use crate::Lane;
 use crate::budget::Budget;
 use crate::config::ClientConfig;
 use crate::error::{ClientError, LoginFailure};
 use crate::http;
+use crate::lane::Lane;
 use crate::metrics::ClientMetrics;
 use crate::redis_link::RedisLink;
 use answer::{Issued, login_failure, read_issued};
+pub(crate) use bearer::Token;
 use cached::Cached;
-use store::{Lookup, TokenStore};
+use store::{Lookup, SharedToken, TokenStore};
 
 /// A token with less than this left is not sent any more.
 const MARGIN: Duration = Duration::from_secs(5);
@@ -34,24 +36,6 @@ const FRESH: Duration = Duration::from_secs(2);
 const POLL: Duration = Duration::from_millis(50);
 /// How long a failed (not refused) login is answered from memory.
 const FAILURE_PAUSE: Duration = Duration::from_millis(500);
-
-/// An opaque bearer token.
-#[derive(Clone)]
-pub(crate) struct Token(Arc<SecretString>);
-
-impl Token {
-    fn new(text: String) -> Self {
-        Self(Arc::new(SecretString::from(text)))
-    }
-
-    pub(crate) fn expose(&self) -> &str {
-        self.0.expose_secret()
-    }
-
-    fn same(&self, other: &Self) -> bool {
-        self.expose() == other.expose()
-    }
-}
 
 /// What a forced login brought, for people.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -163,14 +147,10 @@ impl Tokens {
         while let Some(store) = &inner.store {
             match store.look(MARGIN).await {
                 // Another process had asked for it before it was refused, and stored it only now.
-                Lookup::Token { token, .. } if refused.is_some_and(|refused| refused.same(&token)) => {
-                    store.forget(&token).await;
+                Lookup::Token(shared) if refused.is_some_and(|refused| refused.same(&shared.token)) => {
+                    store.forget(&shared.token).await;
                 }
-                Lookup::Token {
-                    token,
-                    left,
-                    lifetime,
-                } => return Ok(inner.adopt(token, left, lifetime, false)),
+                Lookup::Token(shared) => return Ok(inner.adopt_shared(shared)),
                 Lookup::Refused(failure) => return Err(ClientError::Login(failure)),
                 Lookup::Busy if Instant::now() < give_up => tokio::time::sleep(POLL).await,
                 Lookup::Yours | Lookup::Busy | Lookup::Lost => break,
@@ -246,8 +226,8 @@ impl Tokens {
         if let Some(store) = &inner.store {
             let cached = inner.state().cached.clone();
             let newer = store.newer_than(cached.as_ref()).await;
-            if let Some((token, left, lifetime)) = newer {
-                inner.adopt(token, left, lifetime, false);
+            if let Some(newer) = newer {
+                inner.adopt_shared(newer);
                 return Ok(());
             }
             // Whoever holds the lock is fetching already.
@@ -270,6 +250,10 @@ impl Inner {
             let just_issued = cached.fetched_at.is_some_and(|at| now.duration_since(at) < FRESH);
             cached.left(now) > MARGIN || (just_issued && !cached.left(now).is_zero())
         })
+    }
+
+    fn adopt_shared(&self, shared: SharedToken) -> Token {
+        self.adopt(shared.token, shared.left, shared.lifetime, false)
     }
 
     fn adopt(&self, token: Token, left: Duration, lifetime: Duration, fetched: bool) -> Token {
