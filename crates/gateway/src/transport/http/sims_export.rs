@@ -122,7 +122,7 @@ impl Pages {
     }
 }
 
-pub(super) fn rows(head: bool, sims: Vec<Sim>) -> Result<Bytes, ApiError> {
+pub(crate) fn rows(head: bool, sims: Vec<Sim>) -> Result<Bytes, ApiError> {
     let mut csv = csv::WriterBuilder::new().from_writer(Vec::new());
     if head {
         csv.write_record(COLUMNS)
