@@ -11,6 +11,7 @@ pub(crate) mod frame;
 mod documents;
 mod identity;
 mod jobs;
+mod live;
 mod server;
 pub(crate) mod sims;
 mod sync;
@@ -36,6 +37,7 @@ pub use documents::openapi;
 const RESOURCES: &[fn() -> Vec<Operation>] = &[
     identity::organizations::operations,
     jobs::operations,
+    live::operations,
     sims::operations,
     sync::operations,
 ];

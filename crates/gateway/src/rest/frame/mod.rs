@@ -35,4 +35,4 @@ pub use once::Once;
 pub use operation::Operation;
 pub(crate) use operation::operations;
 pub use path::InPath;
-pub use query::Query;
+pub use query::{AnyQuery, Query};

@@ -43,6 +43,11 @@ impl Reading {
         super::query::pairs(self.request.query_string(), known, &mut self.faults)
     }
 
+    /// Lets the query string say whatever it says.
+    pub fn ignore_query(&mut self) {
+        self.query_is_read = true;
+    }
+
     /// Fails when anything was wrong.
     pub fn end(mut self) -> Result<(), ApiError> {
         if !self.query_is_read && !self.request.query_string().is_empty() {

@@ -3,7 +3,7 @@
 pub mod body;
 mod bulk;
 pub mod cells;
-mod export;
+pub mod export;
 mod import;
 pub mod params;
 mod receiver;

@@ -1,7 +1,6 @@
 //! The REST surface: routes, envelope, authentication and validation.
 
 mod area;
-mod asyncapi;
 mod audit_export;
 mod audit_log;
 mod audit_query;
@@ -24,9 +23,6 @@ mod identity_users;
 mod identity_view;
 mod ingest;
 mod ingest_body;
-mod live;
-mod live_body;
-mod live_query;
 mod overview;
 mod overview_view;
 mod params;

@@ -1,19 +1,17 @@
 use std::time::Duration;
 
-use actix_web::HttpRequest;
 use actix_web::http::StatusCode;
-use actix_web::web::Data;
 use bytes::{Bytes, BytesMut};
 use domain::OrganizationId;
-use serde_json::json;
 use tokio::sync::mpsc::error::TryRecvError;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 
-use super::auth::{self, ReadSims};
-use crate::app::Gateway;
+use super::view::{Closed, Dropped, Gap};
 use crate::auth::{Permission, Principal};
 use crate::error::ApiError;
-use crate::live::{End, Feed, Item, Seat, named};
+use crate::live::{End, Feed, Item, Live, Seat, named};
+use crate::rest::frame::Call;
+use crate::rest::frame::authenticate::ReadSims;
 
 /// How soon a revoked key ends its streams, beside the time that a key is trusted.
 const RECHECK: Duration = Duration::from_secs(1);
@@ -29,8 +27,7 @@ struct Grant {
 
 /// The endless body of one stream.
 pub struct LiveBody {
-    gateway: Data<Gateway>,
-    request: HttpRequest,
+    call: Call<ReadSims>,
     grant: Grant,
     feed: Feed,
     /// The id of the last event that was sent.
@@ -60,18 +57,11 @@ impl Grant {
 }
 
 impl LiveBody {
-    pub fn new(
-        gateway: Data<Gateway>,
-        request: HttpRequest,
-        principal: &Principal,
-        feed: Feed,
-        seat: Seat,
-    ) -> Self {
+    pub fn new(call: Call<ReadSims>, feed: Feed, seat: Seat) -> Self {
         Self {
-            heartbeat: every(gateway.config.live_heartbeat()),
-            gateway,
-            request,
-            grant: Grant::of(principal),
+            heartbeat: every(call.gateway().config.live_heartbeat()),
+            grant: Grant::of(call.principal()),
+            call,
             last: feed.after,
             feed,
             begun: false,
@@ -79,6 +69,10 @@ impl LiveBody {
             recheck: every(RECHECK),
             _seat: seat,
         }
+    }
+
+    fn live(&self) -> &Live {
+        &self.call.gateway().live
     }
 
     /// The next part of the body; `None` behind the last one.
@@ -107,7 +101,7 @@ impl LiveBody {
     async fn next_step(&mut self) -> Step {
         tokio::select! {
             biased;
-            () = self.gateway.shutdown.started() => Step::Shutdown,
+            () = self.call.gateway().shutdown.started() => Step::Shutdown,
             _ = self.recheck.tick() => Step::Recheck,
             item = next(&mut self.feed) => Step::Item(item),
             _ = self.heartbeat.tick() => Step::Heartbeat,
@@ -116,7 +110,7 @@ impl LiveBody {
 
     /// While the key cannot be looked up, nobody knows better than the last look.
     async fn is_refused(&self) -> bool {
-        match auth::still_allowed::<ReadSims>(&self.request).await {
+        match self.call.still_allowed().await {
             Ok(context) => Grant::of(&context.principal) != self.grant,
             Err(error) => matches!(
                 error.code.row().1,
@@ -139,14 +133,14 @@ impl LiveBody {
                 }
                 Some(Item::Gap(from, to)) => {
                     self.last = to;
-                    part.extend_from_slice(&named(Some(to), "gap", &json!({ "from": from, "to": to })));
+                    part.extend_from_slice(&named(Some(to), "gap", &Gap { from, to }));
                 }
                 Some(Item::TooSlow) => {
                     part.extend_from_slice(&self.ended(End::TooSlow));
                     break;
                 }
                 Some(Item::Restarted) | None => {
-                    let end = if self.gateway.shutdown.has_started() {
+                    let end = if self.call.gateway().shutdown.has_started() {
                         End::Shutdown
                     } else {
                         End::Restarted
@@ -163,13 +157,13 @@ impl LiveBody {
                 None => break,
             }
         }
-        self.gateway.live.count_sent(sent);
+        self.live().count_sent(sent);
         part.freeze()
     }
 
     /// A comment. Also moves the id on, so that a client whose events are rare does not resume from one that is long gone.
     fn beat(&mut self) -> Bytes {
-        let position = self.gateway.live.position();
+        let position = self.live().position();
         // Whoever joined was told of everything up to a position that was read before its queue was empty.
         match (position, ready(&mut self.feed)) {
             (_, Some(item)) => self.collect(Some(item)),
@@ -184,13 +178,15 @@ impl LiveBody {
     fn ended(&mut self, end: End) -> Bytes {
         self.end = Some(end);
         match end {
-            End::TooSlow => named(
-                None,
-                "dropped",
-                &json!({ "reason": end.word(), "last_event_id": self.last }),
-            ),
+            End::TooSlow => {
+                let dropped = Dropped {
+                    reason: end.word(),
+                    last_event_id: self.last,
+                };
+                named(None, "dropped", &dropped)
+            }
             End::Credentials | End::Shutdown | End::Restarted => {
-                named(None, "closed", &json!({ "reason": end.word() }))
+                named(None, "closed", &Closed { reason: end.word() })
             }
         }
     }
@@ -198,7 +194,7 @@ impl LiveBody {
 
 impl Drop for LiveBody {
     fn drop(&mut self) {
-        self.gateway.live.count_end(self.end);
+        self.live().count_end(self.end);
     }
 }
 
