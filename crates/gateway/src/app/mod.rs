@@ -173,7 +173,17 @@ impl Gateway {
         context: &RequestContext,
         question: &M::Request,
     ) -> Result<M::Response, ApiError> {
-        let answer = self.bus.call::<M>(question, READ_LIMIT, &context.request_id);
+        self.ask_within::<M>(READ_LIMIT, context, question).await
+    }
+
+    /// The same where an answer takes longer.
+    pub async fn ask_within<M: RpcMethod>(
+        &self,
+        limit: Duration,
+        context: &RequestContext,
+        question: &M::Request,
+    ) -> Result<M::Response, ApiError> {
+        let answer = self.bus.call::<M>(question, limit, &context.request_id);
         Ok(answer.await?)
     }
 

@@ -24,7 +24,7 @@ pub mod routes;
 pub mod said;
 pub mod trace;
 
-pub use answer::{Accepted, Answer, Created, Listed, Page};
+pub use answer::{Accepted, Answer, Created, Listed, MaxAge, Page, Reply};
 pub use body::{Body, OptionalBody, Upload};
 pub use call::Call;
 pub use example::Example;
@@ -33,4 +33,4 @@ pub use once::Once;
 pub use operation::Operation;
 pub(crate) use operation::operations;
 pub use path::InPath;
-pub use query::Query;
+pub use query::{AnyQuery, Query};

@@ -38,6 +38,18 @@ impl<T: Fields + 'static> Extract for Query<T> {
     }
 }
 
+/// A query string that is not looked at: what browsers and watching programs add does no harm.
+pub struct AnyQuery;
+
+impl Extract for AnyQuery {
+    async fn extract(reading: &mut Reading) -> Result<Option<Self>, ApiError> {
+        reading.ignore_query();
+        Ok(Some(Self))
+    }
+
+    fn describe(_: &mut Said) {}
+}
+
 /// The pairs of a query string, each at most once. What is not known is a fault, because a misspelt filter must not show
 /// everything.
 pub fn pairs(query: &str, known: &[&str], faults: &mut Faults) -> Vec<(String, String)> {

@@ -1,9 +1,10 @@
 use std::future::Future;
 
-use actix_web::HttpRequest;
 use actix_web::dev::Payload;
+use actix_web::{HttpRequest, web};
 
 use super::said::Said;
+use crate::app::Gateway;
 use crate::error::ApiError;
 
 /// Something that an operation takes from a request.
@@ -13,6 +14,26 @@ pub trait Extract: Sized + 'static {
 
     /// Says what the operation needs.
     fn describe(said: &mut Said);
+}
+
+/// What an operation without a caller stands on.
+impl Extract for web::Data<Gateway> {
+    async fn extract(reading: &mut Reading) -> Result<Option<Self>, ApiError> {
+        let gateway = reading.request.app_data::<Self>().cloned();
+        let missing = || ApiError::internal(&"the gateway is not among the app's data");
+        gateway.map(Some).ok_or_else(missing)
+    }
+
+    fn describe(_: &mut Said) {}
+}
+
+/// The request itself, for its headers.
+impl Extract for HttpRequest {
+    async fn extract(reading: &mut Reading) -> Result<Option<Self>, ApiError> {
+        Ok(Some(reading.request.clone()))
+    }
+
+    fn describe(_: &mut Said) {}
 }
 
 /// A request while it is read.
@@ -37,6 +58,11 @@ impl Reading {
     pub fn query_fields(&mut self, known: &'static [&'static str]) -> Vec<(String, String)> {
         self.query_is_read = true;
         super::query::pairs(self.request.query_string(), known, &mut self.faults)
+    }
+
+    /// Lets the query string say whatever it says.
+    pub fn ignore_query(&mut self) {
+        self.query_is_read = true;
     }
 
     /// Fails when anything was wrong.
