@@ -16,7 +16,6 @@ pub(crate) mod organizations;
 pub(crate) mod overview;
 pub(crate) mod sim_view;
 pub(crate) mod update_sim;
-pub(crate) mod usage;
 pub(crate) mod user_changes;
 pub mod users;
 pub(crate) mod write_usage;
@@ -76,6 +75,9 @@ pub(crate) struct Gateway {
 
 /// The longest wait for an answer that changes nothing.
 pub(crate) const READ_LIMIT: Duration = Duration::from_secs(5);
+
+/// The same where sums over a large fleet take their time.
+pub(crate) const LONG_READ_LIMIT: Duration = Duration::from_secs(15);
 
 /// The longest wait for a change, which may have to wait for 1NCE.
 pub(crate) const CHANGE_LIMIT: Duration = Duration::from_secs(30);

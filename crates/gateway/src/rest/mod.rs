@@ -10,8 +10,11 @@ pub(crate) mod frame;
 
 mod documents;
 mod identity;
+mod ingest;
 mod server;
+mod sim_events;
 mod sync;
+mod usage;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -31,7 +34,13 @@ use frame::routes::{Routes, dispatch};
 pub use documents::openapi;
 
 /// What there is at the gateway's addresses.
-const RESOURCES: &[fn() -> Vec<Operation>] = &[identity::organizations::operations, sync::operations];
+const RESOURCES: &[fn() -> Vec<Operation>] = &[
+    identity::organizations::operations,
+    sim_events::operations,
+    usage::operations,
+    ingest::operations,
+    sync::operations,
+];
 
 fn operations() -> Vec<Operation> {
     RESOURCES.iter().flat_map(|resource| resource()).collect()

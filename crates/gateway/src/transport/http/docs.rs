@@ -11,7 +11,6 @@ use utoipa::openapi::path::Operation;
 use utoipa::openapi::security::{
     ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme,
 };
-use utoipa::openapi::{RefOr, Required};
 use utoipa::{Modify, OpenApi};
 use utoipa_swagger_ui::Config;
 
@@ -90,28 +89,12 @@ fn add_bearer(operation: &mut Operation) {
     }
 }
 
-/// The bodies that may be left out; as an `Option` they would be documented to accept `null`.
-struct OptionalBody;
-
-impl Modify for OptionalBody {
-    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
-        for path in ["/api/v1/sync/usage"] {
-            let path = document.paths.paths.get_mut(path);
-            let operation = path.and_then(|path| path.post.as_mut());
-            if let Some(RefOr::T(body)) = operation.and_then(|operation| operation.request_body.as_mut()) {
-                body.required = Some(Required::False);
-            }
-        }
-    }
-}
-
 /// The OpenAPI 3.1 document of the gateway.
 pub fn openapi() -> utoipa::openapi::OpenApi {
     let mut document = Document::openapi();
     for area in AREAS {
         document.merge((area.document)());
     }
-    OptionalBody.modify(&mut document);
     BearerScheme.modify(&mut document);
     Texts.modify(&mut document);
     Examples.modify(&mut document);
