@@ -4,6 +4,7 @@ pub(crate) mod api_keys;
 pub(crate) mod audit_jobs;
 pub mod audit_log;
 pub(crate) mod export;
+pub(crate) mod fleet;
 pub(crate) mod get_sim;
 pub(crate) mod idempotency;
 pub(crate) mod identity;
@@ -13,7 +14,6 @@ pub(crate) mod jobs_receiver;
 pub mod keys;
 pub(crate) mod list_sims;
 pub(crate) mod organizations;
-pub(crate) mod overview;
 pub(crate) mod sim_view;
 pub(crate) mod update_sim;
 pub(crate) mod user_changes;
@@ -64,7 +64,7 @@ pub(crate) struct Gateway {
     pub live: Arc<Live>,
     /// Files that are read at once; each has a thread that reads its lines.
     pub uploads: Arc<Semaphore>,
-    pub overviews: overview::Overviews,
+    pub overviews: fleet::Overviews,
     pub health: Health,
     pub metrics: Metrics,
     pub shutdown: Shutdown,
@@ -132,7 +132,7 @@ impl Gateway {
             replicas: Arc::new(replicas),
             uploads: Arc::new(Semaphore::new(UPLOADS)),
             live: Arc::new(Live::new(&config, &shared.bus, &shared.metrics, &shared.shutdown)),
-            overviews: overview::Overviews::default(),
+            overviews: fleet::Overviews::default(),
             auth_counts: AuthCounts::new(&shared.metrics),
             bus: shared.bus,
             metrics: shared.metrics,

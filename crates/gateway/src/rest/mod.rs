@@ -9,6 +9,7 @@
 pub(crate) mod frame;
 
 mod documents;
+mod fleet;
 mod identity;
 mod ingest;
 mod server;
@@ -39,6 +40,7 @@ const RESOURCES: &[fn() -> Vec<Operation>] = &[
     sim_events::operations,
     usage::operations,
     ingest::operations,
+    fleet::operations,
     sync::operations,
 ];
 

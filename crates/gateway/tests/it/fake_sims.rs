@@ -121,7 +121,7 @@ async fn serve(server: &RpcServer, state: &Arc<Mutex<State>>) {
     };
     server.method(sim_rpc::UpdateSim, update).await.unwrap();
     serve_syncs(server, state).await;
-    crate::fake_overview::serve_counts(server, state).await;
+    crate::fake_fleet::serve_counts(server, state).await;
 }
 
 async fn serve_syncs(server: &RpcServer, state: &Arc<Mutex<State>>) {

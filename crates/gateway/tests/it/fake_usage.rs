@@ -130,7 +130,7 @@ async fn serve(server: &RpcServer, state: &Arc<Mutex<State>>) {
     })
     .await;
     serve_ingest(server, state).await;
-    crate::fake_overview::serve_now(server, state).await;
+    crate::fake_fleet::serve_now(server, state).await;
 }
 
 async fn serve_ingest(server: &RpcServer, state: &Arc<Mutex<State>>) {

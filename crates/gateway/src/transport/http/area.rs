@@ -2,7 +2,7 @@ use actix_web::web::ServiceConfig;
 use serde_json::Value;
 use utoipa::openapi::OpenApi;
 
-use super::{bulk_docs, docs_audit, docs_identity, live, overview};
+use super::{bulk_docs, docs_audit, docs_identity, live};
 use crate::error::ApiCode;
 
 /// Routes that belong together, with everything that is said about them. A route is written as `post /api/v1/sync/sims`;
@@ -34,5 +34,4 @@ pub const AREAS: &[Area] = &[
     docs_audit::AREA,
     bulk_docs::AREA,
     docs_identity::AREA,
-    overview::AREA,
 ];

@@ -33,8 +33,6 @@ mod list_query;
 mod live;
 mod live_body;
 mod live_query;
-mod overview;
-mod overview_view;
 mod params;
 mod redoc;
 mod sims;
