@@ -10,6 +10,7 @@ pub(crate) mod frame;
 
 mod documents;
 mod fleet;
+mod health;
 mod identity;
 mod ingest;
 mod server;
@@ -42,6 +43,8 @@ const RESOURCES: &[fn() -> Vec<Operation>] = &[
     ingest::operations,
     fleet::operations,
     sync::operations,
+    health::operations,
+    documents::operations,
 ];
 
 fn operations() -> Vec<Operation> {

@@ -29,9 +29,4 @@ pub enum Example {
 }
 
 /// Every area but SIMs, syncs and operations.
-pub const AREAS: &[Area] = &[
-    live::AREA,
-    docs_audit::AREA,
-    bulk_docs::AREA,
-    docs_identity::AREA,
-];
+pub const AREAS: &[Area] = &[live::AREA, docs_audit::AREA, bulk_docs::AREA, docs_identity::AREA];

@@ -1,39 +1,23 @@
-//! The OpenAPI document and the page that shows it.
+//! The OpenAPI document.
 
-use std::sync::{Arc, LazyLock};
-
-use actix_web::http::header::{
-    CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, HeaderValue, LOCATION,
-};
-use actix_web::{HttpResponse, web};
-use bytes::Bytes;
 use utoipa::openapi::path::Operation;
 use utoipa::openapi::security::{
     ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme,
 };
 use utoipa::{Modify, OpenApi};
-use utoipa_swagger_ui::Config;
 
 use super::area::AREAS;
 use super::docs_examples::Examples;
 use super::docs_revalidation::Revalidation;
 use super::docs_texts::Texts;
 use super::envelope::Failure;
-use super::{health, sims};
-use crate::error::{ApiCode, ApiError};
-
-/// The page brings its own scripts and styles; some styles stand in its elements.
-const SWAGGER_POLICY: HeaderValue = HeaderValue::from_static(
-    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
-     connect-src 'self'; frame-ancestors 'none'",
-);
+use super::sims;
 
 #[derive(OpenApi)]
 #[openapi(
     info(title = "Simward", description = "REST API of Simward, which runs a fleet of 1NCE SIM cards.", license(name = "MIT", identifier = "MIT")),
     paths(
         sims::list_sims, sims::get_sim, sims::get_sim_status, sims::update_sim,
-        health::report, health::live, health::ready, health::metrics,
     ),
     components(schemas(Failure)),
     modifiers(&KeyScheme)
@@ -101,35 +85,4 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
     // After the examples: a 304 has no body to show.
     Revalidation.modify(&mut document);
     document
-}
-
-static JSON: LazyLock<Bytes> = LazyLock::new(|| Bytes::from(openapi().to_json().unwrap_or_default()));
-
-pub async fn openapi_json() -> HttpResponse {
-    HttpResponse::Ok()
-        .content_type("application/json")
-        .body(JSON.clone())
-}
-
-pub async fn to_swagger() -> HttpResponse {
-    HttpResponse::PermanentRedirect()
-        .insert_header((LOCATION, "/docs/"))
-        .finish()
-}
-
-pub async fn swagger(file: web::Path<String>) -> Result<HttpResponse, ApiError> {
-    let config = Arc::new(Config::from("/openapi.json"));
-    let found = utoipa_swagger_ui::serve(&file, config).map_err(|error| ApiError::internal(&error))?;
-    let Some(found) = found else {
-        return Err(ApiError::new(ApiCode::NotFound, "there is nothing at this path"));
-    };
-    let mut response = HttpResponse::Ok();
-    response
-        .content_type(found.content_type)
-        .insert_header((CACHE_CONTROL, "public, max-age=3600"))
-        .insert_header((CONTENT_SECURITY_POLICY, SWAGGER_POLICY));
-    if found.gzpipped {
-        response.insert_header((CONTENT_ENCODING, "gzip"));
-    }
-    Ok(response.body(found.bytes.into_owned()))
 }

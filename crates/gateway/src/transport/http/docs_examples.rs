@@ -179,7 +179,6 @@ fn examples(route: &str, status: &str) -> Vec<(&'static str, Value)> {
             ("expired", state("Expired", "is_expired")),
             ("terminated", state("Enabled", "is_terminated")),
         ],
-        (_, "503") => vec![("unready", health(false))],
         _ => vec![("success", success(route))],
     }
 }
@@ -201,16 +200,10 @@ fn success(route: &str) -> Value {
     let data = match route {
         "get /api/v1/sims" => return page(),
         "get /api/v1/sims/{iccid}" | "put /api/v1/sims/{iccid}" => sim(),
-        "get /health/live" => return json!({ "status": "live" }),
-        "get /metrics" => {
-            return json!(
-                "simward_http_requests_total{route=\"/api/v1/sims\",method=\"GET\",status=\"200\"} 1\n"
-            );
-        }
         route => match AREAS.iter().find_map(|area| (area.success)(route)) {
             Some(Example::Data(data)) => data,
             Some(Example::Whole(answer)) => return answer,
-            None => return health(true),
+            None => Value::Null,
         },
     };
     json!({ "success": true, "data": data, "meta": meta() })
@@ -229,18 +222,6 @@ fn page() -> Value {
         },
         "meta": meta(),
     })
-}
-
-fn health(ready: bool) -> Value {
-    let check = |name: &str, ok: bool| {
-        let detail = (!ok).then_some("no answer");
-        json!({ "name": name, "ok": ok, "required": true, "detail": detail })
-    };
-    json!({ "status": if ready { "ready" } else { "unready" }, "services": [
-        { "service": "gateway", "ready": ready, "required": true, "checks": [check("database", ready), check("nats", true)] },
-        { "service": "sim", "ready": true, "required": true, "checks": [check("database", true), check("nats", true)] },
-        { "service": "usage", "ready": true, "required": false, "checks": [check("database", true), check("nats", true)] },
-    ] })
 }
 
 fn sim() -> Value {

@@ -16,7 +16,6 @@ mod docs_identity;
 mod docs_limits;
 mod docs_revalidation;
 mod docs_texts;
-mod health;
 mod identity_body;
 mod identity_keys;
 mod identity_query;
@@ -34,12 +33,10 @@ mod live;
 mod live_body;
 mod live_query;
 mod params;
-mod redoc;
 mod sims;
 mod sims_export;
 mod update_body;
 
-use actix_web::guard;
 use actix_web::{Resource, Route, web};
 
 pub use docs::openapi;
@@ -67,20 +64,7 @@ fn routes(config: &mut web::ServiceConfig) {
             "/api/v1/sims/{iccid}/status",
             "GET",
             [web::get().to(sims::get_sim_status)],
-        ))
-        .service(resource("/health", "GET, HEAD", [read().to(health::report)]))
-        .service(resource("/health/live", "GET, HEAD", [read().to(health::live)]))
-        .service(resource("/health/ready", "GET, HEAD", [read().to(health::ready)]))
-        .service(resource("/metrics", "GET", [web::get().to(health::metrics)]))
-        .service(resource(
-            "/openapi.json",
-            "GET",
-            [web::get().to(docs::openapi_json)],
-        ))
-        .service(resource("/redoc", "GET", [web::get().to(redoc::page)]))
-        .service(resource("/redoc/redoc.js", "GET", [web::get().to(redoc::script)]))
-        .service(resource("/docs", "GET", [web::get().to(docs::to_swagger)]))
-        .service(resource("/docs/{file:.*}", "GET", [web::get().to(docs::swagger)]));
+        ));
 }
 
 fn area_routes(config: &mut web::ServiceConfig) {
@@ -97,10 +81,6 @@ fn resource<const N: usize>(path: &str, allow: &'static str, routes: [Route; N])
         error.allow = Some(allow.to_owned());
         Err::<actix_web::HttpResponse, _>(error)
     }))
-}
-
-fn read() -> Route {
-    web::route().guard(guard::Any(guard::Get()).or(guard::Head()))
 }
 
 /// The addresses that are not yet operations.
