@@ -9,12 +9,17 @@
 pub(crate) mod frame;
 
 mod documents;
+mod fleet;
+mod health;
 mod identity;
+mod ingest;
 mod jobs;
 mod live;
 mod server;
+mod sim_events;
 pub(crate) mod sims;
 mod sync;
+mod usage;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -36,10 +41,16 @@ pub use documents::openapi;
 /// What there is at the gateway's addresses.
 const RESOURCES: &[fn() -> Vec<Operation>] = &[
     identity::organizations::operations,
-    jobs::operations,
-    live::operations,
+    fleet::operations,
     sims::operations,
+    sim_events::operations,
+    jobs::operations,
+    usage::operations,
+    ingest::operations,
     sync::operations,
+    live::operations,
+    health::operations,
+    documents::operations,
 ];
 
 fn operations() -> Vec<Operation> {

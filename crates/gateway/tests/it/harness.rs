@@ -290,3 +290,11 @@ where
         }
     }
 }
+
+/// What was written down, keys aside.
+pub async fn audited(app: &App) -> Vec<String> {
+    sqlx::query_scalar("SELECT action FROM audit_log WHERE action NOT LIKE 'api_key.%' ORDER BY id")
+        .fetch_all(app.world.db.pool())
+        .await
+        .unwrap()
+}

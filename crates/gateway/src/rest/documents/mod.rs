@@ -1,14 +1,39 @@
-//! The OpenAPI document, gathered from what each operation's types say.
+//! The OpenAPI document, gathered from what each operation's types say, and the pages that show it.
 
 mod headers;
 mod operation;
+mod redoc;
+mod swagger;
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
+use actix_web::HttpResponse;
+use bytes::Bytes;
 use utoipa::openapi::HttpMethod;
 
-use super::frame::Operation;
 use super::frame::said::Component;
+use super::frame::{AnyQuery, Operation, operations};
+use crate::error::ApiError;
+
+pub fn operations() -> Vec<Operation> {
+    let mut operations = operations![get_openapi.undocumented().unmetered()];
+    operations.extend(swagger::operations());
+    operations.extend(redoc::operations());
+    operations
+}
+
+static JSON: LazyLock<Result<Bytes, serde_json::Error>> =
+    LazyLock::new(|| openapi().to_json().map(Bytes::from));
+
+/// The OpenAPI document
+#[utoipa::path(get, path = "/openapi.json")]
+async fn get_openapi(_: AnyQuery) -> Result<HttpResponse, ApiError> {
+    let json = JSON.as_ref().map_err(|error| ApiError::internal(error))?;
+    Ok(HttpResponse::Ok()
+        .content_type("application/json")
+        .body(json.clone()))
+}
 
 /// The OpenAPI 3.1 document of the gateway.
 pub fn openapi() -> utoipa::openapi::OpenApi {
@@ -46,5 +71,19 @@ fn documented(method: &actix_web::http::Method) -> Option<HttpMethod> {
         "PUT" => Some(HttpMethod::Put),
         "DELETE" => Some(HttpMethod::Delete),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_documented_operation_stands_under_a_tag() {
+        for (path, item) in openapi().paths.paths {
+            for operation in [item.get, item.post, item.put, item.delete].into_iter().flatten() {
+                assert!(operation.tags.is_some_and(|tags| !tags.is_empty()), "{path}");
+            }
+        }
     }
 }

@@ -2,7 +2,7 @@ use std::borrow::Cow;
 use std::marker::PhantomData;
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::HeaderValue;
+use actix_web::http::header::{CACHE_CONTROL, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse};
 use bytes::Bytes;
 use serde::Serialize;
@@ -186,6 +186,23 @@ fn envelope_of<T: ToSchema>(
         .description(Some(format!("The envelope around {}", T::name())));
     said.components.push((name.clone(), Schema::from(object).into()));
     Ref::from_schema_name(name).into()
+}
+
+/// The same answer, which a client may use for so many seconds without asking again.
+pub struct MaxAge<R, const SECONDS: u32>(pub R);
+
+impl<R: Reply, const SECONDS: u32> Reply for MaxAge<R, SECONDS> {
+    fn respond(self, request: &HttpRequest) -> Result<HttpResponse, ApiError> {
+        let mut response = self.0.respond(request)?;
+        let age = HeaderValue::try_from(format!("private, max-age={SECONDS}"));
+        let age = age.map_err(|error| ApiError::internal(&error))?;
+        response.headers_mut().insert(CACHE_CONTROL, age);
+        Ok(response)
+    }
+
+    fn describe(said: &mut Said) {
+        R::describe(said);
+    }
 }
 
 /// A whole answer that the operation made by itself; what it answers is said in its `#[utoipa::path]`.

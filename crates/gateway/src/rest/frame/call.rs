@@ -1,6 +1,7 @@
 use std::future::Future;
 use std::marker::PhantomData;
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix_web::http::header::AUTHORIZATION;
 use actix_web::{HttpMessage, HttpRequest, web};
@@ -107,6 +108,22 @@ impl<N: Needs> Call<N> {
         let question = question(self.principal().scope());
         self.run(|gateway, context| async move { gateway.ask::<M>(&context, &question).await })
             .await
+    }
+
+    /// The same where an answer takes longer.
+    pub async fn ask_within<M: RpcMethod + 'static>(
+        &self,
+        limit: Duration,
+        question: impl FnOnce(Scope) -> M::Request,
+    ) -> Result<M::Response, ApiError>
+    where
+        M::Request: Sync,
+    {
+        let question = question(self.principal().scope());
+        self.run(
+            move |gateway, context| async move { gateway.ask_within::<M>(limit, &context, &question).await },
+        )
+        .await
     }
 
     /// Has a service act: what is to be done is written down before, and that it failed or that nobody knows after.

@@ -25,7 +25,7 @@ pub mod routes;
 pub mod said;
 pub mod trace;
 
-pub use answer::{Accepted, Answer, Created, Listed, Page, Serialized};
+pub use answer::{Accepted, Answer, Created, Listed, MaxAge, Page, Reply, Serialized};
 pub use body::{Body, NoBody, OptionalBody, Upload};
 pub use call::Call;
 pub use check::{Check, CheckedBody};

@@ -1,10 +1,10 @@
 use std::future::Future;
 
-use actix_web::HttpRequest;
 use actix_web::dev::Payload;
+use actix_web::{HttpRequest, web};
 
 use super::said::Said;
-use crate::app::RequestContext;
+use crate::app::{Gateway, RequestContext};
 use crate::error::ApiError;
 
 /// Something that an operation takes from a request.
@@ -14,6 +14,26 @@ pub trait Extract: Sized + 'static {
 
     /// Says what the operation needs.
     fn describe(said: &mut Said);
+}
+
+/// What an operation without a caller stands on.
+impl Extract for web::Data<Gateway> {
+    async fn extract(reading: &mut Reading) -> Result<Option<Self>, ApiError> {
+        let gateway = reading.request.app_data::<Self>().cloned();
+        let missing = || ApiError::internal(&"the gateway is not among the app's data");
+        gateway.map(Some).ok_or_else(missing)
+    }
+
+    fn describe(_: &mut Said) {}
+}
+
+/// The request itself, for its headers.
+impl Extract for HttpRequest {
+    async fn extract(reading: &mut Reading) -> Result<Option<Self>, ApiError> {
+        Ok(Some(reading.request.clone()))
+    }
+
+    fn describe(_: &mut Said) {}
 }
 
 /// A request while it is read.

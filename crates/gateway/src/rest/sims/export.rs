@@ -98,11 +98,7 @@ impl Pages {
     }
 }
 
-<<<<<<< HEAD:crates/gateway/src/rest/sims/export.rs
-fn rows(head: bool, sims: Vec<Sim>) -> Result<Bytes, ApiError> {
-=======
-pub(crate) fn rows(head: bool, sims: Vec<Sim>) -> Result<Bytes, ApiError> {
->>>>>>> rest-jobs:crates/gateway/src/transport/http/sims_export.rs
+pub fn rows(head: bool, sims: Vec<Sim>) -> Result<Bytes, ApiError> {
     let mut csv = csv::WriterBuilder::new().from_writer(Vec::new());
     if head {
         csv.write_record(COLUMNS)

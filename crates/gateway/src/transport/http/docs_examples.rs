@@ -170,23 +170,16 @@ fn request(route: &str) -> Option<Value> {
 /// What the route answers with this status.
 fn examples(route: &str, status: &str) -> Vec<(&'static str, Value)> {
     match (route, status) {
-        (_, "503") => vec![("unready", health(false))],
         _ => vec![("success", success(route))],
     }
 }
 
 fn success(route: &str) -> Value {
     let data = match route {
-        "get /health/live" => return json!({ "status": "live" }),
-        "get /metrics" => {
-            return json!(
-                "simward_http_requests_total{route=\"/api/v1/sims\",method=\"GET\",status=\"200\"} 1\n"
-            );
-        }
         route => match AREAS.iter().find_map(|area| (area.success)(route)) {
             Some(Example::Data(data)) => data,
             Some(Example::Whole(answer)) => return answer,
-            None => return health(true),
+            None => Value::Null,
         },
     };
     json!({ "success": true, "data": data, "meta": meta() })
@@ -196,14 +189,4 @@ pub(super) fn meta() -> Value {
     json!({ "timestamp": TIME, "request_id": "019cf7a0-0000-7000-8000-000000000001" })
 }
 
-fn health(ready: bool) -> Value {
-    let check = |name: &str, ok: bool| {
-        let detail = (!ok).then_some("no answer");
-        json!({ "name": name, "ok": ok, "required": true, "detail": detail })
-    };
-    json!({ "status": if ready { "ready" } else { "unready" }, "services": [
-        { "service": "gateway", "ready": ready, "required": true, "checks": [check("database", ready), check("nats", true)] },
-        { "service": "sim", "ready": true, "required": true, "checks": [check("database", true), check("nats", true)] },
-        { "service": "usage", "ready": true, "required": false, "checks": [check("database", true), check("nats", true)] },
-    ] })
 }

@@ -12,8 +12,6 @@ mod docs_identity;
 mod docs_limits;
 mod docs_revalidation;
 mod docs_texts;
-mod docs_usage;
-mod health;
 mod identity_body;
 mod identity_keys;
 mod identity_query;
@@ -21,19 +19,8 @@ mod identity_schema;
 mod identity_sessions;
 mod identity_users;
 mod identity_view;
-mod ingest;
-mod ingest_body;
-mod overview;
-mod overview_view;
 mod params;
-mod redoc;
-mod sim_events;
-mod usage;
-mod usage_export;
-mod usage_query;
-mod usage_view;
 
-use actix_web::guard;
 use actix_web::{Resource, Route, web};
 
 pub use docs::openapi;
@@ -44,23 +31,6 @@ use crate::error::{ApiCode, ApiError};
 use crate::rest::frame::authenticate as auth;
 use crate::rest::frame::request_id as request;
 use crate::rest::frame::{envelope, idempotency};
-
-fn routes(config: &mut web::ServiceConfig) {
-    config
-        .service(resource("/health", "GET, HEAD", [read().to(health::report)]))
-        .service(resource("/health/live", "GET, HEAD", [read().to(health::live)]))
-        .service(resource("/health/ready", "GET, HEAD", [read().to(health::ready)]))
-        .service(resource("/metrics", "GET", [web::get().to(health::metrics)]))
-        .service(resource(
-            "/openapi.json",
-            "GET",
-            [web::get().to(docs::openapi_json)],
-        ))
-        .service(resource("/redoc", "GET", [web::get().to(redoc::page)]))
-        .service(resource("/redoc/redoc.js", "GET", [web::get().to(redoc::script)]))
-        .service(resource("/docs", "GET", [web::get().to(docs::to_swagger)]))
-        .service(resource("/docs/{file:.*}", "GET", [web::get().to(docs::swagger)]));
-}
 
 fn area_routes(config: &mut web::ServiceConfig) {
     for area in AREAS {
@@ -78,11 +48,7 @@ fn resource<const N: usize>(path: &str, allow: &'static str, routes: [Route; N])
     }))
 }
 
-fn read() -> Route {
-    web::route().guard(guard::Any(guard::Get()).or(guard::Head()))
-}
-
 /// The addresses that are not yet operations.
 pub fn all_routes(config: &mut web::ServiceConfig) {
-    config.configure(routes).configure(area_routes);
+    config.configure(area_routes);
 }

@@ -25,6 +25,10 @@ impl<T: OneOf> Field for Word<T> {
     fn parse(text: &str) -> Option<Self> {
         T::all().into_iter().find(|one| one.word() == text).map(Self)
     }
+
+    fn empty_is_absent() -> bool {
+        true
+    }
 }
 
 /// The same where a word holds when none is given.
@@ -48,6 +52,10 @@ impl<T: OneOf + Default> Field for WordOr<T> {
 
     fn absent() -> Option<Self> {
         Some(Self(T::default()))
+    }
+
+    fn empty_is_absent() -> bool {
+        true
     }
 }
 

@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::transport::http::sims_export;
+use crate::rest::sims::export;
 
 const ICCID: &str = "8988999000000000017";
 
@@ -223,7 +223,7 @@ proptest! {
                 ..pb::Sim::default()
             }
         }).collect();
-        let text = sims_export::rows(true, sims.clone()).unwrap();
+        let text = export::rows(true, sims.clone()).unwrap();
         for (line, sim) in lines(&text).into_iter().zip(sims) {
             let expected = pb::SimChange {
                 label: sim.label,

@@ -13,6 +13,14 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 
 use crate::error::ApiError;
+use crate::rest::frame::{AnyQuery, Operation, operations};
+
+pub fn operations() -> Vec<Operation> {
+    operations![
+        get_redoc_page.undocumented().unmetered(),
+        get_redoc_script.undocumented().unmetered(),
+    ]
+}
 
 /// The styles stand in the elements that the script makes; its search runs in a worker made of its own text.
 const POLICY: HeaderValue = HeaderValue::from_static(
@@ -80,11 +88,15 @@ fn compressed(text: &[u8]) -> std::io::Result<Bytes> {
     Ok(encoder.finish()?.into())
 }
 
-pub async fn page() -> HttpResponse {
-    kept().content_type("text/html; charset=utf-8").body(PAGE)
+/// The page
+#[utoipa::path(get, path = "/redoc")]
+async fn get_redoc_page(_: AnyQuery) -> Result<HttpResponse, ApiError> {
+    Ok(kept().content_type("text/html; charset=utf-8").body(PAGE))
 }
 
-pub async fn script(request: HttpRequest) -> Result<HttpResponse, ApiError> {
+/// Its script
+#[utoipa::path(get, path = "/redoc/redoc.js")]
+async fn get_redoc_script(_: AnyQuery, request: HttpRequest) -> Result<HttpResponse, ApiError> {
     let missing = || ApiError::internal(&"ReDoc's page has no script");
     let script = SCRIPT.as_ref().ok_or_else(missing)?;
     let mut response = kept();

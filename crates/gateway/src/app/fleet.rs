@@ -23,6 +23,8 @@ const READ_USAGE: Duration = Duration::from_secs(2);
 
 /// What the services told.
 pub struct Overview {
+    /// Whose SIMs are counted; `None`: everybody's.
+    pub organization: Option<OrganizationId>,
     pub counts: FleetCountsResponse,
     /// `None`: usage-ingestor did not answer.
     pub now: Option<FleetNowResponse>,
@@ -45,7 +47,7 @@ pub async fn overview(
     gateway: &Gateway,
     context: &RequestContext,
     wanted: Option<OrganizationId>,
-) -> Result<(Option<OrganizationId>, Arc<Overview>), ApiError> {
+) -> Result<Arc<Overview>, ApiError> {
     if let Some(wanted) = wanted.filter(|wanted| !context.principal.sees(*wanted)) {
         let message = format!("the API key belongs to another organization than {wanted}");
         return Err(ApiError::new(ApiCode::Forbidden, message));
@@ -55,10 +57,7 @@ pub async fn overview(
         .overviews
         .0
         .try_get_with(organization, ask(gateway, context, organization));
-    match found.await {
-        Ok(overview) => Ok((organization, overview)),
-        Err(error) => Err((*error).clone().into()),
-    }
+    found.await.map_err(|error| (*error).clone().into())
 }
 
 async fn ask(
@@ -84,5 +83,9 @@ async fn ask(
     let now = now
         .inspect_err(|error| tracing::warn!(%error, "an overview is answered without usage"))
         .ok();
-    Ok(Arc::new(Overview { counts, now }))
+    Ok(Arc::new(Overview {
+        organization,
+        counts,
+        now,
+    }))
 }

@@ -1,21 +1,24 @@
 //! Daily rows as CSV: asked for a page at a time and sent as they come, so that memory does not grow with the answer.
 
 use std::io;
+use std::sync::Arc;
 
+use actix_web::HttpResponse;
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_DISPOSITION};
-use actix_web::web::Data;
-use actix_web::{HttpRequest, HttpResponse};
 use bytes::Bytes;
 use futures_util::stream;
 use messages::pb::usage as pb;
 use messages::usage_rpc;
-use tracing::Instrument;
 
-use super::auth::{Authenticated, ReadUsage};
-use super::request::span;
-use super::usage_query::{self, ExportParams};
-use crate::app::{Gateway, RequestContext, usage};
+use super::params::{DAYS, ExportUsageParams, Period, tag_text};
+use crate::app::{Gateway, LONG_READ_LIMIT, RequestContext};
 use crate::error::ApiError;
+use crate::rest::frame::authenticate::ReadUsage;
+use crate::rest::frame::{Call, Operation, Query, operations};
+
+pub fn operations() -> Vec<Operation> {
+    operations![export_usage]
+}
 
 const HEAD: [&str; 9] = [
     "iccid",
@@ -34,35 +37,34 @@ const HEAD: [&str; 9] = [
 /// One row per SIM and day with use, in the order of ICCIDs and days. A connection that ends before the last chunk says
 /// that the rows are not complete.
 #[utoipa::path(
-    get, path = "/api/v1/usage/export", tag = "Usage", params(ExportParams), security(("api_key" = ["read:usage"])),
-    responses((status = 200, description = "The rows", body = String, content_type = "text/csv"))
+    get, path = "/api/v1/usage/export", tag = "Usage",
+    responses((status = 200, description = "The rows", body = String, content_type = "text/csv", example = json!(
+        "iccid,date,volume_rx,volume_tx,total_volume,sms_mo,sms_mt,session_count,source\n\
+         8988999000000000017,2026-06-30,52429,209715,262144,1,0,4,stream\n"
+    )))
 )]
-pub async fn export_usage(
-    gateway: Data<Gateway>,
-    caller: Authenticated<ReadUsage>,
-    request: HttpRequest,
+async fn export_usage(
+    call: Call<ReadUsage>,
+    Query(params): Query<ExportUsageParams>,
 ) -> Result<HttpResponse, ApiError> {
-    let context = caller.0;
-    let query = usage_query::export(request.query_string())?;
-    let span = span(&request, "GET /api/v1/usage/export", &context.request_id);
-    let name = format!("usage_{}_{}.csv", query.period.start, query.period.end);
+    let period = Period::new(params.start_date, params.end_date, DAYS)?;
     let question = pb::ExportUsageRequest {
-        scope: Some(context.principal.scope()),
-        start_date: query.period.start.to_string(),
-        end_date: query.period.end.to_string(),
-        iccid: query.iccid,
-        tag: query.tag,
+        scope: Some(call.principal().scope()),
+        start_date: period.start.to_string(),
+        end_date: period.end.to_string(),
+        iccid: params.iccid.map(|iccid| iccid.to_string()).unwrap_or_default(),
+        tag: tag_text(&params.tag),
         cursor: String::new(),
     };
     // What is wrong with the question shows before the first byte.
-    let first = usage::ask::<usage_rpc::ExportUsage>(&gateway, &context, &question)
-        .instrument(span)
-        .await?;
+    let first = call.ask_within::<usage_rpc::ExportUsage>(LONG_READ_LIMIT, |_| question.clone());
+    let next = Next::Head(head()?, first.await?);
+    let name = format!("usage_{}_{}.csv", period.start, period.end);
     let pages = Pages {
-        gateway,
-        context,
+        gateway: Arc::clone(call.gateway()),
+        context: call.context().clone(),
         question,
-        next: Next::Head(head()?, first),
+        next,
     };
     Ok(HttpResponse::Ok()
         .content_type("text/csv; charset=utf-8")
@@ -82,7 +84,7 @@ enum Next {
 
 /// The rows that are left.
 struct Pages {
-    gateway: Data<Gateway>,
+    gateway: Arc<Gateway>,
     context: RequestContext,
     question: pb::ExportUsageRequest,
     next: Next,
@@ -101,9 +103,10 @@ impl Pages {
             }
             Next::Page(cursor) => {
                 self.question.cursor = cursor;
-                let asked =
-                    usage::ask::<usage_rpc::ExportUsage>(&self.gateway, &self.context, &self.question);
-                let (rows, next) = part(asked.await?, &self.question.cursor)?;
+                let (gateway, context) = (&self.gateway, &self.context);
+                let page =
+                    gateway.ask_within::<usage_rpc::ExportUsage>(LONG_READ_LIMIT, context, &self.question);
+                let (rows, next) = part(page.await?, &self.question.cursor)?;
                 self.next = next;
                 Ok(Some((rows, self)))
             }
@@ -115,7 +118,11 @@ impl Pages {
 fn part(page: pb::ExportUsageResponse, cursor: &str) -> Result<(Bytes, Next), ApiError> {
     let next = match page.next_cursor {
         next if next.is_empty() => Next::End,
-        next if next == cursor => return Err(usage::lacks("a cursor that leads on")),
+        next if next == cursor => {
+            return Err(ApiError::internal(
+                &"usage-ingestor's page lacks a cursor that leads on",
+            ));
+        }
         next => Next::Page(next),
     };
     Ok((rows(page.rows)?, next))

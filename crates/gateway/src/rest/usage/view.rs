@@ -2,12 +2,22 @@
 
 use std::collections::BTreeMap;
 
-use messages::Timestamp;
+use domain::Iccid;
 use messages::pb::usage as pb;
 use serde::Serialize;
+use serde_json::{Value, json};
 use utoipa::ToSchema;
 
-use super::usage_query::{Period, SimUsageQuery};
+use super::params::{
+    Granularity, GroupBy, Period, SimUsageParams, TopBy, TopUsageParams, UsageSummaryParams, tag_text,
+};
+use crate::rest::frame::Example;
+use crate::rest::frame::fields::{OneOf, words};
+
+words! {
+    /// Where numbers come from: `api` are 1NCE's daily ones, where the stream brought less.
+    pub enum Source as "UsageSource" { Stream = "stream", Api = "api", Mixed = "mixed", None = "none" }
+}
 
 /// First and last day, both included.
 #[derive(Debug, Serialize, ToSchema)]
@@ -39,7 +49,7 @@ pub struct UsageEntryView {
     sms_mt: u32,
     /// PDP sessions; on platform 1.0, which does not name them, records of data.
     session_count: u32,
-    /// `stream`, `api` (1NCE's daily numbers, where the stream brought less), `mixed` or `none`.
+    #[schema(value_type = Source)]
     source: String,
 }
 
@@ -63,7 +73,8 @@ pub struct UsageSumView {
 pub struct SimUsageView {
     iccid: String,
     period: PeriodView,
-    granularity: String,
+    #[schema(value_type = Granularity)]
+    granularity: &'static str,
     tz: String,
     /// By day every day has an entry; otherwise periods without use are left out.
     usage: Vec<UsageEntryView>,
@@ -71,17 +82,18 @@ pub struct SimUsageView {
 }
 
 impl SimUsageView {
-    pub fn new(iccid: String, query: SimUsageQuery, periods: Vec<pb::UsagePeriod>) -> Self {
+    pub fn new(iccid: &Iccid, params: SimUsageParams, period: Period, periods: Vec<pb::UsagePeriod>) -> Self {
         let mut usage: Vec<UsageEntryView> = periods.into_iter().map(entry).collect();
-        let summary = sum(&usage, query.period.days());
-        if query.granularity == "daily" {
-            usage = every_day(query.period, usage);
+        let summary = sum(&usage, period.days());
+        let granularity = params.granularity.0;
+        if granularity == Granularity::Daily {
+            usage = every_day(period, usage);
         }
         Self {
-            iccid,
-            period: query.period.into(),
-            granularity: query.granularity,
-            tz: query.zone,
+            iccid: iccid.to_string(),
+            period: period.into(),
+            granularity: granularity.word(),
+            tz: params.tz.0,
             usage,
             summary,
         }
@@ -112,7 +124,7 @@ fn every_day(period: Period, usage: Vec<UsageEntryView>) -> Vec<UsageEntryView> 
         known.remove(&date).unwrap_or_else(|| {
             entry(pb::UsagePeriod {
                 start: date,
-                source: "none".to_owned(),
+                source: Source::None.word().to_owned(),
                 ..pb::UsagePeriod::default()
             })
         })
@@ -172,7 +184,8 @@ impl From<pb::UsageGroup> for UsageGroupView {
 #[derive(Debug, Serialize, ToSchema)]
 pub struct UsageSummaryView {
     period: PeriodView,
-    group_by: Option<String>,
+    #[schema(value_type = Option<GroupBy>)]
+    group_by: Option<&'static str>,
     tag: Option<String>,
     sum: UsageGroupView,
     /// Days in their order, others with the largest volume first; at most 1,000.
@@ -183,15 +196,15 @@ pub struct UsageSummaryView {
 
 impl UsageSummaryView {
     pub fn new(
-        query: super::usage_query::SummaryQuery,
+        params: &UsageSummaryParams,
+        period: Period,
         sum: pb::UsageGroup,
         answer: pb::UsageSummaryResponse,
     ) -> Self {
-        let given = |text: String| (!text.is_empty()).then_some(text);
         Self {
-            period: query.period.into(),
-            group_by: given(query.group_by),
-            tag: given(query.tag),
+            period: period.into(),
+            group_by: params.group_by.map(|group_by| group_by.0.word()),
+            tag: Some(tag_text(&params.tag)).filter(|tag| !tag.is_empty()),
             sum: sum.into(),
             groups: answer.groups.into_iter().map(Into::into).collect(),
             groups_are_cut: answer.groups_are_cut,
@@ -214,12 +227,13 @@ pub struct TopSimView {
 #[derive(Debug, Serialize, ToSchema)]
 pub struct TopUsageView {
     period: PeriodView,
-    by: String,
+    #[schema(value_type = TopBy)]
+    by: &'static str,
     sims: Vec<TopSimView>,
 }
 
 impl TopUsageView {
-    pub fn new(query: super::usage_query::TopQuery, sims: Vec<pb::TopSim>) -> Self {
+    pub fn new(params: &TopUsageParams, period: Period, sims: Vec<pb::TopSim>) -> Self {
         let sims = sims.into_iter().map(|sim| TopSimView {
             iccid: sim.iccid,
             volume_rx: sim.rx,
@@ -229,82 +243,77 @@ impl TopUsageView {
             sms_mt: sim.sms_mt,
         });
         Self {
-            period: query.period.into(),
-            by: query.by,
+            period: period.into(),
+            by: params.by.0.word(),
             sims: sims.collect(),
         }
     }
 }
 
-/// A closed day on which stream and API differ.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct DayDifferenceView {
-    iccid: String,
-    #[schema(format = Date)]
-    date: String,
-    stream: DayNumbersView,
-    api: DayNumbersView,
-    data_records: u32,
-    /// Bytes that rounding explains: Platform 2.0 bills each session in whole KB.
-    tolerance: u64,
-    /// When the API was read.
-    #[schema(value_type = Option<String>, format = DateTime)]
-    read_at: Option<Timestamp>,
-    /// Which of the two counts, and what it may come from.
-    explanation: String,
-}
-
-/// What one of the two told.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct DayNumbersView {
-    total_volume: u64,
-    sms_mo: u32,
-    sms_mt: u32,
-}
-
-impl From<pb::DayDifference> for DayDifferenceView {
-    fn from(day: pb::DayDifference) -> Self {
-        let explanation = explanation(&day);
-        Self {
-            iccid: day.iccid,
-            date: day.day,
-            stream: DayNumbersView {
-                total_volume: day.stream_total,
-                sms_mo: day.stream_sms_mo,
-                sms_mt: day.stream_sms_mt,
+impl Example for SimUsageView {
+    fn example() -> Value {
+        json!({
+            "iccid": "8988999000000000017", "period": { "start": "2026-06-30", "end": "2026-06-30" },
+            "granularity": "daily", "tz": "UTC",
+            "usage": [{
+                "date": "2026-06-30", "volume_rx": 52429, "volume_tx": 209715, "total_volume": 262144, "sms_mo": 1,
+                "sms_mt": 0, "session_count": 4, "source": "stream",
+            }],
+            "summary": {
+                "total_volume": 262144, "total_volume_rx": 52429, "total_volume_tx": 209715, "total_sms_mo": 1,
+                "total_sms_mt": 0, "average_daily_volume": 262144, "peak_daily_volume": 262144,
+                "peak_date": "2026-06-30",
             },
-            api: DayNumbersView {
-                total_volume: day.api_total,
-                sms_mo: day.api_sms_mo,
-                sms_mt: day.api_sms_mt,
-            },
-            data_records: day.data_records,
-            tolerance: day.tolerance,
-            read_at: day.read_at,
-            explanation,
-        }
+        })
     }
 }
 
-fn explanation(day: &pb::DayDifference) -> String {
-    let text = if day.api_total > day.stream_total + day.tolerance {
-        "1NCE's API tells more than the stream brought and rounding up to a KB per record explains: records are \
-         missing in the stream, and the API's number counts"
-    } else if day.api_total < day.stream_total {
-        "1NCE's API tells less than the stream brought: it lags or was corrected, and the stream's number counts"
-    } else {
-        "the volumes agree but for rounding; the counts of SMS differ, and the larger one counts"
-    };
-    text.to_owned()
+impl Example for UsageSummaryView {
+    fn example() -> Value {
+        let group = |key: &str, name: &str| {
+            json!({
+                "key": key, "name": name, "volume_rx": 52429000, "volume_tx": 209715000, "total_volume": 262144000,
+                "sms_mo": 17, "sms_mt": 4, "sims": null,
+            })
+        };
+        json!({
+            "period": period(), "group_by": "country", "tag": null, "sum": group("", "all"),
+            "groups": [group("262", "Germany")], "groups_are_cut": false,
+        })
+    }
+}
+
+impl Example for TopUsageView {
+    fn example() -> Value {
+        let sim = json!({
+            "iccid": "8988999000000000017", "volume_rx": 52429, "volume_tx": 209715, "total_volume": 262144,
+            "sms_mo": 1, "sms_mt": 0,
+        });
+        json!({ "period": period(), "by": "total", "sims": [sim] })
+    }
+}
+
+fn period() -> Value {
+    json!({ "start": "2026-06-24", "end": "2026-06-30" })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rest::frame::fields::{Day, Field, WordOr};
+    use crate::rest::usage::params::TimeZone;
 
-    fn query(granularity: &str) -> SimUsageQuery {
-        let text = format!("start_date=2026-02-27&end_date=2026-03-02&granularity={granularity}");
-        super::super::usage_query::sim_usage(&text).unwrap()
+    fn view(granularity: Granularity, periods: Vec<pb::UsagePeriod>) -> SimUsageView {
+        let day = |text| Some(Day::parse(text).unwrap());
+        let params = SimUsageParams {
+            start_date: day("2026-02-27"),
+            end_date: day("2026-03-02"),
+            granularity: WordOr(granularity),
+            tz: TimeZone("UTC".to_owned()),
+        };
+        let iccid = Iccid::parse("8988999000000000017").unwrap();
+        let period = params.period().unwrap();
+        SimUsageView::new(&iccid, params, period, periods)
     }
 
     fn used(start: &str, total: u64) -> pb::UsagePeriod {
@@ -322,9 +331,9 @@ mod tests {
     fn every_day_has_an_entry_and_the_summary_counts_days_without_use() {
         let periods = vec![used("2026-02-28", 400), used("2026-03-02", 100)];
 
-        let view = SimUsageView::new("1".into(), query("daily"), periods.clone());
+        let daily = view(Granularity::Daily, periods.clone());
 
-        let dates: Vec<_> = view
+        let dates: Vec<_> = daily
             .usage
             .iter()
             .map(|entry| (entry.date.as_str(), entry.total_volume))
@@ -338,27 +347,9 @@ mod tests {
                 ("2026-03-02", 100)
             ]
         );
-        assert_eq!(view.usage[0].source, "none");
-        assert_eq!(view.summary.average_daily_volume, 125);
-        assert_eq!(view.summary.peak_date.as_deref(), Some("2026-02-28"));
-        assert_eq!(
-            SimUsageView::new("1".into(), query("weekly"), periods)
-                .usage
-                .len(),
-            2
-        );
-    }
-
-    #[test]
-    fn a_difference_says_which_number_counts() {
-        let day = |stream_total, api_total| pb::DayDifference {
-            stream_total,
-            api_total,
-            tolerance: 1024,
-            ..pb::DayDifference::default()
-        };
-        assert!(explanation(&day(0, 5000)).contains("API's number counts"));
-        assert!(explanation(&day(5000, 0)).contains("stream's number counts"));
-        assert!(explanation(&day(5000, 5500)).contains("SMS"));
+        assert_eq!(daily.usage[0].source, "none");
+        assert_eq!(daily.summary.average_daily_volume, 125);
+        assert_eq!(daily.summary.peak_date.as_deref(), Some("2026-02-28"));
+        assert_eq!(view(Granularity::Weekly, periods).usage.len(), 2);
     }
 }

@@ -1,4 +1,4 @@
-//! The form of an overview.
+//! The fleet at a glance.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -8,9 +8,41 @@ use messages::Timestamp;
 use messages::pb::sim::{FleetCountsResponse, SimCount};
 use messages::pb::usage::{FleetNowResponse, PresenceCount, UsageGroup};
 use serde::Serialize;
+use serde_json::{Value, json};
 use utoipa::ToSchema;
 
-use crate::app::overview::Overview;
+use super::frame::authenticate::ReadSims;
+use super::frame::example::TIME;
+use super::frame::fields::{OneOf, words};
+use super::frame::{Answer, Call, Example, MaxAge, Operation, Query, fields, operations};
+use crate::app::fleet::{self, Overview};
+use crate::auth::Permission;
+use crate::error::ApiError;
+
+/// Seconds: as long as the gateway itself keeps it.
+const MAX_AGE: u32 = 5;
+
+pub fn operations() -> Vec<Operation> {
+    operations![get_fleet_overview]
+}
+
+words! {
+    /// How a SIM reaches the network.
+    pub enum Rat as "RatName" { Gsm = "2G", Umts = "3G", HspaPlus = "HSPA+", Lte = "LTE", NbIot = "NB-IoT", CatM = "CAT-M" }
+}
+
+words! {
+    /// A part of the overview that its service did not tell.
+    pub enum MissingPart as "MissingOverviewPart" { Usage = "usage" }
+}
+
+fields! {
+    /// Whose SIMs are counted.
+    pub struct OverviewParams {
+        /// Count the SIMs of one organization; a key of one organization counts its own anyway.
+        organization_id: Option<OrganizationId>,
+    }
+}
 
 /// The fleet at a glance.
 #[derive(Debug, Serialize, ToSchema)]
@@ -21,14 +53,15 @@ pub struct OverviewView {
     as_of: Option<Timestamp>,
     sims: SimsView,
     /// SIMs that 1NCE lists, by what is left of their data quota.
-    data_quota: QuotaView,
-    sms_quota: QuotaView,
+    data_quota: QuotaCountsView,
+    sms_quota: QuotaCountsView,
     sync: FreshnessView,
     /// Null when usage-ingestor did not answer.
     connectivity: Option<ConnectivityView>,
     /// Null when usage-ingestor did not answer, or the caller lacks `read:usage`.
     usage: Option<UsageNowView>,
-    /// Parts that are null because their service did not answer: `usage` or nothing.
+    /// Parts that are null because their service did not answer.
+    #[schema(value_type = Vec<MissingPart>)]
     missing: Vec<&'static str>,
 }
 
@@ -48,7 +81,7 @@ pub struct SimsView {
 
 /// SIMs by state of a quota.
 #[derive(Debug, Default, Serialize, ToSchema)]
-pub struct QuotaView {
+pub struct QuotaCountsView {
     /// Over 20 % left.
     sufficient: u64,
     /// Less than 20 % left.
@@ -110,7 +143,8 @@ pub struct CountryView {
 pub struct RatView {
     /// 1NCE's number; null: no event told.
     rat: Option<u32>,
-    /// `2G`, `3G`, `HSPA+`, `LTE`, `NB-IoT` or `CAT-M`; null for another number.
+    /// Null for a number that 1NCE does not document.
+    #[schema(value_type = Option<Rat>)]
     name: Option<&'static str>,
     sims: u64,
 }
@@ -138,7 +172,8 @@ pub struct UsedView {
 
 impl OverviewView {
     /// `shows_usage`: the caller may see usage.
-    pub fn new(organization: Option<OrganizationId>, overview: &Overview, shows_usage: bool) -> Self {
+    pub fn new(overview: &Overview, shows_usage: bool) -> Self {
+        let organization = overview.organization;
         let (counts, now) = (&overview.counts, overview.now.as_ref());
         let listed = || counts.counts.iter().filter(|count| !is_missing(count));
         let sims = sims(counts);
@@ -150,7 +185,11 @@ impl OverviewView {
             sync: freshness(organization, counts),
             connectivity: now.map(|now| connectivity(&now.presence, sims.total)),
             usage: now.filter(|_| shows_usage).and_then(usage),
-            missing: if now.is_none() { vec!["usage"] } else { Vec::new() },
+            missing: if now.is_none() {
+                vec![MissingPart::Usage.word()]
+            } else {
+                Vec::new()
+            },
             sims,
         }
     }
@@ -176,8 +215,8 @@ fn sims(counts: &FleetCountsResponse) -> SimsView {
     view
 }
 
-fn quota<'a>(counts: impl Iterator<Item = (&'a str, u64)>) -> QuotaView {
-    let mut view = QuotaView::default();
+fn quota<'a>(counts: impl Iterator<Item = (&'a str, u64)>) -> QuotaCountsView {
+    let mut view = QuotaCountsView::default();
     for (word, sims) in counts {
         let place = match word {
             "sufficient" => &mut view.sufficient,
@@ -236,7 +275,7 @@ fn connectivity(presence: &[PresenceCount], total: u64) -> ConnectivityView {
         .filter(|(_, sims)| *sims > 0)
         .map(|(rat, sims)| RatView {
             rat: (rat > 0).then_some(rat),
-            name: rat_name(rat),
+            name: Rat::of(rat).map(Rat::word),
             sims,
         })
         .collect();
@@ -250,17 +289,19 @@ fn connectivity(presence: &[PresenceCount], total: u64) -> ConnectivityView {
     }
 }
 
-/// The numbers that 1NCE documents.
-fn rat_name(rat: u32) -> Option<&'static str> {
-    Some(match rat {
-        1 => "3G",
-        2 => "2G",
-        5 => "HSPA+",
-        6 => "LTE",
-        8 => "NB-IoT",
-        9 => "CAT-M",
-        _ => return None,
-    })
+impl Rat {
+    /// By the number that 1NCE documents.
+    fn of(number: u32) -> Option<Self> {
+        Some(match number {
+            1 => Self::Umts,
+            2 => Self::Gsm,
+            5 => Self::HspaPlus,
+            6 => Self::Lte,
+            8 => Self::NbIot,
+            9 => Self::CatM,
+            _ => return None,
+        })
+    }
 }
 
 fn usage(now: &FleetNowResponse) -> Option<UsageNowView> {
@@ -279,4 +320,59 @@ fn used(sum: &UsageGroup) -> UsedView {
         sms_mo: sum.sms_mo,
         sms_mt: sum.sms_mt,
     }
+}
+
+impl Example for OverviewView {
+    fn example() -> Value {
+        let quota = json!({ "sufficient": 11000, "low": 900, "exhausted": 100, "unknown": 0, "not_told": 0 });
+        let used = json!({
+            "since": "2026-07-01", "volume_rx": 52_428_800, "volume_tx": 209_715_200, "total_volume": 262_144_000,
+            "sms_mo": 17, "sms_mt": 4,
+        });
+        json!({
+            "organization_id": null, "as_of": TIME,
+            "sims": {
+                "total": 12000, "enabled": 11500, "disabled": 400, "expired": 100, "unknown": 0, "missing": 3,
+            },
+            "data_quota": quota, "sms_quota": quota,
+            "sync": {
+                "accounts": [{ "account": "main", "last_complete_at": TIME }], "oldest_synced_at": null,
+                "newest_synced_at": null,
+            },
+            "connectivity": {
+                "online": 9000, "offline": 2900, "unknown": 100,
+                "countries": [
+                    { "mcc": "262", "country": "Germany", "sims": 11900 },
+                    { "mcc": null, "country": null, "sims": 100 },
+                ],
+                "rats": [
+                    { "rat": 6, "name": "LTE", "sims": 11900 }, { "rat": null, "name": null, "sims": 100 },
+                ],
+            },
+            "usage": { "today": used, "month": used },
+            "missing": [],
+        })
+    }
+}
+
+/// The fleet at a glance
+///
+/// SIMs by status, quota, session, country and RAT, what they used today and this month (UTC), and how fresh that is. An
+/// answer is up to 5 seconds old. What a service does not tell is null, and `missing` names it.
+#[utoipa::path(get, path = "/api/v1/fleet/overview", tag = "Fleet")]
+async fn get_fleet_overview(
+    call: Call<ReadSims>,
+    Query(params): Query<OverviewParams>,
+) -> Result<MaxAge<Answer<OverviewView>, MAX_AGE>, ApiError> {
+    let wanted = params.organization_id;
+    if wanted.is_some_and(|id| id.0.is_nil()) {
+        return Err(ApiError::field(
+            "organization_id",
+            "is no UUID of an organization",
+        ));
+    }
+    let found =
+        call.run(move |gateway, context| async move { fleet::overview(&gateway, &context, wanted).await });
+    let shows_usage = call.principal().may(Permission::ReadUsage);
+    Ok(MaxAge(Answer(OverviewView::new(&*found.await?, shows_usage))))
 }
