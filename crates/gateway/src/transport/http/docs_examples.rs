@@ -188,5 +188,3 @@ fn success(route: &str) -> Value {
 pub(super) fn meta() -> Value {
     json!({ "timestamp": TIME, "request_id": "019cf7a0-0000-7000-8000-000000000001" })
 }
-
-}
