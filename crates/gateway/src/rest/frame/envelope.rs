@@ -9,7 +9,8 @@ use utoipa::ToSchema;
 
 use super::trace;
 use crate::cache::Tag;
-use crate::error::ApiError;
+use crate::error::{ApiCode, ApiError};
+use crate::wire::word::{OneOf, Word};
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
@@ -78,10 +79,26 @@ pub struct CursorPagination {
     pub next_cursor: Option<String>,
 }
 
+impl OneOf for ApiCode {
+    const NAME: &'static str = "ErrorCode";
+    const DESCRIPTION: &'static str = "What went wrong, for a program. The list is closed.";
+
+    fn all() -> Vec<Self> {
+        Self::ALL.to_vec()
+    }
+
+    fn word(self) -> &'static str {
+        self.row().0
+    }
+}
+
+/// The code of an error, as the document names it.
+type ErrorCode = Word<ApiCode>;
+
 /// What went wrong.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Fault {
-    /// One of a closed list.
+    #[schema(value_type = ErrorCode)]
     code: &'static str,
     /// For a person.
     message: String,
@@ -238,7 +255,6 @@ fn now() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::ApiCode;
     use actix_web::body::to_bytes;
     use serde_json::{Value, json};
 

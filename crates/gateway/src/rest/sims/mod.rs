@@ -44,6 +44,8 @@ pub fn operations() -> Vec<Operation> {
 }
 
 /// A page of SIMs
+///
+/// Those that the caller may see. Page numbers and cursors lead through the same list.
 #[utoipa::path(get, path = "/api/v1/sims", tag = "SIMs")]
 async fn list_sims(
     call: Call<ReadSims>,
@@ -64,6 +66,8 @@ async fn list_sims(
 }
 
 /// One SIM
+///
+/// What was last read of it; `refresh` reads 1NCE first, inside its budget.
 #[utoipa::path(get, path = "/api/v1/sims/{iccid}", tag = "SIMs")]
 async fn get_sim(
     call: Call<ReadSims>,
@@ -74,6 +78,8 @@ async fn get_sim(
 }
 
 /// The state of one SIM
+///
+/// In yes and no: at most one of the four details holds.
 #[utoipa::path(get, path = "/api/v1/sims/{iccid}/status", tag = "SIMs")]
 async fn get_sim_status(
     call: Call<ReadSims>,
@@ -84,6 +90,8 @@ async fn get_sim_status(
 }
 
 /// Change one SIM
+///
+/// Label, lock and status are changed at 1NCE first; whoever asks next, whichever replica answers, sees nothing older.
 #[utoipa::path(put, path = "/api/v1/sims/{iccid}", tag = "SIMs")]
 async fn update_sim(
     call: Call<WriteSims>,
