@@ -96,7 +96,7 @@ async fn sim_usage(app: &App, request: pb::SimUsageRequest) -> Result<pb::SimUsa
             sms_mo: small(period.amounts.sms_mo),
             sms_mt: small(period.amounts.sms_mt),
             sessions: small(period.amounts.sessions),
-            source: source(period.by_stream, period.by_api).to_owned(),
+            source: source(period.by_stream, period.by_api).to_string(),
         });
     Ok(pb::SimUsageResponse {
         periods: periods.collect(),
@@ -174,7 +174,7 @@ async fn export(app: &App, request: pb::ExportUsageRequest) -> Result<pb::Export
         sms_mo: small(row.sms_mo.into()),
         sms_mt: small(row.sms_mt.into()),
         sessions: small(row.sessions.into()),
-        source: source(row.by_stream, row.by_api).to_owned(),
+        source: source(row.by_stream, row.by_api).to_string(),
     });
     Ok(pb::ExportUsageResponse {
         rows: rows.collect(),
@@ -211,8 +211,8 @@ async fn differences(
     request: pb::DifferencesRequest,
 ) -> Result<pb::DifferencesResponse, RpcError> {
     let query = differences::read(scope(request.scope.clone())?, &request)?;
-    let (days, next_cursor) = app.differences(&query).await?;
-    let days = days.into_iter().map(|row| pb::DayDifference {
+    let page = app.differences(&query).await?;
+    let days = page.rows.into_iter().map(|row| pb::DayDifference {
         iccid: row.iccid.to_string(),
         day: row.day.to_string(),
         stream_total: large(row.total),
@@ -227,14 +227,14 @@ async fn differences(
     });
     Ok(pb::DifferencesResponse {
         days: days.collect(),
-        next_cursor,
+        next_cursor: page.next_cursor,
     })
 }
 
 async fn status(app: &App) -> Result<pb::IngestStatusResponse, RpcError> {
     let status = app.ingest_status().await?;
     let streams = status.streams.into_iter().map(|row| pb::StreamStatus {
-        state: row.state().to_owned(),
+        state: row.state().to_string(),
         stream: row.stream,
         last_received_at: row.last_received_at.map(Into::into),
         last_record_at: row.last_record_at.map(Into::into),
