@@ -37,13 +37,8 @@ pub enum StartError {
     #[error(transparent)]
     Bus(#[from] BusError),
     /// The receiver cannot listen.
-    #[error("cannot listen on {listen}: {source}")]
-    Listen {
-        /// The address.
-        listen: String,
-        /// What the system says.
-        source: std::io::Error,
-    },
+    #[error(transparent)]
+    Listen(#[from] transport::http::ListenError),
 }
 
 /// A service that works until `shared.shutdown` is asked for.

@@ -6,12 +6,10 @@ use crate::crates;
 use crate::graph::Graph;
 
 /// Files beside a folder of their name: crate and file. One that is gone fails too.
-const EXCEPTIONS: [(&str, &str); 5] = [
+const EXCEPTIONS: [(&str, &str); 3] = [
     ("service-runtime", "db.rs"),
     ("service-runtime", "telemetry.rs"),
     ("sim-service", "store/list.rs"),
-    ("usage-ingestor", "app/merge/books.rs"),
-    ("usage-ingestor", "app/silence.rs"),
 ];
 
 fn beside_their_folder(files: &BTreeSet<String>) -> Vec<&str> {

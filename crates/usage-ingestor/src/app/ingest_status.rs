@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use chrono::Utc;
+use domain::StreamState;
 use messages::INGEST;
 use once_client::Capability;
 use service_runtime::bus::BusError;
@@ -29,12 +30,12 @@ pub struct IngestStatus {
 }
 
 impl StreamRow {
-    /// `never`, `flowing` or `silent`.
-    pub fn state(&self) -> &'static str {
+    /// How the stream stands.
+    pub fn state(&self) -> StreamState {
         match (self.silent_since, self.last_received_at) {
-            (Some(_), _) => "silent",
-            (None, None) => "never",
-            (None, Some(_)) => "flowing",
+            (Some(_), _) => StreamState::Silent,
+            (None, None) => StreamState::Never,
+            (None, Some(_)) => StreamState::Flowing,
         }
     }
 }

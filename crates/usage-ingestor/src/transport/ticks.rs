@@ -78,8 +78,10 @@ async fn read_inventory(app: App) -> Result<(), InventoryError> {
 
 async fn keep_storage(app: App) -> Result<(), InventoryError> {
     let config = &app.config;
-    let days = (config.usage_days, config.events_days, config.compress_after_days);
-    let edition = app.store.keep_storage(days.0, days.1, days.2).await?;
+    let edition = app
+        .store
+        .keep_storage(config.usage_days, config.events_days, config.compress_after_days)
+        .await?;
     app.store.forget_old(config.rejects_days).await?;
     tracing::info!(edition, "old data was dropped");
     Ok(())

@@ -124,13 +124,13 @@ async fn read(app: &App, reading: Reading) -> Result<(), StoreError> {
 }
 
 fn sums(row: &sqlx::postgres::PgRow) -> Sums {
-    (
-        row.get("rx"),
-        row.get("tx"),
-        row.get("total"),
-        row.get("sms_mo"),
-        row.get("sms_mt"),
-    )
+    Sums {
+        rx: row.get("rx"),
+        tx: row.get("tx"),
+        total: row.get("total"),
+        sms_mo: row.get("sms_mo"),
+        sms_mt: row.get("sms_mt"),
+    }
 }
 
 async fn stored(db: &mut PgConnection) -> Books {
@@ -162,11 +162,11 @@ async fn stored(db: &mut PgConnection) -> Books {
         for sim in event.sims {
             let key = (sim.iccid.parse().unwrap(), sim.day.parse().unwrap());
             let sums = books.announced.entry(key).or_default();
-            sums.0 += sim.rx.cast_signed();
-            sums.1 += sim.tx.cast_signed();
-            sums.2 += sim.total.cast_signed();
-            sums.3 += i64::from(sim.sms_mo);
-            sums.4 += i64::from(sim.sms_mt);
+            sums.rx += sim.rx.cast_signed();
+            sums.tx += sim.tx.cast_signed();
+            sums.total += sim.total.cast_signed();
+            sums.sms_mo += i64::from(sim.sms_mo);
+            sums.sms_mt += i64::from(sim.sms_mt);
         }
     }
     books.events = all(db, "SELECT 1 FROM sim_events").await.len() as i64;

@@ -5,6 +5,7 @@ mod expected;
 use std::time::Duration;
 
 use chrono::{DateTime, Days, TimeDelta, Utc};
+use domain::StreamKind;
 use messages::pb::usage::{UsageStreamResumed, UsageStreamSilent};
 use messages::{EventEnvelope, EventType};
 use prost::Message;
@@ -18,8 +19,6 @@ use crate::error::{AppError, StoreError};
 use crate::store::stream_state::{self, StreamState};
 use expected::Expectation;
 
-/// Both streams.
-pub const STREAMS: [&str; 2] = ["usage", "events"];
 /// How often it is looked at.
 const LOOK: Duration = Duration::from_secs(5);
 /// Fewer missing records than this are no sign: small fleets are quiet for hours.
@@ -31,9 +30,9 @@ impl App {
     /// Looks at the streams until the end; replicas take turns by a lock in the database.
     pub async fn watch_streams(&self, end: &Shutdown) {
         while end.sleep(LOOK).await {
-            for stream in STREAMS {
+            for stream in StreamKind::ALL {
                 if let Err(error) = self.look_at_stream(stream, Utc::now()).await {
-                    tracing::warn!(%error, stream, "the stream could not be looked at");
+                    tracing::warn!(%error, %stream, "the stream could not be looked at");
                 }
             }
         }
@@ -44,14 +43,14 @@ impl App {
     /// # Errors
     /// The database's.
     pub async fn usage_stream_flows(&self) -> Result<bool, StoreError> {
-        stream_state::flows(&self.store, "usage").await
+        stream_state::flows(&self.store, StreamKind::Usage).await
     }
 
     /// Compares what arrived with what usually does.
     ///
     /// # Errors
     /// The database's, or JetStream's.
-    pub async fn look_at_stream(&self, stream: &'static str, now: DateTime<Utc>) -> Result<(), AppError> {
+    pub async fn look_at_stream(&self, stream: StreamKind, now: DateTime<Utc>) -> Result<(), AppError> {
         // While the database was away, batches came that are not counted yet.
         let (waiting, _) = self.backlog().await?;
         let mut transaction = self.store.db().pool().begin().await?;
@@ -80,15 +79,15 @@ impl App {
         let mut events = OutboxBatch::default();
         self.announce(&mut events, stream, &state, &next, last_received, now);
         let next = match stream {
-            "usage" => fill_gap(&mut transaction, &state, next, now).await?,
-            _ => next,
+            StreamKind::Usage => fill_gap(&mut transaction, &state, next, now).await?,
+            StreamKind::Events => next,
         };
         events.write(&mut transaction).await?;
         stream_state::save(&mut transaction, stream, &next).await?;
         transaction.commit().await?;
         self.outbox.poke();
         self.metrics
-            .gauge("simward_stream_silent", &[("stream", stream)])
+            .gauge("simward_stream_silent", &[("stream", stream.word())])
             .set(if next.silent_since.is_some() { 1.0 } else { 0.0 });
         Ok(())
     }
@@ -97,7 +96,7 @@ impl App {
     fn announce(
         &self,
         events: &mut OutboxBatch,
-        stream: &str,
+        stream: StreamKind,
         before: &StreamState,
         after: &StreamState,
         last_received: DateTime<Utc>,
@@ -105,18 +104,18 @@ impl App {
     ) {
         match (before.silent_since, after.silent_since) {
             (None, Some(_)) => {
-                tracing::warn!(stream, %last_received, "the Data Streamer is silent: look at the stream in 1NCE's portal");
+                tracing::warn!(%stream, %last_received, "the Data Streamer is silent: look at the stream in 1NCE's portal");
                 let silent = UsageStreamSilent {
-                    stream: stream.to_owned(),
+                    stream: stream.to_string(),
                     last_received_at: Some(last_received.into()),
                     expected_per_hour: after.expected_per_hour.unwrap_or(0.0),
                 };
                 self.push_event(events, EventType::UsageStreamSilent, now, silent.encode_to_vec());
             }
             (Some(since), None) => {
-                tracing::info!(stream, %since, "the Data Streamer sends again");
+                tracing::info!(%stream, %since, "the Data Streamer sends again");
                 let resumed = UsageStreamResumed {
-                    stream: stream.to_owned(),
+                    stream: stream.to_string(),
                     silent_since: Some(since.into()),
                     resumed_at: Some(last_received.into()),
                 };
