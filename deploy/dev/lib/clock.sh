@@ -5,7 +5,7 @@
 
 # Sets MOMENT to what $1 (UTC) means now, in seconds.
 read_moment() {
-  MOMENT=$(date -u -d "$1" +%s) || die "--at wants a moment of UTC, such as '2028-02-29 23:58' or 14:38"
+  MOMENT=$([[ -n $1 ]] && date -u -d "$1" +%s) || die "--at wants a moment of UTC, such as '2028-02-29 23:58' or 14:38"
   install_missing faketime faketime
 }
 
