@@ -1,14 +1,19 @@
 #!/usr/bin/env bash
 # make test: every test against servers of its own, which are gone afterwards. Arguments go to cargo test.
-# --bench runs the measurements instead: release build, durable servers.
+# --bench runs the measurements instead: release build, durable servers. --at MOMENT (UTC) runs the tests at another time.
 set -euo pipefail
 # shellcheck source=deploy/dev/lib/local.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib/local.sh"
+# shellcheck source=deploy/dev/lib/clock.sh
+. "$HERE/lib/clock.sh"
 
 MODE='test'
 if [[ ${1-} == --bench ]]; then
   MODE=bench
   shift
+elif [[ ${1-} == --at ]]; then
+  read_moment "${2-}"
+  shift 2
 fi
 
 # Everything of this run lies in $DIR. Addresses given as TEST_* are used as they are; otherwise a stack is made.
@@ -66,6 +71,7 @@ clean_up() {
     done
     rm -rf "$DIR"
   fi
+  if [[ -n ${FAKETIME-} ]]; then forget_clock; fi
   exit "$code"
 }
 
@@ -80,12 +86,25 @@ export_test_env() {
   unset DATASTREAMER_URL DATASTREAMER_USER DATASTREAMER_PASSWORD DATASTREAMER_NEXT_USER DATASTREAMER_NEXT_PASSWORD
 }
 
+# Cargo lets --workspace win over a package that was named.
+cargo_test() {
+  if [[ " $* " == *" -p "* || " $* " == *" --package"* ]]; then run_group cargo test "$@"; else run_group cargo test --workspace "$@"; fi
+}
+
 run_tests() {
   step "build"
   run_group cargo build --workspace --bins
   step "test"
-  # Cargo lets --workspace win over a package that was named.
-  if [[ " $* " == *" -p "* || " $* " == *" --package"* ]]; then run_group cargo test "$@"; else run_group cargo test --workspace "$@"; fi
+  cargo_test "$@"
+}
+
+# What is built and downloaded has the machine's own time.
+travel() {
+  step "build for another time"
+  run_group cargo build --workspace --bins
+  cargo_test --no-run "$@"
+  "$STACK" install
+  set_clock
 }
 
 run_benches() {
@@ -101,6 +120,7 @@ forget_own_addresses
 trap clean_up EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
+if [[ -n ${MOMENT-} ]]; then travel "$@"; fi
 provide_servers
 export_test_env
 if [[ $MODE == bench ]]; then run_benches "$@"; else run_tests "$@"; fi

@@ -29,7 +29,7 @@ impl TestApp {
     }
 
     pub async fn start_with(emulator: EmulatorConfig, settings: &[(&str, &str)]) -> Self {
-        let emulator = Emulator::start(emulator).await.expect("emulator");
+        let emulator = Emulator::start(at_noon(emulator)).await.expect("emulator");
         let scope = Scope::new().await;
         let shared = serve(&scope, &emulator, settings).await;
         Self {
@@ -160,6 +160,13 @@ impl TestApp {
     }
 }
 
+/// Whatever the hour, no day of its world ends while a test runs: the use of a day would change the fleet.
+fn at_noon(mut emulator: EmulatorConfig) -> EmulatorConfig {
+    let noon = || "2026-07-15T12:00:00Z".parse().expect("a moment");
+    emulator.start.get_or_insert_with(noon);
+    emulator
+}
+
 /// An emulator that does not slow a test down.
 pub fn quick(fleet: u32) -> EmulatorConfig {
     EmulatorConfig::default().with_fleet(fleet).without_limits()
@@ -222,7 +229,7 @@ pub struct Killable {
 impl Killable {
     /// Call it inside a test's runtime, which stays free for the emulator.
     pub async fn start(emulator: EmulatorConfig, settings: &[(&str, &str)]) -> Self {
-        let emulator = Emulator::start(emulator).await.expect("emulator");
+        let emulator = Emulator::start(at_noon(emulator)).await.expect("emulator");
         let scope = Scope::new().await;
         let settings: Vec<(String, String)> = settings
             .iter()

@@ -96,12 +96,16 @@ impl TestApp {
     }
 }
 
+/// Records of the dates that tests name are kept, however long ago those are by now.
+const KEPT: [(&str, &str); 2] = [("usage_days", "36500"), ("events_days", "36500")];
+
 async fn serve(
     scope: &Scope,
     emulator: &Emulator,
     settings: &[(&'static str, &'static str)],
 ) -> (Shared, Running) {
     let base_url = emulator.base_url();
+    let settings = [&KEPT, settings].concat();
     let keys: Vec<(String, &str)> = settings
         .iter()
         .map(|(key, value)| (format!("usage.{key}"), *value))
@@ -115,7 +119,7 @@ async fn serve(
         ("DATASTREAMER_USER", DATASTREAMER.0),
         ("DATASTREAMER_PASSWORD", DATASTREAMER.1),
     ];
-    values.extend(settings);
+    values.extend(&settings);
     let find = |name: &str| {
         let found = values.iter().rev().find(|(key, _)| *key == name);
         found.map(|(_, value)| (*value).to_owned())

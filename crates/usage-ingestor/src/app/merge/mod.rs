@@ -34,7 +34,7 @@ pub use read_batch::read_batch;
 pub struct Received {
     /// Its place in the stream.
     pub sequence: i64,
-    /// When JetStream stored it.
+    /// When a receiver took it.
     pub at: DateTime<Utc>,
     /// JetStream has delivered it before.
     pub again: bool,
