@@ -17,7 +17,7 @@ pub enum Audit {
 
 pub async fn run(command: Audit, settings: &Settings) -> anyhow::Result<()> {
     let database = settings.runtime()?.database;
-    let db = Db::connect(&database, gateway::SCHEMA).await?;
+    let db = Db::connect(&database, gateway::SERVICE.schema).await?;
     match command {
         Audit::Verify => verify(&db).await,
         Audit::Export => export(db).await,

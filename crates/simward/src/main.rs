@@ -58,19 +58,9 @@ fn main() -> anyhow::Result<ExitCode> {
 }
 
 async fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
-    let short_names = [
-        &gateway::SHORT_NAMES[..],
-        &once_client::settings::SHORT_NAMES,
-        &sim_service::SHORT_NAMES,
-        &usage_ingestor::SHORT_NAMES,
-    ];
-    let defaults = [
-        gateway::DEFAULTS,
-        once_client::settings::DEFAULTS,
-        sim_service::DEFAULTS,
-        usage_ingestor::DEFAULTS,
-    ];
-    let settings = Settings::from_env(&defaults, &short_names.concat())?;
+    let defaults = run::SERVICES.map(|service| service.defaults).concat();
+    let short_names = run::SERVICES.map(|service| service.short_names.concat()).concat();
+    let settings = Settings::from_env(&defaults, &short_names)?;
     match command {
         // An installation has settings of its own.
         Command::Dev(command) => return Ok(dev::run(command).await),

@@ -60,7 +60,7 @@ async fn rows_are_chained_in_the_order_of_their_time_whoever_writes_at_once() {
 async fn the_services_login_adds_rows_and_changes_none() {
     let world = world_with_rows(1).await;
     // Rights that are taken stay taken when somebody migrates once more.
-    gateway::migrate(&world.config.database).await.unwrap();
+    gateway::SERVICE.migrate(&world.config.database).await.unwrap();
     for refused in [
         "UPDATE audit_log SET subject = 'x'",
         "DELETE FROM audit_log",

@@ -76,9 +76,11 @@ impl World {
 
     pub async fn of(scope: Scope) -> Self {
         let config = scope.runtime_config();
-        gateway::migrate(&config.database).await.unwrap();
+        gateway::SERVICE.migrate(&config.database).await.unwrap();
         let bus = Bus::connect(&config.nats, "test").await.unwrap();
-        let db = Db::connect(&config.database, gateway::SCHEMA).await.unwrap();
+        let db = Db::connect(&config.database, gateway::SERVICE.schema)
+            .await
+            .unwrap();
         let sims = FakeSims::start(&bus).await;
         let usage = FakeUsage::start(&bus).await;
         Self {

@@ -65,8 +65,8 @@ impl Drop for Process {
 async fn no_secret_is_in_the_log_of_a_gateway_that_logs_all_it_can() {
     let scope = Scope::new().await;
     let database = scope.runtime_config().database;
-    gateway::migrate(&database).await.unwrap();
-    let db = Db::connect(&database, gateway::SCHEMA).await.unwrap();
+    gateway::SERVICE.migrate(&database).await.unwrap();
+    let db = Db::connect(&database, gateway::SERVICE.schema).await.unwrap();
     let admin = NewAdmin {
         username: "ada".to_owned(),
         email: "ada@example.org".to_owned(),

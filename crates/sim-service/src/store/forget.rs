@@ -63,8 +63,8 @@ mod tests {
 
     async fn store_with_run(scope: &Scope) -> (Store, SyncRun) {
         let config = scope.runtime_config().database;
-        crate::migrate(&config).await.unwrap();
-        let store = Store::new(Db::connect(&config, crate::NAME).await.unwrap());
+        crate::SERVICE.migrate(&config).await.unwrap();
+        let store = Store::new(Db::connect(&config, crate::SERVICE.schema).await.unwrap());
         let account = AccountSlug::parse("main").unwrap();
         ensure_account(&store, &account, OrganizationId::DEFAULT)
             .await

@@ -180,7 +180,8 @@ async fn all(db: &mut PgConnection, statement: &'static str) -> Vec<sqlx::postgr
 }
 
 async fn app(scope: &Scope) -> (App, Shared) {
-    crate::migrate(&scope.runtime_config().database)
+    crate::SERVICE
+        .migrate(&scope.runtime_config().database)
         .await
         .expect("migrate");
     let settings = Settings::build(
@@ -194,7 +195,9 @@ async fn app(scope: &Scope) -> (App, Shared) {
     let account = account.client(&runtime.redis.prefix).expect("an account");
     let shared = Shared::start(runtime, "test").await.expect("servers");
     let client = OnceClient::new(account, None, shared.metrics.recorder()).expect("a client");
-    let runtime = Runtime::start(&shared, crate::NAME).await.expect("the database");
+    let runtime = Runtime::start(&shared, &crate::SERVICE)
+        .await
+        .expect("the database");
     let config = IngestorConfig::from_settings(&settings).expect("settings");
     (App::new(config, client, &runtime), shared)
 }
