@@ -25,8 +25,9 @@ use service_runtime::config::DatabaseConfig;
 use service_runtime::db::{self, DbError};
 use service_runtime::{Runtime, Shared};
 
-pub use app::audit_log;
-pub use app::{keys, users};
+pub use app::audit;
+pub use app::identity::keys::commands as keys;
+pub use app::identity::users::commands as users;
 pub use auth::Permission;
 pub use config::GatewayConfig;
 pub use error::{ApiCode, ApiError, GatewayError};
@@ -72,7 +73,7 @@ pub async fn run(config: GatewayConfig, shared: Shared) -> Result<Running, Gatew
     let membership = cache::join_replicas(&gateway).await?;
     cache::follow_events(&gateway).await?;
     live::follow_stream(&gateway);
-    app::audit_jobs::start(&gateway);
+    app::audit::jobs::start(&gateway);
     let forget = app::idempotency::forget(Arc::clone(&gateway));
     gateway.shutdown.spawn(forget);
     let addr = rest::serve(Arc::clone(&gateway), membership)?;

@@ -8,6 +8,7 @@
 )]
 pub(crate) mod frame;
 
+mod audit;
 mod documents;
 mod identity;
 mod server;
@@ -31,7 +32,7 @@ use frame::routes::{Routes, dispatch};
 pub use documents::openapi;
 
 /// What there is at the gateway's addresses.
-const RESOURCES: &[fn() -> Vec<Operation>] = &[identity::organizations::operations, sync::operations];
+const RESOURCES: &[fn() -> Vec<Operation>] = &[audit::operations, identity::operations, sync::operations];
 
 fn operations() -> Vec<Operation> {
     RESOURCES.iter().flat_map(|resource| resource()).collect()

@@ -2,7 +2,7 @@ use actix_web::web::ServiceConfig;
 use serde_json::Value;
 use utoipa::openapi::OpenApi;
 
-use super::{bulk_docs, docs_audit, docs_identity, docs_usage, live, overview};
+use super::{bulk_docs, docs_usage, live, overview};
 use crate::error::ApiCode;
 
 /// Routes that belong together, with everything that is said about them. A route is written as `post /api/v1/sync/sims`;
@@ -29,11 +29,4 @@ pub enum Example {
 }
 
 /// Every area but SIMs, syncs and operations.
-pub const AREAS: &[Area] = &[
-    docs_usage::AREA,
-    live::AREA,
-    docs_audit::AREA,
-    bulk_docs::AREA,
-    docs_identity::AREA,
-    overview::AREA,
-];
+pub const AREAS: &[Area] = &[docs_usage::AREA, live::AREA, bulk_docs::AREA, overview::AREA];

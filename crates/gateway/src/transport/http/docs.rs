@@ -95,12 +95,10 @@ struct OptionalBody;
 
 impl Modify for OptionalBody {
     fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
-        for path in ["/api/v1/sync/usage"] {
-            let path = document.paths.paths.get_mut(path);
-            let operation = path.and_then(|path| path.post.as_mut());
-            if let Some(RefOr::T(body)) = operation.and_then(|operation| operation.request_body.as_mut()) {
-                body.required = Some(Required::False);
-            }
+        let path = document.paths.paths.get_mut("/api/v1/sync/usage");
+        let operation = path.and_then(|path| path.post.as_mut());
+        if let Some(RefOr::T(body)) = operation.and_then(|operation| operation.request_body.as_mut()) {
+            body.required = Some(Required::False);
         }
     }
 }

@@ -103,9 +103,6 @@ pub fn words(words: &[&str], default: Option<&str>) -> Object {
         .build()
 }
 
-/// They ask for no credentials.
-const PUBLIC: [&str; 2] = ["post /api/v1/auth/login", "post /api/v1/auth/refresh"];
-
 /// What the route can answer beside its own answers.
 fn failures(route: &str) -> Vec<ApiCode> {
     if !route.contains("/api/") {
@@ -128,9 +125,6 @@ fn failures(route: &str) -> Vec<ApiCode> {
     }
     if route.contains('{') {
         codes.push(ApiCode::NotFound);
-    }
-    if PUBLIC.contains(&route) {
-        codes.retain(|code| ![ApiCode::InvalidApiKey, ApiCode::Forbidden].contains(code));
     }
     codes.extend(AREAS.iter().flat_map(|area| (area.failures)(route)).copied());
     // These ask 1NCE.

@@ -51,10 +51,9 @@ pub fn describe(route: &str, operation: &mut Operation) {
     }
 }
 
-/// Whether a POST makes something or costs something. Login and its like answer for the moment, and a job that is
-/// paused twice is paused.
+/// Whether a POST makes something or costs something. A job that is paused twice is paused.
 pub fn is_repeatable(route: &str) -> bool {
-    let harmless = route.contains("/auth/") || route.ends_with("/pause") || route.ends_with("/resume");
+    let harmless = route.ends_with("/pause") || route.ends_with("/resume");
     route.starts_with("post ") && !harmless
 }
 

@@ -196,6 +196,7 @@ fn has_nul(value: &Value) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::ApiError;
     use serde_json::json;
 
     fn read(value: Value) -> Result<UpdateSim, ApiError> {

@@ -1,5 +1,6 @@
 //! Fields of queries and bodies: types that read themselves and say what they accept.
 
+mod both;
 mod number;
 mod text;
 mod time;
@@ -11,11 +12,12 @@ use serde_json::{Map, Value};
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{AdditionalProperties, Object, ObjectBuilder, Schema};
 
+pub use both::Both;
 pub use number::{Flag, Number, PageSize};
 pub use text::{Cursor, Name, Slug, Text};
 pub use time::{Day, Moment};
-pub(crate) use word::words;
 pub use word::{List, OneOf, Word, WordOr, Words};
+pub(crate) use word::{one_of, words};
 
 use super::reading::Faults;
 

@@ -80,6 +80,14 @@ impl<T: OneOf + Default> Field for WordOr<T> {
         Word::read(value).map(|word| Self(word.0))
     }
 
+    /// An empty parameter is none.
+    fn parse(text: &str) -> Option<Self> {
+        match text {
+            "" => Self::absent(),
+            text => Word::parse(text).map(|word| Self(word.0)),
+        }
+    }
+
     fn absent() -> Option<Self> {
         Some(Self(T::default()))
     }
@@ -182,6 +190,37 @@ impl<T: Field, const MIN: usize, const MAX: usize> Field for List<T, MIN, MAX> {
         all.map(Self)
     }
 }
+
+/// Makes an enum that has `ALL` and `word` a closed list of words, with its component's name behind `as`.
+macro_rules! one_of {
+    ($(#[doc = $doc:literal])* $type:ident as $component:literal) => {
+        impl $crate::rest::frame::fields::OneOf for $type {
+            const NAME: &'static str = $component;
+            const DESCRIPTION: &'static str = $crate::rest::frame::fields::trimmed(concat!($($doc, "\n"),*));
+
+            fn all() -> Vec<Self> {
+                Self::ALL.to_vec()
+            }
+
+            fn word(self) -> &'static str {
+                $type::word(self)
+            }
+        }
+
+        impl utoipa::PartialSchema for $type {
+            fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
+                <$crate::rest::frame::fields::Word<Self> as utoipa::PartialSchema>::schema()
+            }
+        }
+
+        impl utoipa::ToSchema for $type {
+            fn name() -> std::borrow::Cow<'static, str> {
+                $component.into()
+            }
+        }
+    };
+}
+pub(crate) use one_of;
 
 /// Declares a closed list of words: the enum, and its component's name behind `as`.
 macro_rules! words {
