@@ -16,7 +16,6 @@ mod redis_link;
 mod rest;
 mod seldom;
 mod store;
-mod transport;
 mod wire;
 
 use std::net::SocketAddr;
@@ -24,8 +23,9 @@ use std::sync::Arc;
 
 use service_runtime::{Runtime, Service, Shared};
 
-pub use app::audit_log;
-pub use app::{keys, users};
+pub use app::audit;
+pub use app::identity::keys::commands as keys;
+pub use app::identity::users::commands as users;
 pub use auth::Permission;
 pub use config::GatewayConfig;
 pub use error::{ApiCode, ApiError, GatewayError};
@@ -77,7 +77,7 @@ pub async fn run(config: GatewayConfig, shared: Shared) -> Result<Running, Gatew
     let membership = cache::join_replicas(Arc::clone(&gateway.replicas), Arc::clone(&sims), end).await?;
     cache::follow_events(gateway.bus.clone(), sims, end.clone()).await?;
     live::follow_stream(Arc::clone(&gateway.live), end);
-    app::audit_jobs::start(&gateway);
+    app::audit::jobs::start(&gateway);
     let forget = app::idempotency::forget(Arc::clone(&gateway));
     gateway.shutdown.spawn(forget);
     let addr = rest::serve(Arc::clone(&gateway), membership)?;

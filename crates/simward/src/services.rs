@@ -66,10 +66,7 @@ mod tests {
     #[test]
     fn the_list_names_every_schema_that_is_migrated_and_the_variables_that_set_addresses() {
         let schemas: Vec<&str> = services().map(|service| service.schema).collect();
-        assert_eq!(
-            schemas,
-            [gateway::SCHEMA, sim_service::NAME, usage_ingestor::NAME]
-        );
+        assert_eq!(schemas, crate::run::SERVICES.map(|service| service.schema));
         let known = [&gateway::SHORT_NAMES[..], &usage_ingestor::SHORT_NAMES].concat();
         for listener in listeners() {
             assert!(

@@ -1,20 +1,14 @@
 //! Use cases: one file each. They know the bus, the caches and the store, and nothing of HTTP.
 
-pub(crate) mod api_keys;
-pub(crate) mod audit_jobs;
-pub mod audit_log;
+pub mod audit;
 pub(crate) mod export;
 pub(crate) mod fleet;
 pub(crate) mod get_sim;
 pub(crate) mod idempotency;
 pub(crate) mod identity;
 pub(crate) mod jobs;
-pub mod keys;
 pub(crate) mod list_sims;
-pub(crate) mod organizations;
 pub(crate) mod update_sim;
-pub(crate) mod user_changes;
-pub mod users;
 pub(crate) mod write_usage;
 
 use std::future::Future;
@@ -42,8 +36,9 @@ use crate::config::GatewayConfig;
 use crate::error::{ApiCode, ApiError};
 use crate::limits::Limiter;
 use crate::live::Live;
-use crate::store::api_keys::ApiKeys;
-use crate::store::audit::{self, AuditEntry};
+use crate::store;
+use crate::store::audit::AuditEntry;
+use crate::store::identity::keys::ApiKeys;
 
 /// What the use cases stand on.
 pub(crate) struct Gateway {
@@ -240,7 +235,7 @@ impl Gateway {
             remote_addr: context.remote_addr.map(|addr| addr.to_string()),
             details,
         };
-        tokio::time::timeout(self.audit_limit, audit::append(self.db.orm(), entry))
+        tokio::time::timeout(self.audit_limit, store::audit::append(self.db.orm(), entry))
             .await
             .map_err(|silence| ApiError::database(&silence))?
             .map_err(|error| ApiError::database(&error))

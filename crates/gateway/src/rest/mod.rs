@@ -1,13 +1,8 @@
 //! The REST API: the only file that knows every resource.
 
-// What the resources that move here will use.
-#[allow(
-    dead_code,
-    unused_imports,
-    reason = "the resources that use all of it move here one by one"
-)]
 pub(crate) mod frame;
 
+mod audit;
 mod documents;
 mod fleet;
 mod health;
@@ -40,7 +35,6 @@ pub use documents::openapi;
 
 /// What there is at the gateway's addresses.
 const RESOURCES: &[fn() -> Vec<Operation>] = &[
-    identity::organizations::operations,
     fleet::operations,
     sims::operations,
     sim_events::operations,
@@ -49,6 +43,8 @@ const RESOURCES: &[fn() -> Vec<Operation>] = &[
     ingest::operations,
     sync::operations,
     live::operations,
+    identity::operations,
+    audit::operations,
     health::operations,
     documents::operations,
 ];
@@ -90,7 +86,6 @@ fn app(
         .app_data(routes)
         .wrap(cors)
         .wrap(front)
-        .configure(crate::transport::http::all_routes)
         .default_service(web::to(dispatch))
 }
 

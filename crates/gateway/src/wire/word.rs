@@ -77,3 +77,34 @@ macro_rules! words {
     };
 }
 pub(crate) use words;
+
+/// Makes an enum that has `ALL` and `word` a closed list of words, with its component's name behind `as`.
+macro_rules! one_of {
+    ($(#[doc = $doc:literal])* $type:ident as $component:literal) => {
+        impl $crate::wire::word::OneOf for $type {
+            const NAME: &'static str = $component;
+            const DESCRIPTION: &'static str = concat!($($doc, "\n"),*).trim_ascii();
+
+            fn all() -> Vec<Self> {
+                Self::ALL.to_vec()
+            }
+
+            fn word(self) -> &'static str {
+                $type::word(self)
+            }
+        }
+
+        impl utoipa::PartialSchema for $type {
+            fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
+                <$crate::wire::word::Word<Self> as utoipa::PartialSchema>::schema()
+            }
+        }
+
+        impl utoipa::ToSchema for $type {
+            fn name() -> std::borrow::Cow<'static, str> {
+                $component.into()
+            }
+        }
+    };
+}
+pub(crate) use one_of;

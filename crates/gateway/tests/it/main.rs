@@ -6,8 +6,6 @@
 
 mod abuse;
 mod audit;
-mod audit_chain;
-mod audit_jobs;
 mod auth;
 mod bulk;
 mod cache;
@@ -24,14 +22,7 @@ mod fleet;
 mod harness;
 mod health;
 mod idempotency;
-mod identity_admin;
-mod identity_keys;
-mod identity_log;
-mod identity_organizations;
-mod identity_sessions;
-mod identity_throttle;
-mod identity_tokens;
-mod identity_users;
+mod identity;
 mod import;
 mod ingest;
 mod jobs;

@@ -40,7 +40,6 @@ async fn get_openapi(_: AnyQuery) -> Result<HttpResponse, ApiError> {
 /// The OpenAPI 3.1 document of the gateway.
 pub fn openapi() -> utoipa::openapi::OpenApi {
     let mut document = base::document();
-    document.merge(crate::transport::http::openapi());
     let mut components = components_of::<Failure>();
     for operation in super::operations().into_iter().filter(|one| one.is_documented) {
         add(&mut document, &operation, &mut components);

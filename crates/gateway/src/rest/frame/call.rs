@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::http::header::AUTHORIZATION;
-use actix_web::{HttpMessage, HttpRequest, web};
+use actix_web::{HttpRequest, web};
 use bytes::Bytes;
 use messages::RpcMethod;
 use messages::pb::common::{Actor, Scope};
@@ -16,7 +16,6 @@ use super::answer::Reply;
 use super::authenticate::{self, Needs, X_API_KEY};
 use super::once::{self, Once};
 use super::reading::{Extract, Reading};
-use super::request_id::span;
 use super::routes::Matched;
 use super::said::{Access, Said};
 use crate::app::{Act, Gateway, RequestContext};
@@ -172,8 +171,6 @@ impl<N: Needs> Call<N> {
 
     /// The span of what leaves this process; what memory answers has none, because it costs as much as the answer.
     pub fn span(&self) -> Span {
-        let extensions = self.request.extensions();
-        let name = extensions.get::<Matched>().map_or("unmatched", Matched::name);
-        span(&self.request, name, &self.context.request_id)
+        Matched::span(&self.request, &self.context.request_id)
     }
 }

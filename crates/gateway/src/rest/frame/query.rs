@@ -96,3 +96,13 @@ pub fn any_pairs(query: &str) -> Option<Vec<(String, String)>> {
         .ok()
         .map(web::Query::into_inner)
 }
+
+/// A query string as an operation would read it.
+#[cfg(test)]
+pub fn read<T: Fields>(query: &str) -> Result<T, crate::error::ApiError> {
+    let mut faults = Faults::default();
+    let mut source = Source::Query(pairs(query, T::NAMES, &mut faults));
+    let read = T::take(&mut source, &mut faults);
+    faults.or(())?;
+    Ok(read.expect("what has no fault was read"))
+}

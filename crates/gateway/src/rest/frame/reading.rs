@@ -99,3 +99,26 @@ impl Faults {
         }
     }
 }
+
+/// A body as an operation would read it.
+#[cfg(test)]
+pub fn read<T: super::fields::Fields>(body: serde_json::Value) -> Result<T, ApiError> {
+    let serde_json::Value::Object(body) = body else {
+        panic!("a body is an object");
+    };
+    let mut faults = Faults::default();
+    let read = super::fields::Source::read(body, "", &mut faults);
+    faults.or(())?;
+    Ok(read.expect("what has no fault was read"))
+}
+
+/// The fields of a body that are refused, in order.
+#[cfg(test)]
+pub fn bad_fields<T: super::fields::Fields>(body: serde_json::Value) -> Vec<String> {
+    let Err(error) = read::<T>(body) else {
+        return Vec::new();
+    };
+    let mut names: Vec<_> = error.fields.into_iter().map(|(name, _)| name).collect();
+    names.sort_unstable();
+    names
+}

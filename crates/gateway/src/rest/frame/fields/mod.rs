@@ -1,5 +1,6 @@
 //! Fields of queries and bodies: types that read themselves and say what they accept.
 
+mod both;
 mod number;
 #[cfg(test)]
 mod tests;
@@ -13,8 +14,9 @@ use serde_json::{Map, Value};
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{AdditionalProperties, Object, ObjectBuilder, Schema};
 
-pub(crate) use crate::wire::word::words;
 pub use crate::wire::word::{OneOf, Word};
+pub(crate) use crate::wire::word::{one_of, words};
+pub use both::Both;
 pub use number::{Flag, Number, PageSize};
 pub use text::{Cursor, Name, Slug, Text};
 pub use time::{Day, Moment};

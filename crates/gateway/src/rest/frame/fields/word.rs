@@ -50,6 +50,14 @@ impl<T: OneOf + Default> Field for WordOr<T> {
         Word::read(value).map(|word| Self(word.0))
     }
 
+    /// An empty parameter is none.
+    fn parse(text: &str) -> Option<Self> {
+        match text {
+            "" => Self::absent(),
+            text => Word::parse(text).map(|word| Self(word.0)),
+        }
+    }
+
     fn absent() -> Option<Self> {
         Some(Self(T::default()))
     }
