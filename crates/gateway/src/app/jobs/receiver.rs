@@ -4,7 +4,7 @@ use domain::OrganizationId;
 
 use crate::app::{Gateway, RequestContext};
 use crate::error::{ApiCode, ApiError};
-use crate::store::organizations;
+use crate::store::identity::organizations;
 
 /// Whether SIMs can be given to this organization: it must exist. To the key of one organization other organizations do
 /// not exist, so it is refused without a look.

@@ -15,7 +15,7 @@ use crate::app::identity::sessions::{self, ChangePassword, Login, Tokens};
 use crate::auth::{ACCESS_SECONDS, Caller, Permission, Principal, Role};
 use crate::error::{ApiCode, ApiError};
 use crate::rest::frame::authenticate::Anybody;
-use crate::rest::frame::fields::{Field, FieldSchema, Fields, OneOf, Source, Text, words};
+use crate::rest::frame::fields::{Count, Field, FieldSchema, Fields, OneOf, Source, Text, words};
 use crate::rest::frame::reading::Faults;
 use crate::rest::frame::{Answer, Body, Call, Example, Operation, PublicCall, fields, operations};
 
@@ -171,7 +171,7 @@ impl Fields for LoginBody {
     const NAME: &'static str = "LoginBody";
     const DESCRIPTION: &'static str = "A name and its password.";
     const NAMES: &'static [&'static str] = &["username", "email", "password"];
-    const IS_CHANGE: bool = false;
+    const COUNT: Count = Count::Any;
 
     fn take(source: &mut Source, faults: &mut Faults) -> Option<Self> {
         let username = source.slot::<Option<LoginName>>("username", faults);

@@ -1,4 +1,4 @@
-use super::{FieldSchema, Fields, Source};
+use super::{Count, FieldSchema, Fields, Source};
 use crate::rest::frame::reading::Faults;
 
 /// The fields of two structs in one place, such as a filter that several operations share and what one of them adds.
@@ -9,13 +9,13 @@ pub struct Both<A, B>(pub A, pub B);
 const MOST: usize = 32;
 
 impl<A: Fields, B: Fields> Both<A, B> {
-    const COUNT: usize = A::NAMES.len() + B::NAMES.len();
+    const NUMBER: usize = A::NAMES.len() + B::NAMES.len();
 
     const ALL: [&'static str; MOST] = {
-        assert!(Self::COUNT <= MOST, "too many fields");
+        assert!(Self::NUMBER <= MOST, "too many fields");
         let mut all = [""; MOST];
         let mut place = 0;
-        while place < Self::COUNT {
+        while place < Self::NUMBER {
             all[place] = if place < A::NAMES.len() {
                 A::NAMES[place]
             } else {
@@ -32,8 +32,9 @@ impl<A: Fields, B: Fields> Both<A, B> {
 impl<A: Fields, B: Fields> Fields for Both<A, B> {
     const NAME: &'static str = A::NAME;
     const DESCRIPTION: &'static str = A::DESCRIPTION;
-    const NAMES: &'static [&'static str] = Self::KEPT.split_at(Self::COUNT).0;
-    const IS_CHANGE: bool = A::IS_CHANGE && B::IS_CHANGE;
+    const NAMES: &'static [&'static str] = Self::KEPT.split_at(Self::NUMBER).0;
+    // Query fields: a body never stands on both.
+    const COUNT: Count = Count::Any;
 
     fn take(source: &mut Source, faults: &mut Faults) -> Option<Self> {
         let (first, second) = (A::take(source, faults), B::take(source, faults));
