@@ -261,7 +261,7 @@ async fn start_sync(
             .act::<sim_rpc::StartSync>(act, details, |_, actor| pb::StartSyncRequest {
                 actor: Some(actor),
                 account: account.map(String::from).unwrap_or_default(),
-                accept_mass_missing: accept_mass_missing,
+                accept_mass_missing,
             })
             .await?;
         let runs = started.runs.into_iter().map(SyncRunView::from);
