@@ -374,5 +374,6 @@ async fn get_fleet_overview(
     let found =
         call.run(move |gateway, context| async move { fleet::overview(&gateway, &context, wanted).await });
     let shows_usage = call.principal().may(Permission::ReadUsage);
-    Ok(MaxAge(Answer(OverviewView::new(&*found.await?, shows_usage))))
+    let overview = found.await?;
+    Ok(MaxAge(Answer(OverviewView::new(&overview, shows_usage))))
 }

@@ -77,6 +77,7 @@ words! {
     pub enum Granularity as "UsageGranularity" { Hourly = "hourly", Daily = "daily", Weekly = "weekly", Monthly = "monthly" }
 }
 
+#[allow(clippy::derivable_impls, reason = "`words!` declares the enum")]
 impl Default for Granularity {
     fn default() -> Self {
         Self::Daily
@@ -93,6 +94,7 @@ words! {
     pub enum TopBy as "TopUsageBy" { Total = "total", Rx = "rx", Tx = "tx", SmsMo = "sms_mo", SmsMt = "sms_mt" }
 }
 
+#[allow(clippy::derivable_impls, reason = "`words!` declares the enum")]
 impl Default for TopBy {
     fn default() -> Self {
         Self::Total
