@@ -5,9 +5,9 @@ use messages::pb::sim as pb;
 use messages::sim_rpc;
 use service_runtime::bus::{BusError, RpcError, RpcServer};
 
-use super::convert;
 use super::rpc::iccid;
 use crate::app::App;
+use crate::wire::sims as wire;
 
 /// Members of one page.
 const MOST_MEMBERS: u32 = 2_000;
@@ -44,7 +44,7 @@ async fn members(app: &App, request: pb::MembersRequest) -> Result<pb::MembersRe
         text => iccid(text)?.as_i64(),
     };
     let (members, more) = app.members(after, request.limit).await?;
-    let (members, all) = convert::members(members);
+    let (members, all) = wire::members(members);
     Ok(pb::MembersResponse {
         members,
         has_next: more || !all,
@@ -61,7 +61,7 @@ async fn discover(app: &App, request: pb::DiscoverRequest) -> Result<pb::Discove
     iccids.dedup();
     let discovery = app.discover(iccids).await?;
     // Members that do not fit are told when they are asked for again.
-    let (known, _) = convert::members(discovery.known);
+    let (known, _) = wire::members(discovery.known);
     Ok(pb::DiscoverResponse {
         known,
         looked_for: u32::try_from(discovery.looked_for).unwrap_or(u32::MAX),

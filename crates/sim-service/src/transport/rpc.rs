@@ -8,9 +8,9 @@ use once_client::{BreakerState, Lane};
 use service_runtime::bus::{BusError, RpcError, RpcServer};
 use uuid::Uuid;
 
-use super::convert;
 use crate::app::{AccountStatus, App};
 use crate::store::{Scope, SyncRun};
+use crate::wire::sims as wire;
 
 /// Registers every method.
 ///
@@ -68,13 +68,13 @@ async fn get(app: &App, request: pb::GetSimRequest) -> Result<pb::GetSimResponse
         .get_sim(scope(request.scope)?, iccid(&request.iccid)?, request.refresh)
         .await?;
     Ok(pb::GetSimResponse {
-        sim: Some(convert::sim(&sim)),
+        sim: Some(wire::sim(&sim)),
     })
 }
 
 async fn list(app: &App, request: pb::ListSimsRequest) -> Result<pb::ListSimsResponse, RpcError> {
     let page = app.list_sims(scope(request.scope.clone())?, &request).await?;
-    Ok(convert::list(page))
+    Ok(wire::list(page))
 }
 
 async fn update(app: &App, request: pb::UpdateSimRequest) -> Result<pb::UpdateSimResponse, RpcError> {
@@ -89,16 +89,9 @@ async fn update(app: &App, request: pb::UpdateSimRequest) -> Result<pb::UpdateSi
         organization_id: request.organization_id,
         ..pb::SimChange::default()
     };
-    let mut wrong = Vec::new();
-    let wanted = super::change::change(told, "", &mut wrong);
-    if !wrong.is_empty() {
-        return Err(RpcError::fields(wrong));
-    }
-    let sim = app
-        .update_sim(scope, iccid, &wanted, &actor(request.actor))
-        .await?;
+    let sim = app.update_sim(scope, iccid, told, &actor(request.actor)).await?;
     Ok(pb::UpdateSimResponse {
-        sim: Some(convert::sim(&sim)),
+        sim: Some(wire::sim(&sim)),
     })
 }
 
@@ -132,8 +125,8 @@ async fn account(app: &App, status: AccountStatus) -> pb::AccountSync {
     });
     let mut answer = pb::AccountSync {
         account: status.account,
-        sims_known: convert::count(state.listed),
-        sims_missing: convert::count(state.missing),
+        sims_known: wire::count(state.listed),
+        sims_missing: wire::count(state.missing),
         running,
         last_finished: state.last.map(run),
         last_complete_at: state.last_complete_at.map(Into::into),
@@ -167,18 +160,18 @@ fn run(run: SyncRun) -> pb::SyncRun {
     pb::SyncRun {
         id: run.id.to_string(),
         account: run.account,
-        state: run.state,
-        reason: run.reason,
+        state: run.state.to_string(),
+        reason: run.reason.to_string(),
         started_at: run.started_at.map(Into::into),
         finished_at: run.finished_at.map(Into::into),
         pass: number(run.pass),
         pages_done: number(run.next_page - 1),
         pages_total: number(run.pages_total.unwrap_or(0)),
-        sims_seen: convert::count(run.sims_seen),
-        sims_discovered: convert::count(run.sims_discovered),
-        sims_changed: convert::count(run.sims_changed),
-        sims_missing: convert::count(run.sims_missing),
-        records_rejected: convert::count(run.records_rejected),
+        sims_seen: wire::count(run.sims_seen),
+        sims_discovered: wire::count(run.sims_discovered),
+        sims_changed: wire::count(run.sims_changed),
+        sims_missing: wire::count(run.sims_missing),
+        records_rejected: wire::count(run.records_rejected),
         resumed: number(run.resumed),
         error: run.error.unwrap_or_default(),
         ..pb::SyncRun::default()
