@@ -7,6 +7,7 @@ mod error;
 mod migrations;
 mod store;
 mod transport;
+mod wire;
 
 use std::sync::Arc;
 

@@ -6,10 +6,9 @@ use crate::crates;
 use crate::graph::Graph;
 
 /// Files beside a folder of their name: crate and file. One that is gone fails too.
-const EXCEPTIONS: [(&str, &str); 3] = [
+const EXCEPTIONS: [(&str, &str); 2] = [
     ("service-runtime", "db.rs"),
     ("service-runtime", "telemetry.rs"),
-    ("sim-service", "store/list.rs"),
 ];
 
 fn beside_their_folder(files: &BTreeSet<String>) -> Vec<&str> {

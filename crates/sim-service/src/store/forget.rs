@@ -54,7 +54,7 @@ impl Store {
 
 #[cfg(test)]
 mod tests {
-    use domain::{AccountSlug, OrganizationId};
+    use domain::{AccountSlug, OrganizationId, RunReason};
     use service_runtime::db::Db;
     use test_support::Scope;
 
@@ -69,7 +69,10 @@ mod tests {
         ensure_account(&store, &account, OrganizationId::DEFAULT)
             .await
             .unwrap();
-        let run = store.queue_run("main", "schedule", None, false).await.unwrap();
+        let run = store
+            .queue_run("main", RunReason::Schedule, None, false)
+            .await
+            .unwrap();
         (store, run)
     }
 

@@ -1,14 +1,14 @@
 //! The SQL of a list. Its statements are not prepared for reuse: a plan for any tag or search is a bad plan for most.
 
 use chrono::DateTime;
+use domain::SimSort;
 use sqlx::{PgConnection, Postgres, QueryBuilder};
 
 use super::{
-    BUCKET, COUNT_CAP, ListFilter, ListPage, ListRow, MAX_OFFSET, MISSING, Position, SimList, SortBy, Start,
+    BUCKET, COUNT_CAP, ListFilter, ListPage, ListRow, MAX_OFFSET, MISSING, Position, SimList, Start, column,
 };
-use crate::error::AppError;
-use crate::store::Scope;
 use crate::store::row::SELECT;
+use crate::store::{PageError, Scope};
 
 impl SimList {
     pub(super) async fn count(&self, connection: &mut PgConnection) -> Result<(i64, bool), sqlx::Error> {
@@ -40,7 +40,7 @@ impl SimList {
     }
 
     /// Where the page begins; `None` when the list ends before it.
-    pub(super) async fn start(&self, connection: &mut PgConnection) -> Result<Option<Start>, AppError> {
+    pub(super) async fn start(&self, connection: &mut PgConnection) -> Result<Option<Start>, PageError> {
         let ListPage::Number(page) = self.page else {
             return Ok(Some(Start {
                 offset: 0,
@@ -51,13 +51,16 @@ impl SimList {
         if offset < BUCKET {
             return Ok(Some(Start { offset, bucket: None }));
         }
-        if self.sort == SortBy::Iccid && self.filter.is_counted() {
+        if self.sort == SimSort::Iccid && self.filter.is_counted() {
             return Ok(self.bucket_of(connection, offset).await?);
         }
         if offset > MAX_OFFSET {
             let reason =
                 format!("page numbers reach {MAX_OFFSET} rows in this order or filter; use the cursor");
-            return Err(AppError::Invalid(vec![("page".to_owned(), reason)]));
+            return Err(PageError::Refused {
+                field: "page",
+                reason,
+            });
         }
         Ok(Some(Start { offset, bucket: None }))
     }
@@ -93,8 +96,8 @@ impl SimList {
         position: Option<&Position>,
         start: &Start,
         few: bool,
-    ) -> Result<Vec<ListRow>, AppError> {
-        let tag = self.filter.tag_alone().filter(|_| self.sort == SortBy::Iccid);
+    ) -> Result<Vec<ListRow>, PageError> {
+        let tag = self.filter.tag_alone().filter(|_| self.sort == SimSort::Iccid);
         let mut query = if few && tag.is_none() {
             // Found first and sorted then: the planner would rather walk an ordered index past everything else.
             let mut query =
@@ -150,7 +153,7 @@ impl SimList {
         let list = Self {
             scope,
             filter,
-            sort: SortBy::Iccid,
+            sort: SimSort::Iccid,
             descending: false,
             page: ListPage::Number(1),
             size: 1,
@@ -160,7 +163,7 @@ impl SimList {
 
     fn push_scope_and_status(&self, query: &mut QueryBuilder<Postgres>) {
         match self.filter.status {
-            Some(status) => query.push("list_status = ").push_bind(status),
+            Some(status) => query.push("list_status = ").push_bind(status.code()),
             None => query.push("list_status < ").push_bind(MISSING),
         };
         if let Some(organization) = self.scope.filter() {
@@ -197,20 +200,20 @@ impl SimList {
         }
     }
 
-    fn push_after(&self, query: &mut QueryBuilder<Postgres>, position: &Position) -> Result<(), AppError> {
+    fn push_after(&self, query: &mut QueryBuilder<Postgres>, position: &Position) -> Result<(), PageError> {
         let comparison = if self.descending { "<" } else { ">" };
-        let invalid = || AppError::field("cursor", "is not a cursor of this list");
-        if self.sort == SortBy::Iccid {
+        let invalid = || PageError::cursor("is not a cursor of this list");
+        if self.sort == SimSort::Iccid {
             query
                 .push(format!(" AND iccid {comparison} "))
                 .push_bind(position.iccid);
             return Ok(());
         }
-        query.push(format!(" AND ({}, iccid) {comparison} (", self.sort.column()));
+        query.push(format!(" AND ({}, iccid) {comparison} (", column(self.sort)));
         match self.sort {
-            SortBy::Label | SortBy::Iccid => query.push_bind(position.key.clone()),
-            SortBy::Status => query.push_bind(position.key.parse::<i16>().map_err(|_| invalid())?),
-            SortBy::CreatedAt | SortBy::UpdatedAt => {
+            SimSort::Label | SimSort::Iccid => query.push_bind(position.key.clone()),
+            SimSort::Status => query.push_bind(position.key.parse::<i16>().map_err(|_| invalid())?),
+            SimSort::CreatedAt | SimSort::UpdatedAt => {
                 let micros = position.key.parse().map_err(|_| invalid())?;
                 query.push_bind(DateTime::from_timestamp_micros(micros).ok_or_else(invalid)?)
             }
@@ -222,8 +225,8 @@ impl SimList {
     fn push_order(&self, query: &mut QueryBuilder<Postgres>) {
         let direction = self.direction();
         query.push(" ORDER BY ");
-        if self.sort != SortBy::Iccid {
-            query.push(format!("{} {direction}, ", self.sort.column()));
+        if self.sort != SimSort::Iccid {
+            query.push(format!("{} {direction}, ", column(self.sort)));
         }
         query.push(format!("iccid {direction}"));
     }

@@ -1,4 +1,4 @@
-//! Domain types to wire types.
+//! SIMs as they travel.
 
 use domain::{QuotaStatus, QuotaSummary};
 use messages::pb::sim as pb;

@@ -3,77 +3,40 @@
 //! Totals, and the place of any page in ICCID order, come from `sim_buckets`. Where a tag or a search filters, the
 //! total is counted up to [`COUNT_CAP`], and pages are walked to up to [`MAX_OFFSET`] rows.
 
-use sqlx::Connection;
-
 mod cursor;
 mod query;
 
+use domain::{ListStatus, SimSort};
+use sqlx::Connection;
+
 use super::row::{SimRow, StoredSim};
-use super::{Scope, Store};
-use crate::error::{AppError, StoreError};
+use super::{PageError, Scope, Store};
+use crate::error::StoreError;
 
 /// Counting stops here when a tag or a search filters.
 pub const COUNT_CAP: i64 = 10_000;
 /// The last row that a page number reaches when the list is not in plain ICCID order; cursors reach every row.
 pub const MAX_OFFSET: i64 = 10_000;
 /// The status number of missing SIMs in lists.
-const MISSING: i16 = 9;
+const MISSING: i16 = ListStatus::Missing.code();
 const BUCKET: i64 = 1_000;
 
-/// What a list is sorted by; the ICCID settles ties.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SortBy {
-    /// The card's number.
-    Iccid,
-    /// The customer's text, whatever its case.
-    Label,
-    /// The status number.
-    Status,
-    /// When the SIM became known.
-    CreatedAt,
-    /// When the row changed last.
-    UpdatedAt,
-}
-
-impl SortBy {
-    /// The sort of a word; `None` for an unknown one.
-    pub fn from_word(word: &str) -> Option<Self> {
-        Some(match word {
-            "" | "iccid" => Self::Iccid,
-            "label" => Self::Label,
-            "status" => Self::Status,
-            "created_at" => Self::CreatedAt,
-            "updated_at" => Self::UpdatedAt,
-            _ => return None,
-        })
-    }
-
-    fn word(self) -> &'static str {
-        match self {
-            Self::Iccid => "iccid",
-            Self::Label => "label",
-            Self::Status => "status",
-            Self::CreatedAt => "created_at",
-            Self::UpdatedAt => "updated_at",
-        }
-    }
-
-    fn column(self) -> &'static str {
-        match self {
-            Self::Iccid => "iccid",
-            Self::Label => "sort_label",
-            Self::Status => "list_status",
-            Self::CreatedAt => "created_at",
-            Self::UpdatedAt => "updated_at",
-        }
+/// The column that a list is sorted by.
+fn column(sort: SimSort) -> &'static str {
+    match sort {
+        SimSort::Iccid => "iccid",
+        SimSort::Label => "sort_label",
+        SimSort::Status => "list_status",
+        SimSort::CreatedAt => "created_at",
+        SimSort::UpdatedAt => "updated_at",
     }
 }
 
 /// Which SIMs a list holds.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ListFilter {
-    /// A status number of `SimStatus`, or [`ListFilter::missing`].
-    pub status: Option<i16>,
+    /// A status; without one, all that 1NCE lists.
+    pub status: Option<ListStatus>,
     /// A tag.
     pub tag: Option<String>,
     /// Part of an ICCID, label, IMEI, MSISDN or IP address, in lower case.
@@ -81,11 +44,6 @@ pub struct ListFilter {
 }
 
 impl ListFilter {
-    /// The status number that lists SIMs which 1NCE does not list any more.
-    pub const fn missing() -> i16 {
-        MISSING
-    }
-
     /// The tag, when it is all that is asked for beside status and scope.
     fn tag_alone(&self) -> Option<&str> {
         self.tag.as_deref().filter(|_| self.search.is_none())
@@ -113,7 +71,7 @@ pub struct SimList {
     /// Which of them.
     pub filter: ListFilter,
     /// In which order.
-    pub sort: SortBy,
+    pub sort: SimSort,
     /// The other way round.
     pub descending: bool,
     /// Where to begin.
@@ -160,8 +118,8 @@ impl Store {
     /// One page of a list; totals and rows are of one moment.
     ///
     /// # Errors
-    /// [`AppError::Invalid`] for a cursor of another list or a page beyond [`MAX_OFFSET`]; the database's.
-    pub async fn list_sims(&self, list: &SimList) -> Result<SimListPage, AppError> {
+    /// [`PageError::Refused`] for a cursor of another list or a page beyond [`MAX_OFFSET`]; the database's.
+    pub async fn list_sims(&self, list: &SimList) -> Result<SimListPage, PageError> {
         let position = match &list.page {
             ListPage::After(cursor) => Some(list.read_cursor(cursor)?),
             ListPage::Number(_) => None,
