@@ -180,7 +180,7 @@ async fn garbage_comes_besides_the_records() {
             kind,
             history_seconds: 3 * DAY,
             // Many batches, so that every kind of garbage comes.
-            batch_size: 5,
+            batch_size: 10,
             garbage: 0.8,
             ..stream(&receiver)
         };
