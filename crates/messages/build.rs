@@ -2,6 +2,70 @@
 use std::path::{Path, PathBuf};
 
 use prost::Message;
+use prost_build::{Method, Service, ServiceGenerator};
+
+/// Writes, beside the messages of a package, a module `rpc` with a type for its service and one for each method.
+struct Methods;
+
+impl ServiceGenerator for Methods {
+    fn generate(&mut self, service: Service, text: &mut String) {
+        let comment = service.comments.leading.concat();
+        let names: Vec<String> = service
+            .methods
+            .iter()
+            .map(|method| format!("{:?}", method.proto_name))
+            .collect();
+        text.push_str(&format!(
+            "///{comment}
+pub mod rpc {{
+    ///{comment}
+    #[derive(Debug, Clone, Copy)]
+    pub struct {name};
+
+    impl crate::RpcService for {name} {{
+        const NAME: &'static str = {word:?};
+        const METHODS: &'static [&'static str] = &[{names}];
+    }}
+",
+            name = service.name,
+            word = subject_word(&service.package),
+            names = names.join(", "),
+        ));
+        for method in &service.methods {
+            text.push_str(&marker(&service.name, method));
+        }
+        text.push_str("}\n");
+    }
+}
+
+/// `simward.sim.v1` is `sim` in a subject.
+fn subject_word(package: &str) -> &str {
+    package.split('.').nth(1).unwrap_or(package)
+}
+
+/// The type of a method is named by its request.
+fn marker(service: &str, method: &Method) -> String {
+    let request = method.input_type.rsplit("::").next().unwrap_or_default();
+    let name = request.strip_suffix("Request").unwrap_or(request);
+    format!(
+        "
+    ///{comment}
+    #[derive(Debug, Clone, Copy)]
+    pub struct {name};
+
+    impl crate::RpcMethod for {name} {{
+        type Service = {service};
+        type Request = super::{input};
+        type Response = super::{output};
+        const METHOD: &'static str = {word:?};
+    }}
+",
+        comment = method.comments.leading.concat(),
+        input = method.input_type,
+        output = method.output_type,
+        word = method.proto_name,
+    )
+}
 
 fn proto_files(dir: &Path, found: &mut Vec<PathBuf>) -> std::io::Result<()> {
     for entry in std::fs::read_dir(dir)? {
@@ -30,6 +94,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         .include_file("packages.rs")
         .extern_path(".google.protobuf.Timestamp", "crate::Timestamp")
         .type_attribute(".", "#[derive(serde::Serialize)]")
+        .service_generator(Box::new(Methods))
         .compile_fds(descriptors)?;
     Ok(())
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use domain::Iccid;
+use domain::{ErrorCode, Iccid, Refusal};
 
 use crate::Lane;
 use crate::capability::Capability;
@@ -197,6 +197,38 @@ impl ClientError {
         }
     }
 
+    /// What somebody who asked us may be told.
+    pub fn refusal(&self) -> Refusal {
+        const SPENT: &str = "the request budget at 1NCE is used up";
+        match self {
+            Self::Throttled { retry_after, .. } => Refusal {
+                retry_after: *retry_after,
+                ..Refusal::new(ErrorCode::UpstreamRateLimited, SPENT)
+            },
+            Self::BudgetTimeout { .. } => Refusal::new(ErrorCode::UpstreamRateLimited, SPENT),
+            Self::CircuitOpen { retry_in } => Refusal {
+                retry_after: Some(*retry_in),
+                ..Refusal::new(ErrorCode::Upstream, "1NCE is failing; calls to it pause")
+            },
+            Self::CapabilityUnavailable { .. } => Refusal::new(
+                ErrorCode::CapabilityUnavailable,
+                "1NCE does not offer this to the account",
+            ),
+            Self::Expired { .. } => Refusal::new(
+                ErrorCode::Conflict,
+                "the SIM is expired; only an extension is possible",
+            ),
+            Self::Rejected {
+                status: 409, message, ..
+            } => Refusal::new(ErrorCode::Conflict, format!("1NCE: {message}")),
+            Self::Rejected { status, message, .. } => Refusal::new(
+                ErrorCode::Upstream,
+                format!("1NCE refused with {status}: {message}"),
+            ),
+            _ => Refusal::new(ErrorCode::Upstream, "1NCE did not answer as expected"),
+        }
+    }
+
     /// The id that 1NCE gave the failed call.
     pub fn request_id(&self) -> Option<&RequestId> {
         match self {
@@ -258,6 +290,20 @@ mod tests {
         };
         assert!(!error.is_retryable());
         assert!(!error.nothing_sent());
+    }
+
+    #[test]
+    fn a_throttled_call_is_told_as_such_with_the_time_that_1nce_asks_for() {
+        let wanted = Some(Duration::from_secs(7));
+        let throttled = ClientError::Throttled {
+            retry_after: wanted,
+            request_id: None,
+        };
+        let refusal = throttled.refusal();
+        assert_eq!(
+            (refusal.code, refusal.retry_after),
+            (ErrorCode::UpstreamRateLimited, wanted)
+        );
     }
 
     #[test]

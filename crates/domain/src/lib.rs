@@ -4,22 +4,28 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
+mod error_code;
 mod iccid;
 mod ids;
 mod luhn;
 mod period;
 mod provider_time;
 mod quota;
+mod refusal;
+mod scope;
 mod sim;
 mod sim_change;
 mod volume;
 
+pub use error_code::ErrorCode;
 pub use iccid::{Iccid, IccidError};
 pub use ids::{AccountSlug, Imei, Imsi, InvalidId, Msisdn, OrganizationId};
 pub use luhn::luhn_digit;
 pub use period::{Granularity, MAX_DAYS, Period, days_between, first_day, periods, span};
 pub use provider_time::provider_time;
 pub use quota::{QuotaStatus, QuotaSummary};
+pub use refusal::Refusal;
+pub use scope::Scope;
 pub use sim::{ProviderSim, SimStatus};
 pub use sim_change::{SimChange, sim_changes};
 pub use volume::{BYTES_PER_MB, DataVolume, VolumeError};

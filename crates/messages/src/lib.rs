@@ -5,9 +5,9 @@
 
 mod asyncapi;
 mod envelope;
-mod error_code;
 mod events;
 mod rpc;
+mod scope;
 mod streams;
 mod subjects;
 mod timestamp;
@@ -23,10 +23,12 @@ pub mod pb {
 }
 
 pub use asyncapi::asyncapi;
+pub use domain::ErrorCode;
 pub use envelope::{EventEnvelope, header};
-pub use error_code::ErrorCode;
 pub use events::{DecodedEvent, EventDecodeError, EventType, decode_event};
-pub use rpc::{RpcMethod, sim as sim_rpc, usage as usage_rpc};
+pub use pb::sim::rpc as sim_rpc;
+pub use pb::usage::rpc as usage_rpc;
+pub use rpc::{RpcMethod, RpcService};
 pub use streams::{DLQ, EVENTS, INGEST, JOBS, Retention, STREAMS, StreamSpec};
 pub use subjects::Subjects;
 pub use timestamp::Timestamp;

@@ -1,6 +1,6 @@
 //! The schemas keep every promise that stands in `proto-schemas/released.txt`.
 //!
-//! After adding a field: `RECORD_SCHEMAS=1 cargo test -p messages --test compatibility`.
+//! After adding a field or a method: `RECORD_SCHEMAS=1 cargo test -p messages --test compatibility`.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -31,7 +31,8 @@ fn compiled() -> FileDescriptorSet {
     }
 }
 
-/// One line a field: its full name, number, type and whether it repeats. What a reader of old bytes relies on.
+/// One line a field: its full name, number, type and whether it repeats; and one a method: what it takes and gives. What a
+/// reader of old bytes and a caller of an older version rely on.
 fn promises(set: &FileDescriptorSet) -> BTreeSet<String> {
     let mut lines = BTreeSet::new();
     for file in set
@@ -41,6 +42,18 @@ fn promises(set: &FileDescriptorSet) -> BTreeSet<String> {
     {
         for message in &file.message_type {
             describe(file.package(), message, &mut lines);
+        }
+        for service in &file.service {
+            for method in &service.method {
+                lines.insert(format!(
+                    "{}.{}.{} = rpc {} returns {}",
+                    file.package(),
+                    service.name(),
+                    method.name(),
+                    method.input_type(),
+                    method.output_type()
+                ));
+            }
         }
     }
     lines
@@ -63,7 +76,7 @@ fn describe(scope: &str, message: &DescriptorProto, lines: &mut BTreeSet<String>
 }
 
 #[test]
-fn no_released_field_was_renamed_renumbered_retyped_or_removed() {
+fn no_released_field_or_method_was_renamed_renumbered_retyped_or_removed() {
     let now = promises(&compiled());
     let path = schemas().join("released.txt");
     let released = std::fs::read_to_string(&path).unwrap_or_default();
@@ -87,6 +100,11 @@ fn no_released_field_was_renamed_renumbered_retyped_or_removed() {
             "not recorded yet, see the head of this file: {new:?}"
         );
     }
+}
+
+fn is_snake(name: &str) -> bool {
+    name.chars()
+        .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
 }
 
 #[test]
@@ -115,12 +133,23 @@ fn names_follow_one_style_and_every_package_has_a_version() {
                 message.name()
             );
             for field in &message.field {
-                let snake = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+                assert!(is_snake(field.name()), "{}.{}", message.name(), field.name());
+            }
+        }
+        for service in &file.service {
+            assert_eq!(
+                file.service.len(),
+                1,
+                "{}: a context has one service",
+                file.name()
+            );
+            for method in &service.method {
+                // It is a word of the subject, and the request names the type.
+                assert!(is_snake(method.name()), "{}.{}", service.name(), method.name());
                 assert!(
-                    field.name().chars().all(snake),
-                    "{}.{}",
-                    message.name(),
-                    field.name()
+                    method.input_type().ends_with("Request"),
+                    "{}",
+                    method.input_type()
                 );
             }
         }

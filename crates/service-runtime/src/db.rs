@@ -13,9 +13,11 @@ use crate::config::DatabaseConfig;
 use crate::metrics::Metrics;
 use crate::shutdown::Shutdown;
 
+mod failure;
 mod migrate;
 mod roles;
 
+pub use failure::{is_passing, is_permanent};
 pub use migrate::{migrate, run_sql};
 pub use roles::prepare_schema;
 

@@ -19,5 +19,6 @@ pub mod redis;
 mod runtime;
 pub mod shutdown;
 pub mod telemetry;
+pub mod wire;
 
 pub use runtime::{Runtime, RuntimeError, Shared};

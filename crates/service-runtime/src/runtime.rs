@@ -2,6 +2,7 @@ use std::time::Duration;
 
 use backon::{ConstantBuilder, Retryable};
 use deadpool_redis::Pool;
+use messages::RpcService;
 use metrics_exporter_prometheus::BuildError;
 
 use crate::bus::{Bus, BusError, RpcServer};
@@ -91,7 +92,6 @@ pub struct Runtime {
     pub db: Db,
     /// Its own checks; database, NATS and Redis are in it already.
     pub health: Health,
-    name: &'static str,
 }
 
 impl Runtime {
@@ -113,24 +113,19 @@ impl Runtime {
             shared: shared.clone(),
             db,
             health,
-            name,
         })
     }
 
-    /// Registers the service on the bus.
-    ///
-    /// # Errors
-    /// When NATS refuses a subscription.
-    pub async fn rpc_server(&self) -> Result<RpcServer, BusError> {
+    /// A server of the service `S` whose handlers get the app; it answers from [`RpcServer::start`] on.
+    pub fn rpc_server<S: RpcService, A: Clone + Send + Sync + 'static>(&self, app: A) -> RpcServer<S, A> {
         let shared = &self.shared;
-        RpcServer::start(
+        RpcServer::new(
             &shared.bus,
-            self.name,
+            app,
             self.health.clone(),
             shared.metrics.clone(),
             shared.shutdown.clone(),
         )
-        .await
     }
 }
 

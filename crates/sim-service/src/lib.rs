@@ -84,7 +84,9 @@ pub async fn run(
         shutdown: shared.shutdown.clone(),
     };
     watch_provider(&runtime, &app);
-    transport::rpc::serve(&runtime.rpc_server().await?, &app).await?;
+    let mut rpc = runtime.rpc_server(app.clone());
+    transport::serve(&mut rpc);
+    rpc.start().await?;
     transport::ticks::start(&app, &runtime);
     shared.shutdown.spawn(app::jobs::run(
         app.clone(),

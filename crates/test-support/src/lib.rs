@@ -2,11 +2,13 @@
 //! wait for. A development dependency only.
 #![forbid(unsafe_code)]
 
+mod fake_service;
 mod process;
 mod scope;
 mod stack;
 mod wait;
 
+pub use fake_service::{FakeService, Memory, SharedMemory};
 pub use process::{
     DATASTREAMER, Simward, SimwardOptions, simward_command, simward_program, simward_variables,
 };

@@ -3,6 +3,7 @@
 use messages::ErrorCode;
 use once_client::ClientError;
 use service_runtime::bus::{BusError, RpcError};
+use service_runtime::db::is_permanent;
 use service_runtime::lease::LeaseError;
 
 /// The store cannot do what was asked.
@@ -23,9 +24,7 @@ impl StoreError {
     /// The same statement fails again: data exception, constraint, a limit of PostgreSQL, or a broken value.
     pub fn is_permanent(&self) -> bool {
         match self {
-            Self::Database(sqlx::Error::Database(error)) => error
-                .code()
-                .is_some_and(|code| ["22", "23", "54"].iter().any(|class| code.starts_with(class))),
+            Self::Database(error) => is_permanent(error),
             Self::Corrupt(_) => true,
             _ => false,
         }
@@ -71,35 +70,16 @@ impl From<AppError> for RpcError {
             AppError::UnknownSim => RpcError::not_found("this SIM"),
             AppError::Invalid(fields) => RpcError::fields(fields),
             AppError::Provider(error) => {
-                tracing::warn!(%error, "1NCE did not do it");
-                RpcError::new(ErrorCode::Upstream, "1NCE did not answer as expected")
+                let id = error.request_id().map(|id| id.0.as_str());
+                tracing::warn!(%error, provider_request_id = id, "1NCE did not do it");
+                error.refusal().into()
             }
-            AppError::Store(StoreError::Database(error)) => database_error(&error),
+            AppError::Store(StoreError::Database(error)) => RpcError::database(&error),
             AppError::Store(error) => RpcError::internal(&error),
             AppError::Bus(error) => {
                 tracing::warn!(%error, "JetStream does not answer");
                 RpcError::new(ErrorCode::Unavailable, "JetStream does not answer")
             }
-        }
-    }
-}
-
-/// The server ends, starts or is full, ended this transaction for another's sake, or was asked for more than it does in
-/// the time that a statement has: classes 08, 40, 53 and 57 of SQLSTATE. The same statement may succeed later.
-fn database_error(error: &sqlx::Error) -> RpcError {
-    let passing = |state: &str| {
-        ["08", "40", "53", "57"]
-            .iter()
-            .any(|class| state.starts_with(class))
-    };
-    match error {
-        sqlx::Error::Database(told) if !told.code().is_some_and(|code| passing(&code)) => {
-            RpcError::internal(error)
-        }
-        sqlx::Error::ColumnDecode { .. } | sqlx::Error::ColumnNotFound(_) => RpcError::internal(error),
-        _ => {
-            tracing::warn!(%error, "the database does not answer");
-            RpcError::new(ErrorCode::Unavailable, "the database does not answer")
         }
     }
 }

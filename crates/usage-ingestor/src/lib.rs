@@ -80,10 +80,9 @@ pub async fn run(config: IngestorConfig, client: OnceClient, shared: &Shared) ->
     let runtime = Runtime::start(shared, NAME).await?;
     check_schema(&runtime.db).await?;
     let app = app::App::new(config, client, &runtime);
-    let server = runtime.rpc_server().await?;
-    transport::rpc::serve(&server, &app).await?;
-    transport::rejects::serve(&server, &app).await?;
-    transport::readings::serve(&server, &app).await?;
+    let mut rpc = runtime.rpc_server(app.clone());
+    transport::serve(&mut rpc);
+    rpc.start().await?;
     transport::batches::start(&app, &runtime);
     app.run_readings(&shared.shutdown);
     watch_streams(&app, &runtime);

@@ -1,7 +1,6 @@
 use std::time::Duration;
 
-use domain::OrganizationId;
-use messages::pb::common::Scope;
+use domain::{OrganizationId, Scope};
 use messages::pb::sim::{ListSimsRequest, ListSimsResponse};
 use messages::sim_rpc;
 
@@ -51,9 +50,7 @@ pub async fn list_sims(
 pub(super) fn request(context: &RequestContext, query: &ListSims) -> Result<ListSimsRequest, ApiError> {
     let scope = match query.organization {
         None => context.principal.scope(),
-        Some(wanted) if context.principal.sees(wanted) => Scope {
-            organization_id: wanted.to_string(),
-        },
+        Some(wanted) if context.principal.sees(wanted) => Scope::Organization(wanted).into(),
         Some(_) => {
             let message = "the key belongs to another organization";
             return Err(ApiError::new(ApiCode::Forbidden, message));

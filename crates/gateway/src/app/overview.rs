@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::OrganizationId;
-use messages::pb::common::Scope;
+use domain::{OrganizationId, Scope};
+use messages::pb::common::Scope as WireScope;
 use messages::pb::sim::{FleetCountsRequest, FleetCountsResponse};
 use messages::pb::usage::{FleetNowRequest, FleetNowResponse};
 use messages::{sim_rpc, usage_rpc};
@@ -66,9 +66,7 @@ async fn ask(
     context: &RequestContext,
     organization: Option<OrganizationId>,
 ) -> Result<Arc<Overview>, service_runtime::bus::RpcError> {
-    let scope = Scope {
-        organization_id: organization.map(|id| id.to_string()).unwrap_or_default(),
-    };
+    let scope = WireScope::from(Scope::from(organization));
     let counts = FleetCountsRequest {
         scope: Some(scope.clone()),
     };

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
-use domain::OrganizationId;
-use messages::pb::common::{Actor, Scope};
+use domain::{OrganizationId, Scope};
+use messages::pb::common::{Actor, Scope as WireScope};
 use uuid::Uuid;
 
 use crate::limits::RateLimits;
@@ -53,10 +53,8 @@ impl Principal {
     }
 
     /// Whose data a request of this caller may touch.
-    pub fn scope(&self) -> Scope {
-        Scope {
-            organization_id: self.organization.map(|id| id.to_string()).unwrap_or_default(),
-        }
+    pub fn scope(&self) -> WireScope {
+        Scope::from(self.organization).into()
     }
 
     /// The key's or the user's: requests of one id are counted together, whatever the session.

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use chrono::Utc;
-use domain::OrganizationId;
+use domain::{OrganizationId, Scope};
 use gateway::Permission;
 use gateway::keys::{self, NewKey};
 use secrecy::ExposeSecret;
@@ -139,7 +139,7 @@ async fn another_organizations_sim_does_not_exist() {
 
     app.gateway.get("/api/v1/sims", &foreign).await.expect(200);
     let asked = app.world.sims.state().lists.pop().unwrap();
-    assert_eq!(asked.scope.unwrap().organization_id, other.to_string());
+    assert_eq!(asked.scope, Some(Scope::Organization(other).into()));
     let wanted = format!("/api/v1/sims?organization_id={}", OrganizationId::DEFAULT);
     assert_eq!(
         app.gateway.get(&wanted, &foreign).await.expect(403).code(),

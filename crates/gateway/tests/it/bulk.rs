@@ -1,4 +1,4 @@
-use domain::OrganizationId;
+use domain::{OrganizationId, Scope};
 use gateway::Permission;
 use messages::ErrorCode;
 use messages::pb::sim as pb;
@@ -73,7 +73,7 @@ async fn a_change_of_many_sims_is_a_job() {
     );
     let request = asked(&app);
     assert_eq!((request.job_id.as_str(), request.dry_run), (id, true));
-    assert_eq!(request.scope.unwrap().organization_id, "");
+    assert_eq!(request.scope, Some(Scope::All.into()));
     let Some(Work::Update(work)) = request.work else {
         panic!("{:?}", request.work)
     };
@@ -281,10 +281,10 @@ async fn only_the_platform_gives_sims_away() {
     // What it may do stays within its own SIMs.
     let change = json!({ "tag": "a", "change": { "label": "x" } });
     app.gateway.post(SIMS, &tenant, change).await.expect(202);
-    assert_eq!(asked(&app).scope.unwrap().organization_id, own.to_string());
+    assert_eq!(asked(&app).scope, Some(Scope::Organization(own).into()));
     let extension = json!({ "tag": "a" });
     app.gateway.post(EXTENSION, &tenant, extension).await.expect(202);
-    assert_eq!(asked(&app).scope.unwrap().organization_id, own.to_string());
+    assert_eq!(asked(&app).scope, Some(Scope::Organization(own).into()));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,6 +1,6 @@
 use std::collections::HashMap;
 
-use domain::OrganizationId;
+use domain::{OrganizationId, Scope};
 use gateway::Permission;
 use messages::pb::sim::Sim;
 use serde_json::json;
@@ -92,7 +92,7 @@ async fn an_export_has_the_filters_of_the_list_and_its_tenants() {
         (asked.status.as_str(), asked.tag.as_str(), asked.search.as_str()),
         ("Enabled", "north", "017")
     );
-    assert_eq!(asked.scope.unwrap().organization_id, other.to_string());
+    assert_eq!(asked.scope, Some(Scope::Organization(other).into()));
 
     let bad = format!("{EXPORT}?page=1&page_size=10&cursor=c&sort_by=label&status=on");
     let answer = app.gateway.get(&bad, &key).await.expect(422);
@@ -109,7 +109,7 @@ async fn an_export_has_the_filters_of_the_list_and_its_tenants() {
     app.gateway.get(&query, &tenant).await.expect(403);
     app.gateway.get(EXPORT, &tenant).await.expect(200);
     let asked = app.world.sims.state().lists.pop().unwrap();
-    assert_eq!(asked.scope.unwrap().organization_id, own.to_string());
+    assert_eq!(asked.scope, Some(Scope::Organization(own).into()));
 }
 
 #[tokio::test(flavor = "multi_thread")]

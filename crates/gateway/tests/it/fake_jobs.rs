@@ -1,9 +1,14 @@
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
 
+use domain::Scope;
+use messages::ErrorCode;
+use messages::pb::common::Scope as WireScope;
 use messages::pb::sim as pb;
-use messages::{ErrorCode, RpcMethod, sim_rpc};
-use service_runtime::bus::{RpcError, RpcServer};
+use messages::sim_rpc::{self, SimService};
+use service_runtime::bus::RpcError;
+use test_support::{FakeService, SharedMemory};
+
+use crate::fake_sims::seen;
 
 /// What the fake's jobs are and what it was asked.
 #[derive(Default)]
@@ -24,8 +29,6 @@ pub struct Jobs {
     pub item_errors: Vec<RpcError>,
     /// Answered after a submit was carried out.
     pub submit_error: Option<RpcError>,
-    /// Answered instead of everything else.
-    pub error: Option<RpcError>,
 }
 
 impl Jobs {
@@ -34,82 +37,58 @@ impl Jobs {
     }
 }
 
-async fn method<M: RpcMethod + 'static>(
-    server: &RpcServer,
-    state: &Arc<Mutex<Jobs>>,
-    method: M,
-    answer: impl Fn(&mut Jobs, M::Request) -> Result<M::Response, RpcError> + Send + Sync + 'static,
-) {
-    let own = Arc::clone(state);
-    let answer = Arc::new(answer);
-    let handler = move |request, _| {
-        let mut state = own.lock().unwrap();
-        let outcome = match &state.error {
-            Some(error) => Err(error.clone()),
-            None => answer(&mut state, request),
-        };
-        async move { outcome }
-    };
-    server.method(method, handler).await.unwrap();
+pub fn serve(fake: FakeService<SimService>, jobs: &SharedMemory<Jobs>) -> FakeService<SimService> {
+    let fake = fake
+        .on(jobs, sim_rpc::CreateJob, |state, request| {
+            let job = new_job(&request);
+            let job = state.jobs.entry(job.id.clone()).or_insert(job).clone();
+            state.creates.push(request);
+            Ok(pb::CreateJobResponse { job: Some(job) })
+        })
+        .on(jobs, sim_rpc::AddJobItems, |state, request| {
+            if !state.item_errors.is_empty() {
+                return Err(state.item_errors.remove(0));
+            }
+            state.items.push(request);
+            let items = state.lines().len() as u64;
+            Ok(pb::AddJobItemsResponse { items })
+        })
+        .on(jobs, sim_rpc::SubmitJob, |state, request| {
+            let job = set_status(state, &request.job_id, request.scope.as_ref(), "queued")?;
+            state.submits.push(request);
+            match state.submit_error.take() {
+                Some(error) => Err(error),
+                None => Ok(pb::SubmitJobResponse { job: Some(job) }),
+            }
+        })
+        .on(jobs, sim_rpc::ControlJob, |state, request| {
+            let status = match request.action.as_str() {
+                "pause" => "paused",
+                "resume" => "running",
+                _ => "cancelled",
+            };
+            let job = set_status(state, &request.job_id, request.scope.as_ref(), status);
+            state.controls.push(request);
+            Ok(pb::ControlJobResponse { job: Some(job?) })
+        });
+    serve_reads(fake, jobs)
 }
 
-pub async fn serve(server: &RpcServer, state: &Arc<Mutex<Jobs>>) {
-    method(server, state, sim_rpc::CreateJob, |state, request| {
-        let job = new_job(&request);
-        let job = state.jobs.entry(job.id.clone()).or_insert(job).clone();
-        state.creates.push(request);
-        Ok(pb::CreateJobResponse { job: Some(job) })
-    })
-    .await;
-    method(server, state, sim_rpc::AddJobItems, |state, request| {
-        if !state.item_errors.is_empty() {
-            return Err(state.item_errors.remove(0));
-        }
-        state.items.push(request);
-        let items = state.lines().len() as u64;
-        Ok(pb::AddJobItemsResponse { items })
-    })
-    .await;
-    method(server, state, sim_rpc::SubmitJob, |state, request| {
-        let job = set_status(state, &request.job_id, request.scope.as_ref(), "queued")?;
-        state.submits.push(request);
-        match state.submit_error.take() {
-            Some(error) => Err(error),
-            None => Ok(pb::SubmitJobResponse { job: Some(job) }),
-        }
-    })
-    .await;
-    method(server, state, sim_rpc::ControlJob, |state, request| {
-        let status = match request.action.as_str() {
-            "pause" => "paused",
-            "resume" => "running",
-            _ => "cancelled",
-        };
-        let job = set_status(state, &request.job_id, request.scope.as_ref(), status);
-        state.controls.push(request);
-        Ok(pb::ControlJobResponse { job: Some(job?) })
-    })
-    .await;
-    serve_reads(server, state).await;
-}
-
-async fn serve_reads(server: &RpcServer, state: &Arc<Mutex<Jobs>>) {
-    method(server, state, sim_rpc::ListJobs, |state, request| {
-        let seen = |job: &&pb::Job| is_seen(job, request.scope.as_ref());
-        let jobs = state.jobs.values().filter(seen).cloned().collect();
+fn serve_reads(fake: FakeService<SimService>, jobs: &SharedMemory<Jobs>) -> FakeService<SimService> {
+    fake.on(jobs, sim_rpc::ListJobs, |state, request| {
+        let visible = |job: &&pb::Job| is_seen(job, request.scope.as_ref());
+        let jobs = state.jobs.values().filter(visible).cloned().collect();
         state.lists.push(request);
         Ok(pb::ListJobsResponse {
             jobs,
             next_cursor: "more".to_owned(),
         })
     })
-    .await;
-    method(server, state, sim_rpc::GetJob, |state, request| {
+    .on(jobs, sim_rpc::GetJob, |state, request| {
         let job = find(state, &request.job_id, request.scope.as_ref())?.clone();
         Ok(pb::GetJobResponse { job: Some(job) })
     })
-    .await;
-    method(server, state, sim_rpc::JobResults, |state, request| {
+    .on(jobs, sim_rpc::JobResults, |state, request| {
         find(state, &request.job_id, request.scope.as_ref())?;
         if let Some(results) = state.results_of.get(&request.job_id) {
             return Ok(page(results, &request, state.answer_limit));
@@ -122,7 +101,6 @@ async fn serve_reads(server: &RpcServer, state: &Arc<Mutex<Jobs>>) {
             next_cursor: String::new(),
         })
     })
-    .await;
 }
 
 /// The results with this outcome in their order; the cursor is how many came before.
@@ -160,24 +138,23 @@ fn new_job(request: &pb::CreateJobRequest) -> pb::Job {
         kind: kind.to_owned(),
         status: status.to_owned(),
         dry_run: request.dry_run,
-        organization_id: request.scope.as_ref().unwrap().organization_id.clone(),
+        organization_id: match seen(request.scope.as_ref()) {
+            Scope::All => String::new(),
+            Scope::Organization(id) => id.to_string(),
+        },
         request_json: r#"{"sims":1}"#.to_owned(),
         ..pb::Job::default()
     }
 }
 
-fn is_seen(job: &pb::Job, scope: Option<&messages::pb::common::Scope>) -> bool {
-    let wanted = scope
-        .map(|scope| scope.organization_id.as_str())
-        .unwrap_or_default();
-    wanted.is_empty() || job.organization_id == wanted
+fn is_seen(job: &pb::Job, scope: Option<&WireScope>) -> bool {
+    match seen(scope) {
+        Scope::All => true,
+        Scope::Organization(id) => job.organization_id == id.to_string(),
+    }
 }
 
-fn find<'a>(
-    state: &'a mut Jobs,
-    id: &str,
-    scope: Option<&messages::pb::common::Scope>,
-) -> Result<&'a mut pb::Job, RpcError> {
+fn find<'a>(state: &'a mut Jobs, id: &str, scope: Option<&WireScope>) -> Result<&'a mut pb::Job, RpcError> {
     let found = state.jobs.get_mut(id).filter(|job| is_seen(job, scope));
     found.ok_or_else(|| RpcError::new(ErrorCode::NotFound, "the job does not exist"))
 }
@@ -185,7 +162,7 @@ fn find<'a>(
 fn set_status(
     state: &mut Jobs,
     id: &str,
-    scope: Option<&messages::pb::common::Scope>,
+    scope: Option<&WireScope>,
     status: &str,
 ) -> Result<pb::Job, RpcError> {
     let job = find(state, id, scope)?;

@@ -1,30 +1,13 @@
 //! The fleet's numbers as the fakes answer them.
 
-use std::sync::{Arc, Mutex};
-
+use domain::Scope;
 use messages::pb::{sim, usage};
-use messages::{sim_rpc, usage_rpc};
-use service_runtime::bus::{RpcError, RpcServer};
 
-use crate::{fake_sims, fake_usage};
+use crate::fake_sims::seen;
 
 pub const AS_OF: i64 = 1_783_072_800;
 
-pub async fn serve_counts(server: &RpcServer, state: &Arc<Mutex<fake_sims::State>>) {
-    let own = Arc::clone(state);
-    let counts = move |request: sim::FleetCountsRequest, _| {
-        let mut state = own.lock().unwrap();
-        let outcome = match &state.error {
-            Some(error) => Err(error.clone()),
-            None => Ok(counted(&request)),
-        };
-        state.counts.push(request);
-        async move { outcome }
-    };
-    server.method(sim_rpc::FleetCounts, counts).await.unwrap();
-}
-
-fn counted(request: &sim::FleetCountsRequest) -> sim::FleetCountsResponse {
+pub fn counted(request: &sim::FleetCountsRequest) -> sim::FleetCountsResponse {
     let count = |status: &str, data: &str, sms: &str, sims| sim::SimCount {
         status: status.to_owned(),
         data_quota: data.to_owned(),
@@ -32,7 +15,7 @@ fn counted(request: &sim::FleetCountsRequest) -> sim::FleetCountsResponse {
         sims,
     };
     let time = |seconds| Some(messages::Timestamp { seconds, nanos: 0 });
-    let platform = request.scope.as_ref().unwrap().organization_id.is_empty();
+    let platform = seen(request.scope.as_ref()) == Scope::All;
     let accounts = platform.then(|| sim::AccountFreshness {
         account: "main".to_owned(),
         last_complete_at: time(AS_OF - 60),
@@ -51,19 +34,7 @@ fn counted(request: &sim::FleetCountsRequest) -> sim::FleetCountsResponse {
     }
 }
 
-pub async fn serve_now(server: &RpcServer, state: &Arc<Mutex<fake_usage::State>>) {
-    let own = Arc::clone(state);
-    let now = move |_: usage::FleetNowRequest, _| {
-        let outcome: Result<_, RpcError> = match &own.lock().unwrap().error {
-            Some(error) => Err(error.clone()),
-            None => Ok(now()),
-        };
-        async move { outcome }
-    };
-    server.method(usage_rpc::FleetNow, now).await.unwrap();
-}
-
-fn now() -> usage::FleetNowResponse {
+pub fn now() -> usage::FleetNowResponse {
     let count = |online, mcc, country: &str, rat, sims| usage::PresenceCount {
         online,
         mcc,

@@ -1,19 +1,21 @@
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::MutexGuard;
 use std::time::Duration;
 
-use messages::pb::common::Scope;
+use domain::Scope;
+use messages::ErrorCode;
+use messages::pb::common::Scope as WireScope;
 use messages::pb::sim::{
     AccountSync, GetSimResponse, ListSimsRequest, ListSimsResponse, Sim, StartSyncRequest, StartSyncResponse,
     SyncRun, SyncStatusResponse, UpdateSimRequest, UpdateSimResponse,
 };
-use messages::{ErrorCode, sim_rpc};
-use service_runtime::bus::{Bus, RpcError, RpcServer};
-use service_runtime::health::Health;
-use service_runtime::metrics::Metrics;
+use messages::sim_rpc::{self, SimService};
+use service_runtime::bus::{Bus, RpcError};
 use service_runtime::shutdown::Shutdown;
+use test_support::{FakeService, Memory, SharedMemory};
 
 use crate::fake_jobs::{self, Jobs};
+use crate::fake_overview;
 
 /// What the fake knows and was asked.
 #[derive(Default)]
@@ -29,42 +31,32 @@ pub struct State {
     pub answer_limit: Option<usize>,
     /// The page behind this ICCID cannot be read.
     pub lost_behind: Option<String>,
-    /// Answered instead of everything else.
-    pub error: Option<RpcError>,
 }
 
 /// A sim-service that answers over NATS from memory.
 pub struct FakeSims {
-    state: Arc<Mutex<State>>,
-    jobs: Arc<Mutex<Jobs>>,
+    state: SharedMemory<State>,
+    jobs: SharedMemory<Jobs>,
     shutdown: Shutdown,
-    _server: RpcServer,
 }
 
 impl FakeSims {
     pub async fn start(bus: &Bus) -> Self {
-        let state = Arc::new(Mutex::new(State::default()));
-        let (shutdown, metrics) = (Shutdown::new(), Metrics::new().unwrap());
-        let server = RpcServer::start(bus, "sim", Health::new("sim"), metrics, shutdown.clone())
-            .await
-            .unwrap();
-        serve(&server, &state).await;
-        let jobs = Arc::default();
-        fake_jobs::serve(&server, &jobs).await;
-        bus.client().flush().await.unwrap();
+        let (state, jobs) = (SharedMemory::default(), SharedMemory::default());
+        let fake = serve(FakeService::new(bus), &state);
+        let shutdown = fake_jobs::serve(fake, &jobs).start().await;
         Self {
             state,
             jobs,
             shutdown,
-            _server: server,
         }
     }
 
-    pub fn state(&self) -> MutexGuard<'_, State> {
+    pub fn state(&self) -> MutexGuard<'_, Memory<State>> {
         self.state.lock().unwrap()
     }
 
-    pub fn jobs(&self) -> MutexGuard<'_, Jobs> {
+    pub fn jobs(&self) -> MutexGuard<'_, Memory<Jobs>> {
         self.jobs.lock().unwrap()
     }
 
@@ -79,35 +71,24 @@ impl FakeSims {
     }
 }
 
-async fn serve(server: &RpcServer, state: &Arc<Mutex<State>>) {
-    let own = Arc::clone(state);
-    let get = move |request: messages::pb::sim::GetSimRequest, _| {
-        let outcome = with(&own, |state| {
+fn serve(fake: FakeService<SimService>, state: &SharedMemory<State>) -> FakeService<SimService> {
+    let fake = fake
+        .on(state, sim_rpc::GetSim, |state, request| {
             state.gets += 1;
             state.refreshes += usize::from(request.refresh);
             Ok(GetSimResponse {
                 sim: Some(find(state, &request.iccid, request.scope.as_ref())?),
             })
-        });
-        async move { outcome }
-    };
-    server.method(sim_rpc::GetSim, get).await.unwrap();
-    let own = Arc::clone(state);
-    let list = move |request: ListSimsRequest, _| {
-        let outcome = with(&own, |state| {
+        })
+        .on(state, sim_rpc::ListSims, |state, request| {
             if state.lost_behind.as_ref() == Some(&request.cursor) {
                 return Err(RpcError::internal(&"the store broke"));
             }
             let answer = page(state, &request);
             state.lists.push(request);
             Ok(answer)
-        });
-        async move { outcome }
-    };
-    server.method(sim_rpc::ListSims, list).await.unwrap();
-    let own = Arc::clone(state);
-    let update = move |request: UpdateSimRequest, _| {
-        let outcome = with(&own, |state| {
+        })
+        .on(state, sim_rpc::UpdateSim, |state, request| {
             let mut sim = find(state, &request.iccid, request.scope.as_ref())?;
             sim.revision += 1;
             if request.label.is_some() {
@@ -117,51 +98,27 @@ async fn serve(server: &RpcServer, state: &Arc<Mutex<State>>) {
             state.updates.push(request);
             Ok(UpdateSimResponse { sim: Some(sim) })
         });
-        async move { outcome }
-    };
-    server.method(sim_rpc::UpdateSim, update).await.unwrap();
-    serve_syncs(server, state).await;
-    crate::fake_overview::serve_counts(server, state).await;
-}
-
-async fn serve_syncs(server: &RpcServer, state: &Arc<Mutex<State>>) {
-    let own = Arc::clone(state);
-    let start = move |request: StartSyncRequest, _| {
-        let outcome = with(&own, |state| {
-            state.starts.push(request);
-            Ok(StartSyncResponse {
-                runs: vec![run("queued")],
-            })
-        });
-        async move { outcome }
-    };
-    server.method(sim_rpc::StartSync, start).await.unwrap();
-    let own = Arc::clone(state);
-    let status = move |_, _| {
-        let outcome = with(&own, |_| {
-            let account = AccountSync {
-                account: "main".into(),
-                running: Some(run("running")),
-                ..Default::default()
-            };
-            Ok(SyncStatusResponse {
-                accounts: vec![account],
-            })
-        });
-        async move { outcome }
-    };
-    server.method(sim_rpc::SyncStatus, status).await.unwrap();
-}
-
-fn with<T>(
-    state: &Mutex<State>,
-    work: impl FnOnce(&mut State) -> Result<T, RpcError>,
-) -> Result<T, RpcError> {
-    let mut state = state.lock().unwrap();
-    match &state.error {
-        Some(error) => Err(error.clone()),
-        None => work(&mut state),
-    }
+    fake.on(state, sim_rpc::StartSync, |state, request| {
+        state.starts.push(request);
+        Ok(StartSyncResponse {
+            runs: vec![run("queued")],
+        })
+    })
+    .on(state, sim_rpc::SyncStatus, |_, _| {
+        let account = AccountSync {
+            account: "main".into(),
+            running: Some(run("running")),
+            ..Default::default()
+        };
+        Ok(SyncStatusResponse {
+            accounts: vec![account],
+        })
+    })
+    .on(state, sim_rpc::FleetCounts, |state, request| {
+        let answer = fake_overview::counted(&request);
+        state.counts.push(request);
+        Ok(answer)
+    })
 }
 
 /// All SIMs by number; the cursor is the number of the last one.
@@ -183,14 +140,16 @@ fn page(state: &State, request: &ListSimsRequest) -> ListSimsResponse {
     }
 }
 
-fn find(state: &State, iccid: &str, scope: Option<&Scope>) -> Result<Sim, RpcError> {
-    let wanted = scope
-        .map(|scope| scope.organization_id.as_str())
-        .unwrap_or_default();
-    let found = state
-        .sims
-        .get(iccid)
-        .filter(|sim| wanted.is_empty() || sim.organization_id == wanted);
+/// Whose data a request may touch.
+pub fn seen(scope: Option<&WireScope>) -> Scope {
+    Scope::try_from(scope.cloned().unwrap()).unwrap()
+}
+
+fn find(state: &State, iccid: &str, scope: Option<&WireScope>) -> Result<Sim, RpcError> {
+    let found = state.sims.get(iccid).filter(|sim| match seen(scope) {
+        Scope::All => true,
+        Scope::Organization(id) => sim.organization_id == id.to_string(),
+    });
     found
         .cloned()
         .ok_or_else(|| RpcError::new(ErrorCode::NotFound, "the SIM does not exist"))

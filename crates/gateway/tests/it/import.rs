@@ -91,7 +91,7 @@ async fn lines_travel_in_portions_of_the_callers_scope() {
     let scopes = jobs.items.iter().map(|request| request.scope.as_ref());
     let scopes = scopes.chain([jobs.creates[0].scope.as_ref(), jobs.submits[0].scope.as_ref()]);
     for scope in scopes {
-        assert_eq!(scope.unwrap().organization_id, own.to_string());
+        assert_eq!(scope, Some(&domain::Scope::Organization(own).into()));
     }
 }
 

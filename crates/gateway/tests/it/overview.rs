@@ -1,23 +1,22 @@
 //! The fleet at a glance.
 
-use domain::OrganizationId;
+use domain::{OrganizationId, Scope};
 use gateway::Permission;
 use messages::ErrorCode;
 use serde_json::{Value, json};
 use service_runtime::bus::RpcError;
 
+use crate::fake_sims::seen;
 use crate::harness::App;
 
 const PATH: &str = "/api/v1/fleet/overview";
 const BOTH: [Permission; 2] = [Permission::ReadSims, Permission::ReadUsage];
 
 /// Whose SIMs sim-service was asked for.
-fn asked(app: &App) -> Vec<String> {
+fn asked(app: &App) -> Vec<Scope> {
     let state = app.world.sims.state();
     let asked = state.counts.iter();
-    asked
-        .map(|request| request.scope.clone().unwrap().organization_id)
-        .collect()
+    asked.map(|request| seen(request.scope.as_ref())).collect()
 }
 
 fn unavailable() -> RpcError {
@@ -83,7 +82,7 @@ async fn an_organization_sees_its_own_numbers_only() {
     );
     assert_eq!(refused.code(), "FORBIDDEN");
     assert_eq!(chosen.body["data"]["organization_id"], other.to_string());
-    assert_eq!(asked(&app), [own.to_string(), other.to_string()]);
+    assert_eq!(asked(&app), [own, other].map(Scope::Organization));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -152,5 +151,5 @@ async fn what_is_no_organization_is_refused() {
             .await
             .expect(422);
     }
-    assert_eq!(asked(&app), [""; 0]);
+    assert_eq!(asked(&app), []);
 }

@@ -94,7 +94,7 @@ async fn an_organizations_key_asks_in_its_scope_and_the_services_refusals_are_to
             state.differences[0].scope.clone(),
         ];
         for scope in scopes {
-            assert_eq!(scope.unwrap().organization_id, organization.to_string());
+            assert_eq!(scope, Some(domain::Scope::Organization(organization).into()));
         }
     }
     for (error, status) in [
@@ -244,6 +244,9 @@ async fn a_tenant_has_its_own_sims_read_by_api() {
 
     assert_eq!(started["data"]["sims_queued"], 7);
     let asked = app.world.usage.state().syncs.remove(0);
-    assert_eq!(asked.scope.unwrap().organization_id, organization.to_string());
+    assert_eq!(
+        asked.scope,
+        Some(domain::Scope::Organization(organization).into())
+    );
     assert_eq!(audited(&app).await, ["sync.usage"]);
 }

@@ -39,6 +39,14 @@ pub enum BusError {
         /// What the server said.
         reason: String,
     },
+    /// The proto file declares methods that the service does not serve, or serves twice.
+    #[error("service {service} does not serve once what it declares: {methods}")]
+    Unserved {
+        /// The service.
+        service: &'static str,
+        /// The methods.
+        methods: String,
+    },
 }
 
 impl BusError {

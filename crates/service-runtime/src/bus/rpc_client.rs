@@ -3,12 +3,14 @@ use std::time::{Duration, Instant};
 use async_nats::HeaderMap;
 use async_nats::client::RequestErrorKind;
 use chrono::Utc;
+use domain::Refusal;
 use messages::pb::common::{FieldError, RpcError as WireError};
 use messages::{ErrorCode, RpcMethod};
 use prost::Message;
 use tracing::Instrument;
 
 use super::Bus;
+use crate::db::is_passing;
 use crate::telemetry::inject_trace;
 
 /// Milliseconds that the caller still waits.
@@ -72,6 +74,15 @@ impl RpcError {
         Self::new(ErrorCode::Internal, "an internal error happened")
     }
 
+    /// A failure of the database: one that may pass is told as such, any other is a fault of ours.
+    pub fn database(error: &sqlx::Error) -> Self {
+        if !is_passing(error) {
+            return Self::internal(error);
+        }
+        tracing::warn!(%error, "the database does not answer");
+        Self::new(ErrorCode::Unavailable, "the database does not answer")
+    }
+
     pub(super) fn to_wire(&self) -> WireError {
         let fields = self.fields.iter();
         WireError {
@@ -100,6 +111,15 @@ impl RpcError {
                 .collect(),
             retry_after: (wire.retry_after_seconds > 0)
                 .then(|| Duration::from_secs(wire.retry_after_seconds.into())),
+        }
+    }
+}
+
+impl From<Refusal> for RpcError {
+    fn from(refusal: Refusal) -> Self {
+        Self {
+            retry_after: refusal.retry_after,
+            ..Self::new(refusal.code, refusal.message)
         }
     }
 }

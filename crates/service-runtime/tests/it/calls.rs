@@ -3,9 +3,10 @@ use std::time::Duration;
 
 use async_nats::HeaderMap;
 use messages::pb::sim::{GetSimRequest, GetSimResponse, Sim, UpdateSimRequest, UpdateSimResponse};
-use messages::{ErrorCode, sim_rpc};
+use messages::sim_rpc::{self, SimService};
+use messages::{ErrorCode, RpcService};
 use prost::Message;
-use service_runtime::bus::{Bus, RpcError, RpcServer};
+use service_runtime::bus::{Bus, BusError, RpcContext, RpcError, RpcServer};
 use service_runtime::config::NatsConfig;
 use service_runtime::health::Health;
 use service_runtime::metrics::Metrics;
@@ -18,8 +19,19 @@ pub const DEADLINE: Duration = Duration::from_secs(10);
 pub struct Service {
     pub caller: Bus,
     pub metrics: Metrics,
-    changes: Arc<Mutex<Vec<String>>>,
-    _server: RpcServer,
+    changes: Changes,
+}
+
+type Changes = Arc<Mutex<Vec<String>>>;
+
+fn server(bus: &Bus, metrics: &Metrics, changes: &Changes) -> RpcServer<SimService, Changes> {
+    let health = Health::new("sim");
+    RpcServer::new(bus, changes.clone(), health, metrics.clone(), Shutdown::new())
+}
+
+async fn update(changes: Changes, request: UpdateSimRequest) -> Result<UpdateSimResponse, RpcError> {
+    changes.lock().unwrap().push(request.iccid);
+    Ok(UpdateSimResponse::default())
 }
 
 impl Service {
@@ -27,30 +39,23 @@ impl Service {
     pub async fn start(nats: &NatsConfig, label_bytes: usize) -> Self {
         let metrics = Metrics::new().unwrap();
         let bus = Bus::connect(nats, "service").await.unwrap();
-        let server = RpcServer::start(&bus, "sim", Health::new("sim"), metrics.clone(), Shutdown::new())
-            .await
-            .unwrap();
-        let changes = Arc::<Mutex<Vec<String>>>::default();
-        let seen = Arc::clone(&changes);
-        let update = move |request: UpdateSimRequest, _| {
-            seen.lock().unwrap().push(request.iccid);
-            async { Ok(UpdateSimResponse::default()) }
-        };
-        server.action(sim_rpc::UpdateSim, update).await.unwrap();
-        let get = move |_, _| async move {
+        let changes = Changes::default();
+        let get = move |_: Changes, _: GetSimRequest| async move {
             let label = Some("x".repeat(label_bytes));
             let sim = Some(Sim {
                 label,
                 ..Sim::default()
             });
-            Ok(GetSimResponse { sim })
+            Ok::<_, RpcError>(GetSimResponse { sim })
         };
-        server.method(sim_rpc::GetSim, get).await.unwrap();
+        let mut rpc = server(&bus, &metrics, &changes);
+        rpc.action(sim_rpc::UpdateSim, update)
+            .method(sim_rpc::GetSim, get);
+        rpc.start_partly().await.unwrap();
         Self {
             caller: Bus::connect(nats, "caller").await.unwrap(),
             metrics,
             changes,
-            _server: server,
         }
     }
 
@@ -116,4 +121,61 @@ async fn an_answer_that_is_too_large_for_nats_is_an_error_and_no_silence() {
         .await;
 
     assert_eq!(answer.unwrap_err().code, ErrorCode::Internal);
+}
+
+#[tokio::test]
+async fn a_service_that_does_not_serve_each_declared_method_once_does_not_start() {
+    let scope = Scope::new().await;
+    let bus = Bus::connect(&scope.runtime_config().nats, "service")
+        .await
+        .unwrap();
+    let (metrics, changes) = (Metrics::new().unwrap(), Changes::default());
+
+    let mut lacking = server(&bus, &metrics, &changes);
+    lacking.method(sim_rpc::UpdateSim, update);
+    let Err(BusError::Unserved { methods, .. }) = lacking.start().await else {
+        panic!("started");
+    };
+    for declared in SimService::METHODS {
+        let served = ["health", "update"].contains(declared);
+        assert_eq!(
+            methods.split(", ").any(|method| method == *declared),
+            !served,
+            "{methods}"
+        );
+    }
+
+    let mut doubled = server(&bus, &metrics, &changes);
+    doubled
+        .method(sim_rpc::UpdateSim, update)
+        .action(sim_rpc::UpdateSim, update);
+    let Err(BusError::Unserved { methods, .. }) = doubled.start().await else {
+        panic!("started");
+    };
+    assert!(methods.contains("update"), "{methods}");
+}
+
+#[tokio::test]
+async fn a_handler_that_asks_for_it_knows_its_caller() {
+    async fn update(
+        changes: Changes,
+        _: UpdateSimRequest,
+        context: RpcContext,
+    ) -> Result<UpdateSimResponse, RpcError> {
+        changes.lock().unwrap().push(context.request_id);
+        Ok(UpdateSimResponse::default())
+    }
+    let scope = Scope::new().await;
+    let nats = scope.runtime_config().nats;
+    let bus = Bus::connect(&nats, "service").await.unwrap();
+    let (metrics, changes) = (Metrics::new().unwrap(), Changes::default());
+    let mut rpc = server(&bus, &metrics, &changes);
+    rpc.method(sim_rpc::UpdateSim, update);
+    rpc.start_partly().await.unwrap();
+
+    let request = UpdateSimRequest::default();
+    let answer = bus.call::<sim_rpc::UpdateSim>(&request, DEADLINE, "r-17").await;
+
+    assert_eq!(answer, Ok(UpdateSimResponse::default()));
+    assert_eq!(*changes.lock().unwrap(), ["r-17"]);
 }

@@ -20,12 +20,13 @@ pub use list::{ListFilter, ListPage, SimList, SimListPage, SortBy};
 pub use members::Member;
 pub use readings::{Reading, StoredReading};
 pub use row::StoredSim;
-pub use sims::{Scope, SimPatch};
+pub use sims::SimPatch;
 pub use sweep_pages::Rejects;
 pub use sync_runs::{RunState, SyncRun};
 pub use sync_state::SyncState;
 
 use chrono::{DateTime, Utc};
+pub use domain::Scope;
 use service_runtime::db::Db;
 
 /// The sim schema of one process.

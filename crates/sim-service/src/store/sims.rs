@@ -1,4 +1,4 @@
-use domain::{Iccid, OrganizationId};
+use domain::{Iccid, OrganizationId, Scope};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sqlx::{AssertSqlSafe, PgConnection};
@@ -6,30 +6,6 @@ use sqlx::{AssertSqlSafe, PgConnection};
 use super::Store;
 use super::row::{SELECT, SimRow, StoredSim};
 use crate::error::StoreError;
-
-/// Whose SIMs a query may see. Every query of tenant data takes one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Scope {
-    /// Every organization's: sim-service itself and platform administrators.
-    All,
-    /// One organization's.
-    Organization(OrganizationId),
-}
-
-impl Scope {
-    /// Whether it may see what belongs to this organization.
-    pub fn holds(self, organization: OrganizationId) -> bool {
-        self.filter().is_none_or(|id| id == organization.0)
-    }
-
-    /// The organization's id, or NULL for all: bind it to `($n::uuid IS NULL OR organization_id = $n)`.
-    pub fn filter(self) -> Option<uuid::Uuid> {
-        match self {
-            Self::All => None,
-            Self::Organization(organization) => Some(organization.0),
-        }
-    }
-}
 
 /// What users keep beside 1NCE's data. What is not set stays as it is.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]

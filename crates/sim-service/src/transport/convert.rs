@@ -2,51 +2,29 @@
 
 use domain::{QuotaStatus, QuotaSummary};
 use messages::pb::sim as pb;
-use prost::Message;
+use service_runtime::wire;
+pub use service_runtime::wire::count;
 
 use crate::store::{Member, SimListPage, StoredSim};
 
-/// Encoded SIMs in one answer; NATS takes messages of 1 MiB by default.
-pub const LIST_BYTES: usize = 512 * 1024;
-
 /// A page as it travels: cut after fewer SIMs when they are large, and the cursor continues behind the last one.
 pub fn list(page: SimListPage) -> pb::ListSimsResponse {
-    let wanted = page.sims.len();
-    let (mut sims, mut last, mut bytes) = (Vec::new(), String::new(), 0);
-    for (stored, cursor) in page.sims {
-        let sim = sim(&stored);
-        bytes += sim.encoded_len();
-        if bytes > LIST_BYTES && !sims.is_empty() {
-            break;
-        }
-        sims.push(sim);
-        last = cursor;
-    }
-    let has_next = page.has_next || sims.len() < wanted;
+    let rows = page
+        .sims
+        .iter()
+        .map(|(stored, cursor)| (sim(stored), cursor.clone()));
+    let (sims, next_cursor) = wire::page(rows, page.has_next);
     pb::ListSimsResponse {
+        has_next: !next_cursor.is_empty(),
         sims,
         total: count(page.total),
         total_is_capped: page.total_is_capped,
-        next_cursor: if has_next { last } else { String::new() },
-        has_next,
+        next_cursor,
     }
 }
 
-/// Members as they travel, cut after fewer when they are large; the second value tells whether all came along.
-pub fn members(stored: Vec<Member>) -> (Vec<pb::Member>, bool) {
-    let (mut members, mut bytes) = (Vec::with_capacity(stored.len()), 0);
-    for stored in stored {
-        let member = member(stored);
-        bytes += member.encoded_len();
-        if bytes > LIST_BYTES && !members.is_empty() {
-            return (members, false);
-        }
-        members.push(member);
-    }
-    (members, true)
-}
-
-fn member(stored: Member) -> pb::Member {
+/// A SIM in short, for services that keep a copy of the inventory.
+pub fn member(stored: Member) -> pb::Member {
     pb::Member {
         iccid: stored.iccid.to_string(),
         account: stored.account,
@@ -95,9 +73,4 @@ fn quota(summary: &QuotaSummary) -> pb::QuotaSummary {
         threshold_reached_at: summary.threshold_reached_at.map(Into::into),
         exceeded_at: summary.exceeded_at.map(Into::into),
     }
-}
-
-/// A count of the database, which is never negative, as the wire counts.
-pub fn count(number: i64) -> u64 {
-    u64::try_from(number).unwrap_or(0)
 }

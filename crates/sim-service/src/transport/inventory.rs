@@ -2,11 +2,10 @@
 
 use domain::Iccid;
 use messages::pb::sim as pb;
-use messages::sim_rpc;
-use service_runtime::bus::{BusError, RpcError, RpcServer};
+use service_runtime::bus::RpcError;
+use service_runtime::wire::{self, iccid};
 
 use super::convert;
-use super::rpc::iccid;
 use crate::app::App;
 
 /// Members of one page.
@@ -14,28 +13,7 @@ const MOST_MEMBERS: u32 = 2_000;
 /// SIMs of one question.
 const MOST_WANTED: usize = 1_000;
 
-/// Registers the methods.
-///
-/// # Errors
-/// When NATS refuses a subscription.
-pub async fn serve(server: &RpcServer, app: &App) -> Result<(), BusError> {
-    let shared = app.clone();
-    server
-        .method(sim_rpc::Members, move |request, _| {
-            let app = shared.clone();
-            async move { members(&app, request).await }
-        })
-        .await?;
-    let shared = app.clone();
-    server
-        .method(sim_rpc::Discover, move |request, _| {
-            let app = shared.clone();
-            async move { discover(&app, request).await }
-        })
-        .await
-}
-
-async fn members(app: &App, request: pb::MembersRequest) -> Result<pb::MembersResponse, RpcError> {
+pub async fn members(app: App, request: pb::MembersRequest) -> Result<pb::MembersResponse, RpcError> {
     if !(1..=MOST_MEMBERS).contains(&request.limit) {
         return Err(RpcError::field("limit", "is 1 to 2000"));
     }
@@ -44,14 +22,14 @@ async fn members(app: &App, request: pb::MembersRequest) -> Result<pb::MembersRe
         text => iccid(text)?.as_i64(),
     };
     let (members, more) = app.members(after, request.limit).await?;
-    let (members, all) = convert::members(members);
+    let (members, all) = wire::fit(members.into_iter().map(convert::member));
     Ok(pb::MembersResponse {
         members,
         has_next: more || !all,
     })
 }
 
-async fn discover(app: &App, request: pb::DiscoverRequest) -> Result<pb::DiscoverResponse, RpcError> {
+pub async fn discover(app: App, request: pb::DiscoverRequest) -> Result<pb::DiscoverResponse, RpcError> {
     if request.iccids.len() > MOST_WANTED {
         return Err(RpcError::field("iccids", "are at most 1000"));
     }
@@ -61,7 +39,7 @@ async fn discover(app: &App, request: pb::DiscoverRequest) -> Result<pb::Discove
     iccids.dedup();
     let discovery = app.discover(iccids).await?;
     // Members that do not fit are told when they are asked for again.
-    let (known, _) = convert::members(discovery.known);
+    let (known, _) = wire::fit(discovery.known.into_iter().map(convert::member));
     Ok(pb::DiscoverResponse {
         known,
         looked_for: u32::try_from(discovery.looked_for).unwrap_or(u32::MAX),

@@ -1,12 +1,9 @@
 //! The methods about bulk jobs.
 
 use messages::pb::sim as pb;
-use messages::sim_rpc;
-use prost::Message;
-use service_runtime::bus::{BusError, RpcError, RpcServer};
+use service_runtime::bus::RpcError;
+use service_runtime::wire::{self, actor, count, number_cursor, one_of, page_size, refuse, scope};
 
-use super::convert::{LIST_BYTES, count};
-use super::rpc::{actor, scope};
 use crate::app::App;
 use crate::app::jobs::{Control, KINDS, OUTCOMES, STATUSES, job_id};
 use crate::store::{ItemResult, Job, JobList, ResultList, cursor_after};
@@ -14,74 +11,14 @@ use crate::store::{ItemResult, Job, JobList, ResultList, cursor_after};
 /// Lines of one request.
 const MOST_LINES: usize = 1_000;
 
-/// Registers the methods.
-///
-/// # Errors
-/// When NATS refuses a subscription.
-pub async fn serve(server: &RpcServer, app: &App) -> Result<(), BusError> {
-    let shared = app.clone();
-    server
-        .action(sim_rpc::CreateJob, move |request, _| {
-            let app = shared.clone();
-            async move { create(&app, request).await }
-        })
-        .await?;
-    let shared = app.clone();
-    server
-        .action(sim_rpc::AddJobItems, move |request, _| {
-            let app = shared.clone();
-            async move { add(&app, request).await }
-        })
-        .await?;
-    let shared = app.clone();
-    server
-        .action(sim_rpc::SubmitJob, move |request, _| {
-            let app = shared.clone();
-            async move { submit(&app, request).await }
-        })
-        .await?;
-    let shared = app.clone();
-    server
-        .action(sim_rpc::ControlJob, move |request, _| {
-            let app = shared.clone();
-            async move { control(&app, request).await }
-        })
-        .await?;
-    serve_reads(server, app).await
-}
-
-async fn serve_reads(server: &RpcServer, app: &App) -> Result<(), BusError> {
-    let shared = app.clone();
-    server
-        .method(sim_rpc::ListJobs, move |request, _| {
-            let app = shared.clone();
-            async move { list(&app, request).await }
-        })
-        .await?;
-    let shared = app.clone();
-    server
-        .method(sim_rpc::GetJob, move |request, _| {
-            let app = shared.clone();
-            async move { get(&app, request).await }
-        })
-        .await?;
-    let shared = app.clone();
-    server
-        .method(sim_rpc::JobResults, move |request, _| {
-            let app = shared.clone();
-            async move { results(&app, request).await }
-        })
-        .await
-}
-
-async fn create(app: &App, mut request: pb::CreateJobRequest) -> Result<pb::CreateJobResponse, RpcError> {
+pub async fn create(app: App, mut request: pb::CreateJobRequest) -> Result<pb::CreateJobResponse, RpcError> {
     let scope = scope(request.scope.clone())?;
     let actor = actor(request.actor.take());
     let made = app.create_job(scope, &actor, request).await?;
     Ok(pb::CreateJobResponse { job: Some(job(made)) })
 }
 
-async fn add(app: &App, request: pb::AddJobItemsRequest) -> Result<pb::AddJobItemsResponse, RpcError> {
+pub async fn add(app: App, request: pb::AddJobItemsRequest) -> Result<pb::AddJobItemsResponse, RpcError> {
     if request.lines.len() > MOST_LINES {
         return Err(RpcError::field("lines", "are at most 1000"));
     }
@@ -91,7 +28,7 @@ async fn add(app: &App, request: pb::AddJobItemsRequest) -> Result<pb::AddJobIte
     Ok(pb::AddJobItemsResponse { items: count(items) })
 }
 
-async fn submit(app: &App, request: pb::SubmitJobRequest) -> Result<pb::SubmitJobResponse, RpcError> {
+pub async fn submit(app: App, request: pb::SubmitJobRequest) -> Result<pb::SubmitJobResponse, RpcError> {
     let submitted = app
         .submit_job(scope(request.scope)?, &request.job_id, request.items)
         .await?;
@@ -100,7 +37,7 @@ async fn submit(app: &App, request: pb::SubmitJobRequest) -> Result<pb::SubmitJo
     })
 }
 
-async fn control(app: &App, request: pb::ControlJobRequest) -> Result<pb::ControlJobResponse, RpcError> {
+pub async fn control(app: App, request: pb::ControlJobRequest) -> Result<pb::ControlJobResponse, RpcError> {
     let control = match request.action.as_str() {
         "pause" => Control::Pause,
         "resume" => Control::Resume,
@@ -116,21 +53,19 @@ async fn control(app: &App, request: pb::ControlJobRequest) -> Result<pb::Contro
     })
 }
 
-async fn get(app: &App, request: pb::GetJobRequest) -> Result<pb::GetJobResponse, RpcError> {
+pub async fn get(app: App, request: pb::GetJobRequest) -> Result<pb::GetJobResponse, RpcError> {
     let found = app.job(scope(request.scope)?, &request.job_id).await?;
     Ok(pb::GetJobResponse {
         job: Some(job(found)),
     })
 }
 
-async fn list(app: &App, request: pb::ListJobsRequest) -> Result<pb::ListJobsResponse, RpcError> {
+pub async fn list(app: App, request: pb::ListJobsRequest) -> Result<pb::ListJobsResponse, RpcError> {
     let mut wrong = Vec::new();
     let status = one_of("status", request.status, &STATUSES, &mut wrong);
     let kind = one_of("kind", request.kind, &KINDS, &mut wrong);
     let size = page_size(request.page_size, 100, &mut wrong);
-    if !wrong.is_empty() {
-        return Err(RpcError::fields(wrong));
-    }
+    refuse(wrong)?;
     let list = JobList {
         scope: scope(request.scope)?,
         status,
@@ -143,24 +78,16 @@ async fn list(app: &App, request: pb::ListJobsRequest) -> Result<pb::ListJobsRes
         let cursor = cursor_after(&stored);
         (job(stored), cursor)
     });
-    let (jobs, next_cursor) = cut(rows, page.has_next);
+    let (jobs, next_cursor) = wire::page(rows, page.has_next);
     Ok(pb::ListJobsResponse { jobs, next_cursor })
 }
 
-async fn results(app: &App, request: pb::JobResultsRequest) -> Result<pb::JobResultsResponse, RpcError> {
+pub async fn results(app: App, request: pb::JobResultsRequest) -> Result<pb::JobResultsResponse, RpcError> {
     let mut wrong = Vec::new();
     let outcome = one_of("outcome", request.outcome, &OUTCOMES, &mut wrong);
     let size = page_size(request.page_size, 1_000, &mut wrong);
-    let after = match request.cursor.as_str() {
-        "" => 0,
-        cursor => cursor.parse().unwrap_or_else(|_| {
-            wrong.push(("cursor".to_owned(), "is not a cursor of this list".to_owned()));
-            0
-        }),
-    };
-    if !wrong.is_empty() {
-        return Err(RpcError::fields(wrong));
-    }
+    let after = number_cursor(&request.cursor, &mut wrong);
+    refuse(wrong)?;
     let list = ResultList {
         job: job_id(&request.job_id)?,
         outcome,
@@ -172,36 +99,8 @@ async fn results(app: &App, request: pb::JobResultsRequest) -> Result<pb::JobRes
         let cursor = item.seq.to_string();
         (result(item), cursor)
     });
-    let (results, next_cursor) = cut(rows, page.has_next);
+    let (results, next_cursor) = wire::page(rows, page.has_next);
     Ok(pb::JobResultsResponse { results, next_cursor })
-}
-
-/// Rows as they travel, cut after fewer when they are large, and the cursor behind the last one if more follow.
-fn cut<T: Message>(rows: impl Iterator<Item = (T, String)>, has_next: bool) -> (Vec<T>, String) {
-    let (mut taken, mut last, mut bytes) = (Vec::new(), String::new(), 0);
-    for (row, cursor) in rows {
-        bytes += row.encoded_len();
-        if bytes > LIST_BYTES && !taken.is_empty() {
-            return (taken, last);
-        }
-        taken.push(row);
-        last = cursor;
-    }
-    (taken, if has_next { last } else { String::new() })
-}
-
-fn one_of(field: &str, word: String, words: &[&str], wrong: &mut Vec<(String, String)>) -> Option<String> {
-    if !word.is_empty() && !words.contains(&word.as_str()) {
-        wrong.push((field.to_owned(), format!("is one of {}", words.join(", "))));
-    }
-    Some(word).filter(|word| !word.is_empty())
-}
-
-fn page_size(size: u32, most: u32, wrong: &mut Vec<(String, String)>) -> i64 {
-    if !(1..=most).contains(&size) {
-        wrong.push(("page_size".to_owned(), format!("is 1 to {most}")));
-    }
-    size.into()
 }
 
 fn job(job: Job) -> pb::Job {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use messages::pb::common::Scope as WireScope;
+use domain::{OrganizationId, Scope};
 use messages::pb::sim::{FleetCountsRequest, FleetCountsResponse, UpdateSimRequest};
 use messages::sim_rpc;
 use proptest::prelude::*;
@@ -13,11 +13,13 @@ use crate::harness::TestApp;
 
 const OTHER: &str = "00000000-0000-0000-0000-0000000000ee";
 
-async fn counts(app: &TestApp, organization: &str) -> FleetCountsResponse {
-    let scope = WireScope {
-        organization_id: organization.to_owned(),
-    };
-    app.call::<sim_rpc::FleetCounts>(FleetCountsRequest { scope: Some(scope) })
+fn of(organization: &str) -> Scope {
+    Scope::Organization(OrganizationId(organization.parse().unwrap()))
+}
+
+async fn counts(app: &TestApp, scope: Scope) -> FleetCountsResponse {
+    let scope = Some(scope.into());
+    app.call::<sim_rpc::FleetCounts>(FleetCountsRequest { scope })
         .await
         .unwrap()
 }
@@ -52,7 +54,7 @@ async fn an_organization_is_told_its_own_numbers_and_the_platform_all() {
         };
         app.update(request).await.unwrap();
     }
-    let before = by_status(&counts(&app, "").await).get("Enabled").copied();
+    let before = by_status(&counts(&app, Scope::All).await).get("Enabled").copied();
     let mut db = app.scope.connection().await;
     let moved = format!(
         "UPDATE sim.sims SET organization_id = '{OTHER}' WHERE iccid IN ({}, {});
@@ -62,9 +64,9 @@ async fn an_organization_is_told_its_own_numbers_and_the_platform_all() {
     run(&mut db, &moved).await;
 
     let (all, first, second) = (
-        counts(&app, "").await,
-        counts(&app, &owner).await,
-        counts(&app, OTHER).await,
+        counts(&app, Scope::All).await,
+        counts(&app, of(&owner)).await,
+        counts(&app, of(OTHER)).await,
     );
 
     assert_eq!(by_status(&all).values().sum::<u64>(), 12);
@@ -96,7 +98,7 @@ async fn the_oldest_and_the_newest_reading_are_those_of_the_sims_themselves() {
     let mut synced: Vec<_> = app.all().await.iter().map(|sim| sim.last_synced_at).collect();
     synced.sort_by_key(|at| at.and_then(messages::Timestamp::to_utc));
 
-    let told = counts(&app, &fleet[0].organization_id).await;
+    let told = counts(&app, of(&fleet[0].organization_id)).await;
 
     assert_eq!(synced.len(), 4);
     assert_eq!(told.oldest_synced_at, synced[0]);

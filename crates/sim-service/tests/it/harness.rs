@@ -1,7 +1,6 @@
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
-use messages::pb::common::Scope as WireScope;
 use messages::pb::sim::{
     GetSimRequest, ListSimsRequest, ListSimsResponse, Sim, StartSyncRequest, SyncRun, SyncStatusRequest,
     UpdateSimRequest,
@@ -73,7 +72,7 @@ impl TestApp {
     }
 
     pub async fn list(&self, request: ListSimsRequest) -> Result<ListSimsResponse, RpcError> {
-        let scope = Some(WireScope::default());
+        let scope = Some(domain::Scope::All.into());
         self.call::<sim_rpc::ListSims>(ListSimsRequest { scope, ..request })
             .await
     }
@@ -97,7 +96,7 @@ impl TestApp {
     }
 
     pub async fn get(&self, iccid: &str, refresh: bool) -> Result<Sim, RpcError> {
-        let scope = Some(WireScope::default());
+        let scope = Some(domain::Scope::All.into());
         let request = GetSimRequest {
             scope,
             iccid: iccid.to_owned(),
@@ -110,7 +109,7 @@ impl TestApp {
 
     pub async fn update(&self, request: UpdateSimRequest) -> Result<Sim, RpcError> {
         let request = UpdateSimRequest {
-            scope: Some(WireScope::default()),
+            scope: Some(domain::Scope::All.into()),
             ..request
         };
         self.call::<sim_rpc::UpdateSim>(request)

@@ -1,5 +1,6 @@
 //! Bulk updates: which SIMs, what changes, what is told.
 
+use domain::{OrganizationId, Scope};
 use messages::ErrorCode;
 use messages::pb::common::Scope as WireScope;
 use messages::pb::sim as pb;
@@ -11,9 +12,7 @@ use crate::harness::TestApp;
 use crate::jobs_support::{all, label, matching, named, new_id, outcomes, tagged, update};
 
 fn organization(number: u128) -> Option<WireScope> {
-    Some(WireScope {
-        organization_id: Uuid::from_u128(number).to_string(),
-    })
+    Some(Scope::Organization(OrganizationId(Uuid::from_u128(number))).into())
 }
 
 #[tokio::test]

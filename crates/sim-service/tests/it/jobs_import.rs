@@ -153,9 +153,7 @@ async fn a_change_of_tenant_in_a_line_of_one_organization_is_refused() {
     let app = TestApp::start(1).await;
     app.sync().await;
     let iccid = app.iccids().await.remove(0);
-    let scope = Some(messages::pb::common::Scope {
-        organization_id: domain::OrganizationId::DEFAULT.to_string(),
-    });
+    let scope = Some(domain::Scope::Organization(domain::OrganizationId::DEFAULT).into());
     let request = pb::CreateJobRequest {
         scope: scope.clone(),
         job_id: new_id(),

@@ -12,7 +12,7 @@ use test_support::eventually;
 use crate::harness::TestApp;
 
 pub fn all() -> Option<WireScope> {
-    Some(WireScope::default())
+    Some(domain::Scope::All.into())
 }
 
 pub fn new_id() -> String {

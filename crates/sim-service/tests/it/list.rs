@@ -1,5 +1,5 @@
+use domain::{OrganizationId, Scope};
 use messages::ErrorCode;
-use messages::pb::common::Scope;
 use messages::pb::sim::{ListSimsRequest, Sim, TagList, UpdateSimRequest};
 use messages::sim_rpc;
 use once_emulator::SimPatch;
@@ -155,9 +155,7 @@ async fn another_organization_sees_nothing() {
     let app = TestApp::start(5).await;
     app.sync().await;
     let iccid = app.all().await[0].iccid.clone();
-    let scope = Some(Scope {
-        organization_id: uuid::Uuid::new_v4().to_string(),
-    });
+    let scope = Some(Scope::Organization(OrganizationId(uuid::Uuid::new_v4())).into());
 
     let list = ListSimsRequest {
         scope: scope.clone(),
@@ -221,9 +219,7 @@ async fn a_list_by_tag_follows_the_status_of_its_sims() {
     assert_eq!(by("").await, [enabled[0].iccid.clone(), enabled[2].iccid.clone()]);
     assert_eq!(by("Disabled").await, [enabled[0].iccid.clone()]);
     assert_eq!(by("Missing").await, [enabled[1].iccid.clone()]);
-    let scope = Some(Scope {
-        organization_id: uuid::Uuid::new_v4().to_string(),
-    });
+    let scope = Some(Scope::Organization(OrganizationId(uuid::Uuid::new_v4())).into());
     let foreign = ListSimsRequest {
         scope,
         tag: "field".into(),

@@ -152,7 +152,7 @@ async fn a_change_that_outlasts_its_callers_patience_is_still_finished() {
         tags: vec!["late".into()],
     });
     let label = Some("late".to_owned());
-    let scope = Some(messages::pb::common::Scope::default());
+    let scope = Some(domain::Scope::All.into());
     let request = UpdateSimRequest {
         scope,
         iccid: iccid.clone(),
@@ -192,7 +192,8 @@ async fn a_sim_that_moves_to_another_organization_stays_there_and_takes_its_tags
     let tags = Some(TagList {
         tags: vec!["roof".into()],
     });
-    let target = uuid::Uuid::from_u128(7).to_string();
+    let owner = domain::OrganizationId(uuid::Uuid::from_u128(7));
+    let target = owner.to_string();
     let moving = UpdateSimRequest {
         iccid: iccid.clone(),
         organization_id: Some(target.clone()),
@@ -209,15 +210,13 @@ async fn a_sim_that_moves_to_another_organization_stays_there_and_takes_its_tags
     );
     assert_eq!(app.get(&iccid, false).await.unwrap().organization_id, target);
     for (organization, tag, expected) in [
-        (target.clone(), "", 1),
-        (target.clone(), "roof", 1),
-        (domain::OrganizationId::DEFAULT.to_string(), "", 2),
-        (domain::OrganizationId::DEFAULT.to_string(), "roof", 0),
+        (owner, "", 1),
+        (owner, "roof", 1),
+        (domain::OrganizationId::DEFAULT, "", 2),
+        (domain::OrganizationId::DEFAULT, "roof", 0),
     ] {
         let request = messages::pb::sim::ListSimsRequest {
-            scope: Some(messages::pb::common::Scope {
-                organization_id: organization,
-            }),
+            scope: Some(domain::Scope::Organization(organization).into()),
             page: 1,
             page_size: 1_000,
             tag: tag.into(),
@@ -239,9 +238,7 @@ async fn an_organization_cannot_give_its_sims_away() {
     app.sync().await;
     let iccid = app.all().await[0].iccid.clone();
     let request = UpdateSimRequest {
-        scope: Some(messages::pb::common::Scope {
-            organization_id: domain::OrganizationId::DEFAULT.to_string(),
-        }),
+        scope: Some(domain::Scope::Organization(domain::OrganizationId::DEFAULT).into()),
         iccid: iccid.clone(),
         organization_id: Some(uuid::Uuid::from_u128(7).to_string()),
         ..Default::default()

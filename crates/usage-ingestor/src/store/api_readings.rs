@@ -176,7 +176,7 @@ impl Store {
                  from_day = least(held.from_day, excluded.from_day)",
         )
         .bind(iccid.as_i64())
-        .bind(scope.organization())
+        .bind(scope.filter())
         .bind(ASKED)
         .bind(from)
         .execute(self.db().pool())
@@ -196,7 +196,7 @@ impl Store {
         )
         .bind(GAP)
         .bind(from)
-        .bind(scope.organization())
+        .bind(scope.filter())
         .execute(self.db().pool())
         .await?;
         Ok(asked.rows_affected())

@@ -26,29 +26,10 @@ pub mod usage_summary;
 pub use inventory::Word;
 pub use rejects::StoredReject;
 
-use domain::OrganizationId;
+pub use domain::Scope;
 use service_runtime::db::Db;
 
 pub use day_range::DayRange;
-
-/// Whose data a query may touch; every query of tenant data takes one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Scope {
-    /// Every organization, and SIMs that no inventory knows: a platform administrator, or the service itself.
-    All,
-    /// One organization.
-    Organization(OrganizationId),
-}
-
-impl Scope {
-    /// The only organization it holds; `None`: all.
-    pub fn organization(self) -> Option<uuid::Uuid> {
-        match self {
-            Self::All => None,
-            Self::Organization(organization) => Some(organization.0),
-        }
-    }
-}
 
 /// The usage schema of one process.
 #[derive(Debug, Clone)]

@@ -110,7 +110,7 @@ impl Store {
         let now = sqlx::query_scalar("SELECT clock_timestamp()")
             .fetch_one(self.db().pool())
             .await?;
-        let counts = sqlx::query_as(COUNTS).bind(scope.organization());
+        let counts = sqlx::query_as(COUNTS).bind(scope.filter());
         Ok((counts.fetch_all(self.db().pool()).await?, now))
     }
 }

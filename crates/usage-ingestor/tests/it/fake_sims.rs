@@ -1,12 +1,9 @@
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
 
-use messages::pb::sim::{DiscoverRequest, DiscoverResponse, Member, MembersRequest, MembersResponse};
+use messages::pb::sim::{DiscoverResponse, Member, MembersRequest, MembersResponse};
 use messages::sim_rpc;
-use service_runtime::bus::{Bus, RpcServer};
-use service_runtime::health::Health;
-use service_runtime::metrics::Metrics;
-use service_runtime::shutdown::Shutdown;
+use service_runtime::bus::Bus;
+use test_support::{FakeService, SharedMemory};
 
 /// What the fake knows and was asked.
 #[derive(Default)]
@@ -23,38 +20,26 @@ pub struct State {
 
 /// A sim-service that answers over NATS from memory.
 pub struct FakeSims {
-    pub state: Arc<Mutex<State>>,
-    _server: RpcServer,
+    pub state: SharedMemory<State>,
 }
 
 impl FakeSims {
     pub async fn start(bus: &Bus) -> Self {
-        let state = Arc::new(Mutex::new(State::default()));
-        let (shutdown, metrics) = (Shutdown::new(), Metrics::new().unwrap());
-        let server = RpcServer::start(bus, "sim", Health::new("sim"), metrics, shutdown)
-            .await
-            .unwrap();
-        let own = Arc::clone(&state);
-        let members = move |request: MembersRequest, _| {
-            let answer = page(&mut own.lock().unwrap(), &request);
-            async move { Ok(answer) }
-        };
-        server.method(sim_rpc::Members, members).await.unwrap();
-        let own = Arc::clone(&state);
-        let discover = move |request: DiscoverRequest, _| {
-            let mut state = own.lock().unwrap();
-            let found = |iccid: &String| state.findable.get(iccid).cloned();
-            let known: Vec<Member> = request.iccids.iter().filter_map(found).collect();
-            let looked_for = (request.iccids.len() - known.len()) as u32;
-            state.wanted.extend(request.iccids);
-            async move { Ok(DiscoverResponse { known, looked_for }) }
-        };
-        server.method(sim_rpc::Discover, discover).await.unwrap();
-        bus.client().flush().await.unwrap();
-        Self {
-            state,
-            _server: server,
-        }
+        let state = SharedMemory::default();
+        FakeService::new(bus)
+            .on(&state, sim_rpc::Members, |state, request| {
+                Ok(page(state, &request))
+            })
+            .on(&state, sim_rpc::Discover, |state: &mut State, request| {
+                let found = |iccid: &String| state.findable.get(iccid).cloned();
+                let known: Vec<Member> = request.iccids.iter().filter_map(found).collect();
+                let looked_for = (request.iccids.len() - known.len()) as u32;
+                state.wanted.extend(request.iccids);
+                Ok(DiscoverResponse { known, looked_for })
+            })
+            .start()
+            .await;
+        Self { state }
     }
 
     /// Lists a SIM without telling anybody.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Duration, SecondsFormat, Utc};
-use messages::pb::common::Scope as WireScope;
+use domain::{OrganizationId, Scope};
 use messages::pb::usage::{FleetNowRequest, FleetNowResponse};
 use messages::{EventType, usage_rpc};
 use proptest::prelude::*;
@@ -56,11 +56,13 @@ async fn merged(app: &TestApp, expected: i64) {
     .await;
 }
 
-async fn fleet_now(app: &TestApp, organization: &str) -> FleetNowResponse {
-    let scope = WireScope {
-        organization_id: organization.to_owned(),
-    };
-    app.call::<usage_rpc::FleetNow>(FleetNowRequest { scope: Some(scope) })
+fn of(organization: &str) -> Scope {
+    Scope::Organization(OrganizationId(organization.parse().unwrap()))
+}
+
+async fn fleet_now(app: &TestApp, scope: Scope) -> FleetNowResponse {
+    let scope = Some(scope.into());
+    app.call::<usage_rpc::FleetNow>(FleetNowRequest { scope })
         .await
         .unwrap()
 }
@@ -107,7 +109,7 @@ async fn the_newest_event_counts_however_late_and_often_older_ones_come() {
     post(&app, &[refused]).await;
     merged(&app, 7).await;
 
-    let told = fleet_now(&app, "").await;
+    let told = fleet_now(&app, Scope::All).await;
 
     let expected = [
         (None, "Italy", 6, 1),
@@ -124,23 +126,23 @@ async fn a_sim_takes_its_count_along_when_it_moves_and_leaves_it_when_it_is_miss
     merged(&app, 1).await;
     let (first, second) = (ORGANIZATION.to_string(), OTHER.to_string());
     // Nobody knows it yet.
-    assert_eq!(places(&fleet_now(&app, "").await).len(), 1);
-    assert_eq!(places(&fleet_now(&app, &first).await), []);
+    assert_eq!(places(&fleet_now(&app, Scope::All).await).len(), 1);
+    assert_eq!(places(&fleet_now(&app, of(&first)).await), []);
 
     let known = member(1, ORGANIZATION, 1, &[]);
     announce(&app, EventType::SimDiscovered, 1, &discovered(known.clone())).await;
     copied(&app, 1, &copy_of(&known)).await;
     assert_eq!(
-        places(&fleet_now(&app, &first).await),
+        places(&fleet_now(&app, of(&first)).await),
         [(Some(true), "Germany", 6, 1)]
     );
 
     let moved = member(1, OTHER, 2, &[]);
     announce(&app, EventType::SimDiscovered, 1, &discovered(moved.clone())).await;
     copied(&app, 1, &copy_of(&moved)).await;
-    assert_eq!(places(&fleet_now(&app, &first).await), []);
+    assert_eq!(places(&fleet_now(&app, of(&first)).await), []);
     assert_eq!(
-        places(&fleet_now(&app, &second).await),
+        places(&fleet_now(&app, of(&second)).await),
         [(Some(true), "Germany", 6, 1)]
     );
 
@@ -148,7 +150,7 @@ async fn a_sim_takes_its_count_along_when_it_moves_and_leaves_it_when_it_is_miss
         .execute(&mut app.connection().await)
         .await
         .unwrap();
-    assert_eq!(places(&fleet_now(&app, "").await), []);
+    assert_eq!(places(&fleet_now(&app, Scope::All).await), []);
 }
 
 #[tokio::test]
@@ -165,8 +167,8 @@ async fn today_and_this_month_are_sums_of_utc_days_in_the_scope() {
     run(&mut db, &statement).await;
 
     let (all, one) = (
-        fleet_now(&app, "").await,
-        fleet_now(&app, &ORGANIZATION.to_string()).await,
+        fleet_now(&app, Scope::All).await,
+        fleet_now(&app, of(&ORGANIZATION.to_string())).await,
     );
 
     let today = one.as_of.unwrap().to_utc().unwrap().date_naive();

@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use chrono::{Days, NaiveDate, Utc};
-use messages::pb::common::Scope;
+use domain::OrganizationId;
 use messages::pb::usage::StartUsageSyncRequest;
 use messages::usage_rpc::StartUsageSync;
 use once_emulator::{CallFilter, EmulatorConfig};
@@ -161,20 +161,18 @@ async fn a_person_who_asks_goes_first_and_only_for_sims_in_scope() {
     read(&app, iccids.len()).await;
     app.control().reset_calls().await.unwrap();
     let from = Utc::now().date_naive() - Days::new(90);
-    let ask = |organization: &str, iccid: String| StartUsageSyncRequest {
-        scope: Some(Scope {
-            organization_id: organization.to_owned(),
-        }),
+    let ask = |organization: Uuid, iccid: String| StartUsageSyncRequest {
+        scope: Some(domain::Scope::Organization(OrganizationId(organization)).into()),
         iccid,
         start_date: from.to_string(),
         ..StartUsageSyncRequest::default()
     };
 
     let foreign = app
-        .call::<StartUsageSync>(ask(&Uuid::from_u128(8).to_string(), iccids[3].to_string()))
+        .call::<StartUsageSync>(ask(Uuid::from_u128(8), iccids[3].to_string()))
         .await;
     let own = app
-        .call::<StartUsageSync>(ask(&Uuid::from_u128(7).to_string(), iccids[3].to_string()))
+        .call::<StartUsageSync>(ask(Uuid::from_u128(7), iccids[3].to_string()))
         .await;
 
     assert!(foreign.is_err());
@@ -191,7 +189,7 @@ async fn a_person_who_asks_goes_first_and_only_for_sims_in_scope() {
     .await;
     let whole = app
         .call::<StartUsageSync>(StartUsageSyncRequest {
-            scope: Some(Scope::default()),
+            scope: Some(domain::Scope::All.into()),
             ..StartUsageSyncRequest::default()
         })
         .await;

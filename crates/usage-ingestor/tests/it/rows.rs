@@ -14,14 +14,12 @@ pub const FOREIGN: Uuid = Uuid::from_u128(0xb);
 
 /// The whole platform.
 pub fn all() -> Option<common::Scope> {
-    Some(common::Scope::default())
+    Some(domain::Scope::All.into())
 }
 
 /// One organization.
 pub fn only(organization: Uuid) -> Option<common::Scope> {
-    Some(common::Scope {
-        organization_id: organization.to_string(),
-    })
+    Some(domain::Scope::Organization(domain::OrganizationId(organization)).into())
 }
 
 /// One usage record.

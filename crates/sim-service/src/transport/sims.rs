@@ -1,0 +1,45 @@
+//! One SIM, a page of them, and their changes.
+
+use messages::pb::sim as pb;
+use service_runtime::bus::RpcError;
+use service_runtime::wire::{actor, iccid, refuse, scope};
+
+use super::{change, convert};
+use crate::app::App;
+
+pub async fn get(app: App, request: pb::GetSimRequest) -> Result<pb::GetSimResponse, RpcError> {
+    let sim = app
+        .get_sim(scope(request.scope)?, iccid(&request.iccid)?, request.refresh)
+        .await?;
+    Ok(pb::GetSimResponse {
+        sim: Some(convert::sim(&sim)),
+    })
+}
+
+pub async fn list(app: App, request: pb::ListSimsRequest) -> Result<pb::ListSimsResponse, RpcError> {
+    let page = app.list_sims(scope(request.scope.clone())?, &request).await?;
+    Ok(convert::list(page))
+}
+
+pub async fn update(app: App, request: pb::UpdateSimRequest) -> Result<pb::UpdateSimResponse, RpcError> {
+    let scope = scope(request.scope)?;
+    let iccid = iccid(&request.iccid)?;
+    let told = pb::SimChange {
+        label: request.label,
+        imei_lock: request.imei_lock,
+        status: request.status,
+        tags: request.tags,
+        metadata_json: request.metadata_json,
+        organization_id: request.organization_id,
+        ..pb::SimChange::default()
+    };
+    let mut wrong = Vec::new();
+    let wanted = change::change(told, "", &mut wrong);
+    refuse(wrong)?;
+    let sim = app
+        .update_sim(scope, iccid, &wanted, &actor(request.actor))
+        .await?;
+    Ok(pb::UpdateSimResponse {
+        sim: Some(convert::sim(&sim)),
+    })
+}

@@ -1,0 +1,40 @@
+//! How the streams stand.
+
+use messages::pb::usage as pb;
+use service_runtime::bus::RpcError;
+use service_runtime::wire::count;
+
+use crate::app::App;
+
+pub async fn read(app: App, _: pb::IngestStatusRequest) -> Result<pb::IngestStatusResponse, RpcError> {
+    let status = app.ingest_status().await?;
+    let streams = status.streams.into_iter().map(|row| pb::StreamStatus {
+        state: row.state().to_owned(),
+        stream: row.stream,
+        last_received_at: row.last_received_at.map(Into::into),
+        last_record_at: row.last_record_at.map(Into::into),
+        silent_since: row.silent_since.map(Into::into),
+        records_last_hour: count(row.records_last_hour),
+        records_last_day: count(row.records_last_day),
+        duplicates_last_day: count(row.duplicates_last_day),
+        rejects_last_day: count(row.rejects_last_day),
+        batches_last_day: count(row.batches_last_day),
+        expected_per_hour: row.expected_per_hour.unwrap_or(0.0),
+    });
+    Ok(pb::IngestStatusResponse {
+        streams: streams.collect(),
+        batches_waiting: status.batches_waiting,
+        lag_seconds: status.lag_seconds,
+        rejects_open: count(status.open.rejects_open),
+        api_readings: Some(pb::ApiReadings {
+            due: count(status.readings.due),
+            read_last_day: count(status.readings.read_last_day),
+            failed_last_day: count(status.readings.failed_last_day),
+            last_read_at: status.readings.last_read_at.map(Into::into),
+            last_error: status.readings.last_error.unwrap_or_default(),
+            available: status.api_available,
+        }),
+        days_that_differ: count(status.open.days_that_differ),
+        sims_unknown: count(status.open.sims_unknown),
+    })
+}
