@@ -12,7 +12,7 @@ pub async fn get(app: App, request: pb::GetSimRequest) -> Result<pb::GetSimRespo
         .get_sim(scope(request.scope)?, iccid(&request.iccid)?, request.refresh)
         .await?;
     Ok(pb::GetSimResponse {
-        sim: Some(convert::sim(&sim)),
+        sim: Some(convert::sim(sim)),
     })
 }
 
@@ -40,6 +40,6 @@ pub async fn update(app: App, request: pb::UpdateSimRequest) -> Result<pb::Updat
         .update_sim(scope, iccid, &wanted, &actor(request.actor))
         .await?;
     Ok(pb::UpdateSimResponse {
-        sim: Some(convert::sim(&sim)),
+        sim: Some(convert::sim(sim)),
     })
 }
