@@ -1,13 +1,20 @@
 //! One SIM, a page of them, and their changes.
 
 use messages::pb::sim as pb;
-use service_runtime::bus::RpcError;
+use service_runtime::bus::{RpcContext, RpcError};
 use service_runtime::wire::{actor, iccid, refuse, scope};
 
 use super::{change, convert};
 use crate::app::App;
 
-pub async fn get(app: App, request: pb::GetSimRequest) -> Result<pb::GetSimResponse, RpcError> {
+pub async fn get(
+    app: App,
+    request: pb::GetSimRequest,
+    context: RpcContext,
+) -> Result<pb::GetSimResponse, RpcError> {
+    if request.refresh {
+        context.waits_for_others().await?;
+    }
     let sim = app
         .get_sim(scope(request.scope)?, iccid(&request.iccid)?, request.refresh)
         .await?;
