@@ -13,9 +13,11 @@ mod copy;
 mod fleet;
 mod gets;
 mod ingest;
+mod list_rate;
 mod lists;
 mod load;
 mod pgbench;
+mod plain_keys;
 mod process;
 mod records;
 mod report;
@@ -59,11 +61,13 @@ async fn measure_fleet(report: &mut Report, sizes: &Sizes) {
     fleet::fill(&fleet, sizes, report).await;
     if sizes.wants("gets") {
         gets::warm(report, &fleet, sizes).await;
+        plain_keys::warm(report, &fleet, sizes).await;
         gets::uncached(report, &fleet, sizes).await;
         abuse::flood(report, &fleet, sizes).await;
         abuse::puts(report, &fleet, sizes).await;
     }
     if sizes.wants("lists") {
+        list_rate::measure(report, &fleet, sizes).await;
         lists::measure(report, &fleet, sizes).await;
     }
     if sizes.wants("process") {

@@ -1,5 +1,6 @@
-//! The same single-row query without Simward: what PostgreSQL can do at best.
+//! The same rows without Simward: what PostgreSQL can do at best.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -12,22 +13,53 @@ use crate::sizes::Sizes;
 /// Where sim-service has its query; it keeps it to itself.
 const SOURCE: &str = include_str!("../../crates/sim-service/src/store/row.rs");
 
-/// One round with prepared statements; `None` when there is no pgbench.
+/// One round of any SIM; `None` when there is no pgbench.
 pub fn one_row(fleet: &Fleet, sizes: &Sizes) -> Option<Load> {
+    let script = format!(
+        "\\set n random(0, {})\n\\set iccid {} + :n / 500 * 10000 + :n % 500\n\
+         {} WHERE iccid = :iccid AND (NULL::uuid IS NULL OR sims.organization_id = NULL::uuid);\n",
+        sizes.filled() - 1,
+        iccid(0),
+        select(),
+    );
+    round(fleet, sizes, &[script])
+}
+
+/// One round of the pages of so many SIMs behind one of these; `None` when there is no pgbench.
+pub fn pages(fleet: &Fleet, sizes: &Sizes, behind: &[i64], rows: usize) -> Option<Load> {
+    let scripts: Vec<String> = behind
+        .iter()
+        .map(|behind| {
+            format!(
+                "WITH sims AS (SELECT * FROM sims WHERE list_status < 9 AND iccid > {behind} ORDER BY iccid \
+                 LIMIT {rows}) {} ORDER BY iccid;\n",
+                select()
+            )
+        })
+        .collect();
+    round(fleet, sizes, &scripts)
+}
+
+/// One of the scripts after the other by chance, with prepared statements.
+fn round(fleet: &Fleet, sizes: &Sizes, scripts: &[String]) -> Option<Load> {
     let program = program()?;
     let folder = std::env::temp_dir().join(format!("simward-pgbench-{}", std::process::id()));
     std::fs::create_dir_all(&folder).expect("a folder");
-    let script = folder.join("script.sql");
-    std::fs::write(&script, script_text(sizes)).expect("a script");
+    let mut files = Vec::new();
+    for (number, script) in scripts.iter().enumerate() {
+        let file = folder.join(format!("{number}.sql"));
+        std::fs::write(&file, script).expect("a script");
+        files.extend([OsString::from("-f"), file.into_os_string()]);
+    }
     let clients = CONNECTIONS.to_string();
     let seconds = sizes.round.as_secs().to_string();
     let (url, password) = without_password(&fleet.sandbox.scope.database_url);
     let began = Instant::now();
     let output = Command::new(program)
         .args([
-            "-n", "-M", "prepared", "-j", "1", "-l", "-c", &clients, "-T", &seconds, "-f",
+            "-n", "-M", "prepared", "-j", "1", "-l", "-c", &clients, "-T", &seconds,
         ])
-        .arg(&script)
+        .args(&files)
         .arg(url)
         .env("PGPASSWORD", password)
         .env("PGOPTIONS", "-c search_path=sim")
@@ -57,18 +89,13 @@ fn without_password(url: &str) -> (String, String) {
     (format!("{scheme}://{user}@{server}"), password.to_owned())
 }
 
-fn script_text(sizes: &Sizes) -> String {
+/// In one line, as a script wants it.
+fn select() -> String {
     let (_, rest) = SOURCE
         .split_once("const SELECT: &str = \"")
         .expect("sim-service's query");
     let (select, _) = rest.split_once("\";").expect("sim-service's query");
-    let select = select.replace('\n', " ");
-    format!(
-        "\\set n random(0, {})\n\\set iccid {} + :n / 500 * 10000 + :n % 500\n\
-         {select} WHERE iccid = :iccid AND (NULL::uuid IS NULL OR sims.organization_id = NULL::uuid);\n",
-        sizes.filled() - 1,
-        iccid(0),
-    )
+    select.replace('\n', " ")
 }
 
 /// Lines of pgbench's log: client, number, microseconds, and more.

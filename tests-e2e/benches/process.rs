@@ -1,6 +1,7 @@
 //! The process itself: how much memory it takes and how fast it starts.
 
 use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use test_support::Simward;
@@ -14,6 +15,8 @@ use crate::sizes::Sizes;
 const MEMORY_MIB: f64 = 150.0;
 const START: Duration = Duration::from_secs(2);
 const STARTS: usize = 5;
+/// Of `/proc`, on every Linux.
+const TICKS_PER_SECOND: u64 = 100;
 
 /// After the sweep that stored the first SIMs, when all is quiet.
 pub async fn idle_memory(report: &mut Report, sizes: &Sizes) {
@@ -89,16 +92,33 @@ pub fn peak_mib() -> f64 {
 }
 
 fn status_mib(field: &str) -> f64 {
+    let status = std::fs::read_to_string(simward().join("status")).expect("its status");
+    let line = status.lines().find_map(|line| line.strip_prefix(field));
+    let kib: Option<f64> = line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok());
+    kib.expect("a size") / 1024.0
+}
+
+/// How long it has worked since its start, on all cores together and in the kernel too.
+pub fn cpu_time() -> Duration {
+    let stat = std::fs::read_to_string(simward().join("stat")).expect("its stat");
+    // The name may hold spaces, so that fields are counted behind it: the 14th and 15th of all are the times.
+    let (_, fields) = stat.rsplit_once(')').expect("a name");
+    let times = fields.split_whitespace().skip(11).take(2);
+    let ticks: u64 = times.map(|ticks| ticks.parse::<u64>().expect("ticks")).sum();
+    Duration::from_millis(ticks * 1000 / TICKS_PER_SECOND)
+}
+
+/// The only running Simward of this program.
+fn simward() -> PathBuf {
     let mine = format!("PPid:\t{}", std::process::id());
     let processes = std::fs::read_dir("/proc").expect("/proc").flatten();
-    let statuses = processes.filter_map(|entry| std::fs::read_to_string(entry.path().join("status")).ok());
-    let resident: Vec<f64> = statuses
-        .filter(|status| status.starts_with("Name:\tsimward\n") && status.lines().any(|line| line == mine))
-        .filter_map(|status| {
-            let line = status.lines().find_map(|line| line.strip_prefix(field))?;
-            line.trim().trim_end_matches(" kB").parse::<f64>().ok()
+    let mut running: Vec<PathBuf> = processes
+        .map(|entry| entry.path())
+        .filter(|folder| {
+            let status = std::fs::read_to_string(folder.join("status")).unwrap_or_default();
+            status.starts_with("Name:\tsimward\n") && status.lines().any(|line| line == mine)
         })
         .collect();
-    assert_eq!(resident.len(), 1, "one Simward runs");
-    resident[0] / 1024.0
+    assert_eq!(running.len(), 1, "one Simward runs");
+    running.remove(0)
 }

@@ -32,6 +32,12 @@ impl Report {
         self.row(name, measured, comparison, ratio, &bar, ratio >= least);
     }
 
+    /// At most so many times what it is compared with.
+    pub fn at_most(&mut self, name: &str, measured: String, comparison: String, ratio: f64, most: f64) {
+        let bar = format!("<= {most:.2}");
+        self.row(name, measured, comparison, ratio, &bar, ratio <= most);
+    }
+
     /// A time that has a limit.
     pub fn within(&mut self, name: &str, measured: String, time: Duration, limit: Duration) {
         let ratio = time.as_secs_f64() / limit.as_secs_f64();

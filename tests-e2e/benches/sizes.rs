@@ -8,6 +8,8 @@ pub struct Sizes {
     pub round: Duration,
     /// How often such measurements are repeated; the median counts.
     pub rounds: usize,
+    /// Keys of default limits, in each round with them.
+    pub plain_keys: usize,
     /// Requests of each kind of list.
     pub list_requests: usize,
     /// A kind of list that is slow ends after this time.
@@ -34,6 +36,7 @@ impl Sizes {
             sims,
             round: Duration::from_secs(if quick { 1 } else { 4 }),
             rounds: if quick { 3 } else { 5 },
+            plain_keys: if quick { 100 } else { 200 },
             list_requests: if quick { 60 } else { 200 },
             list_limit: Duration::from_secs(if quick { 4 } else { 12 }),
             usage_rows: number("BENCH_USAGE_ROWS", if quick { 2_000_000 } else { 100_000_000 }),

@@ -17,6 +17,8 @@ use crate::redis::{self, RedisError};
 use crate::shutdown::Shutdown;
 
 const METRICS_UPKEEP: Duration = Duration::from_secs(5);
+/// Reads in work for each connection of the pool: while one asks the database, another is read or answered.
+const READS_PER_CONNECTION: usize = 2;
 
 /// Why a service cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -156,6 +158,7 @@ impl Runtime {
     /// A server of the service `S` whose handlers get the app; it answers from [`RpcServer::start`] on.
     pub fn rpc_server<S: RpcService, A: Clone + Send + Sync + 'static>(&self, app: A) -> RpcServer<S, A> {
         let shared = &self.shared;
+        let connections = usize::try_from(shared.config.database.max_connections).unwrap_or(usize::MAX);
         RpcServer::new(
             &shared.bus,
             app,
@@ -163,6 +166,7 @@ impl Runtime {
             shared.metrics.clone(),
             shared.shutdown.clone(),
         )
+        .reading_at_most(connections.saturating_mul(READS_PER_CONNECTION))
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! A reader that takes `wrong` adds the field that was not accepted, so that one answer names all of them.
 
+use std::fmt::Display;
 use std::str::FromStr;
 
 use domain::{ErrorCode, Iccid, Scope, UnknownWord};
@@ -117,12 +118,15 @@ pub fn fit<T: Message>(rows: impl IntoIterator<Item = T>) -> (Vec<T>, bool) {
 }
 
 /// A page that fits into an answer, of rows and the cursor behind each. `next_cursor` is empty when nothing follows.
-pub fn page<T: Message>(rows: impl IntoIterator<Item = (T, String)>, has_next: bool) -> (Vec<T>, String) {
-    let (rows, mut cursors): (Vec<T>, Vec<String>) = rows.into_iter().unzip();
+pub fn page<T: Message, C: Display>(
+    rows: impl IntoIterator<Item = (T, C)>,
+    has_next: bool,
+) -> (Vec<T>, String) {
+    let (rows, mut cursors): (Vec<T>, Vec<C>) = rows.into_iter().unzip();
     let (rows, all) = fit(rows);
     cursors.truncate(rows.len());
     let last = cursors.pop().filter(|_| has_next || !all);
-    (rows, last.unwrap_or_default())
+    (rows, last.map(|cursor| cursor.to_string()).unwrap_or_default())
 }
 
 #[cfg(test)]

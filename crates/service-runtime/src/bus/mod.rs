@@ -11,6 +11,7 @@ mod rpc_handler;
 mod rpc_server;
 mod streams;
 mod tick;
+mod turns;
 
 pub use batch_consumer::{BatchLimits, consume_batches};
 pub(crate) use connection::within;

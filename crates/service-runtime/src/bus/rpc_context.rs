@@ -3,7 +3,8 @@ use std::time::{Duration, Instant};
 use async_nats::HeaderMap;
 use async_nats::service::Request;
 
-use super::rpc_client::{DEADLINE_HEADER, EXPIRES_HEADER, REQUEST_ID_HEADER};
+use super::rpc_client::{DEADLINE_HEADER, EXPIRES_HEADER, REQUEST_ID_HEADER, RpcError};
+use super::turns::CallTurn;
 
 const DEFAULT_DEADLINE: Duration = Duration::from_secs(10);
 const MAX_DEADLINE: Duration = Duration::from_secs(120);
@@ -18,12 +19,13 @@ pub struct RpcContext {
     pub request_id: String,
     /// When the caller stops waiting.
     pub deadline: Instant,
+    pub(super) turn: CallTurn,
 }
 
 impl RpcContext {
     /// `None` when the caller stopped waiting so long ago that no difference of clocks explains it. `now` and `utc_ms` are
     /// the same moment by two clocks.
-    pub(super) fn of(headers: Option<&HeaderMap>, now: Instant, utc_ms: i64) -> Option<Self> {
+    pub(super) fn of(headers: Option<&HeaderMap>, now: Instant, utc_ms: i64, turn: CallTurn) -> Option<Self> {
         let text = |name: &str| {
             headers
                 .and_then(|headers| headers.get(name))
@@ -42,7 +44,16 @@ impl RpcContext {
         Some(Self {
             request_id: text(REQUEST_ID_HEADER).unwrap_or_default().to_owned(),
             deadline: now + allowed,
+            turn,
         })
+    }
+
+    /// What is done next waits for somebody else, such as 1NCE: from now on other reads need not wait for this call.
+    ///
+    /// # Errors
+    /// [`ErrorCode::Unavailable`](messages::ErrorCode::Unavailable) when too many calls do.
+    pub async fn waits_for_others(&self) -> Result<(), RpcError> {
+        self.turn.move_to_actions(self.deadline).await
     }
 
     /// What is left until the caller stops waiting.
@@ -63,6 +74,7 @@ pub(super) fn is_call(request: &Request) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::turns::Turns;
     use super::*;
 
     const NOW: i64 = 1_800_000_000_000;
@@ -75,7 +87,8 @@ mod tests {
             headers.insert(EXPIRES_HEADER, (NOW + expires).to_string().as_str());
         }
         let now = Instant::now();
-        RpcContext::of(Some(&headers), now, NOW).map(|context| context.deadline - now)
+        let turn = CallTurn::new(&Turns::new(1));
+        RpcContext::of(Some(&headers), now, NOW, turn).map(|context| context.deadline - now)
     }
 
     #[test]

@@ -11,23 +11,20 @@ use chrono::Utc;
 use futures_util::StreamExt;
 use messages::{ErrorCode, RpcMethod, RpcService};
 use prost::Message;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::sync::oneshot;
 use tracing::Instrument;
 
 use super::rpc_answer::Answer;
 use super::rpc_client::RpcError;
 use super::rpc_context::{RpcContext, is_call};
 use super::rpc_handler::RpcHandler;
+use super::turns::{CallTurn, MAX_IN_FLIGHT, Turns, busy};
 use super::{Bus, BusError};
 use crate::health::Health;
 use crate::ignored::Ignored;
 use crate::metrics::Metrics;
 use crate::shutdown::Shutdown;
 
-/// Requests that one service instance works on at the same time.
-const MAX_IN_FLIGHT: usize = 256;
-/// Requests that wait for their turn, each no longer than its caller waits; more are refused at once.
-const MAX_WAITING: usize = 4096;
 /// Longest wait for the connection to take the wish for no more calls.
 const LEAVE_LIMIT: Duration = Duration::from_secs(5);
 /// Answered by the server itself.
@@ -46,31 +43,10 @@ pub struct RpcServer<S, A> {
     metrics: Metrics,
     shutdown: Shutdown,
     methods: Vec<(&'static str, Handler, Turns)>,
-    turns: Turns,
+    reads: Turns,
+    /// Of calls that wait for others; reads never wait behind them.
+    actions: Turns,
     service: PhantomData<fn() -> S>,
-}
-
-/// Who may work now, and who may wait for that.
-#[derive(Clone)]
-struct Turns {
-    working: Arc<Semaphore>,
-    waiting: Arc<Semaphore>,
-}
-
-impl Turns {
-    fn new() -> Self {
-        Self {
-            working: Arc::new(Semaphore::new(MAX_IN_FLIGHT)),
-            waiting: Arc::new(Semaphore::new(MAX_WAITING)),
-        }
-    }
-
-    /// A turn before the caller stops waiting; `None` when there is none.
-    async fn take(&self, deadline: Instant) -> Option<OwnedSemaphorePermit> {
-        let _place = self.waiting.try_acquire().ok()?;
-        let turn = Arc::clone(&self.working).acquire_owned();
-        tokio::time::timeout_at(deadline.into(), turn).await.ok()?.ok()
-    }
 }
 
 impl<S: RpcService, A: Clone + Send + Sync + 'static> RpcServer<S, A> {
@@ -86,13 +62,22 @@ impl<S: RpcService, A: Clone + Send + Sync + 'static> RpcServer<S, A> {
             metrics,
             shutdown,
             // Health has turns of its own: it must answer when everything else is busy.
-            methods: vec![(HEALTH, Box::new(report), Turns::new())],
-            turns: Turns::new(),
+            methods: vec![(HEALTH, Box::new(report), Turns::new(MAX_IN_FLIGHT))],
+            reads: Turns::new(MAX_IN_FLIGHT),
+            actions: Turns::new(MAX_IN_FLIGHT),
             service: PhantomData,
         }
     }
 
-    /// Answers one method.
+    /// Works on so many reads at the same time, as what they stand on can serve; for the methods that follow.
+    #[must_use]
+    pub fn reading_at_most(mut self, reads: usize) -> Self {
+        self.reads = Turns::new(reads);
+        self
+    }
+
+    /// Answers a method that reads what the service holds. A handler that may wait for others longer than that says so by
+    /// [`RpcContext::waits_for_others`].
     pub fn method<M, F, H>(&mut self, _method: M, handler: H) -> &mut Self
     where
         M: RpcMethod<Service = S>,
@@ -103,7 +88,7 @@ impl<S: RpcService, A: Clone + Send + Sync + 'static> RpcServer<S, A> {
             let work = handler.answer(app.clone(), decode::<M>(payload)?, context);
             Ok(Box::pin(async move { Ok(work.await?.encode_to_vec()) }) as Work)
         };
-        self.add(M::METHOD, Box::new(handler))
+        self.add(M::METHOD, Box::new(handler), self.reads.clone())
     }
 
     /// Answers a method that acts on the world: it goes on to its end when the caller stops waiting.
@@ -123,11 +108,11 @@ impl<S: RpcService, A: Clone + Send + Sync + 'static> RpcServer<S, A> {
                     .map(|answer| answer.encode_to_vec())
             }) as Work)
         };
-        self.add(M::METHOD, Box::new(handler))
+        self.add(M::METHOD, Box::new(handler), self.actions.clone())
     }
 
-    fn add(&mut self, method: &'static str, handler: Handler) -> &mut Self {
-        self.methods.push((method, handler, self.turns.clone()));
+    fn add(&mut self, method: &'static str, handler: Handler, turns: Turns) -> &mut Self {
+        self.methods.push((method, handler, turns));
         self
     }
 
@@ -181,6 +166,7 @@ impl<S: RpcService, A: Clone + Send + Sync + 'static> RpcServer<S, A> {
                 handler: Arc::new(handler),
                 answer: Arc::new(Answer::new(&self.metrics, S::NAME, method)),
                 turns,
+                actions: self.actions.clone(),
             };
             let shutdown = self.shutdown.clone();
             self.shutdown
@@ -221,6 +207,7 @@ struct Served {
     handler: Arc<Handler>,
     answer: Arc<Answer>,
     turns: Turns,
+    actions: Turns,
 }
 
 impl Served {
@@ -233,7 +220,8 @@ impl Served {
             }
             let headers = request.message.headers.as_ref();
             let now = (Instant::now(), Utc::now().timestamp_millis());
-            let Some(context) = RpcContext::of(headers, now.0, now.1) else {
+            let turn = CallTurn::new(&self.actions);
+            let Some(context) = RpcContext::of(headers, now.0, now.1, turn) else {
                 tracing::warn!(service, method, "a call came after its caller gave up: dropped");
                 self.answer.refused("expired");
                 continue;
@@ -244,12 +232,13 @@ impl Served {
                 self.turns.clone(),
             );
             shutdown.spawn(async move {
-                match turns.take(context.deadline).await {
-                    Some(_turn) => answer.handle(request, context, &handler).await,
-                    None => {
-                        answer.refused("busy");
-                        answer.respond(&request, Err(busy())).await;
-                    }
+                let turn = context.turn.clone();
+                if turn.take(&turns, context.deadline).await {
+                    answer.handle(request, context, &handler).await;
+                    turn.end();
+                } else {
+                    answer.refused("busy");
+                    answer.respond(&request, Err(busy())).await;
                 }
             });
         }
@@ -265,10 +254,6 @@ async fn next(endpoint: &mut Endpoint, shutdown: &Shutdown) -> Option<Request> {
     let left = tokio::time::timeout(LEAVE_LIMIT, endpoint.stop()).await.ok()?;
     left.ignored("leaving the queue group");
     endpoint.next().await
-}
-
-fn busy() -> RpcError {
-    RpcError::new(ErrorCode::Unavailable, "the service is busy")
 }
 
 fn subscribe_error(what: &str, error: &dyn std::fmt::Display) -> BusError {

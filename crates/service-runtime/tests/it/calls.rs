@@ -1,3 +1,4 @@
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use service_runtime::health::Health;
 use service_runtime::metrics::Metrics;
 use service_runtime::shutdown::Shutdown;
 use test_support::Scope;
+use tokio::sync::Semaphore;
 
 pub const DEADLINE: Duration = Duration::from_secs(10);
 
@@ -178,4 +180,105 @@ async fn a_handler_that_asks_for_it_knows_its_caller() {
 
     assert_eq!(answer, Ok(UpdateSimResponse::default()));
     assert_eq!(*changes.lock().unwrap(), ["r-17"]);
+}
+
+/// Reads at work now, and the most that there were.
+#[derive(Clone, Default)]
+struct Reads {
+    now: Arc<AtomicUsize>,
+    most: Arc<AtomicUsize>,
+}
+
+#[tokio::test]
+async fn reads_wait_until_the_service_can_work_on_them() {
+    let scope = Scope::new().await;
+    let nats = scope.runtime_config().nats;
+    let bus = Bus::connect(&nats, "service").await.unwrap();
+    let (reads, asked) = (Reads::default(), bus.clone());
+    let get = move |reads: Reads, _: GetSimRequest| {
+        let bus = asked.clone();
+        async move {
+            let now = reads.now.fetch_add(1, Ordering::SeqCst) + 1;
+            reads.most.fetch_max(now, Ordering::SeqCst);
+            // The others come meanwhile.
+            bus.client().flush().await.unwrap();
+            reads.now.fetch_sub(1, Ordering::SeqCst);
+            Ok::<_, RpcError>(GetSimResponse::default())
+        }
+    };
+    let metrics = Metrics::new().unwrap();
+    let server = RpcServer::new(&bus, reads.clone(), Health::new("sim"), metrics, Shutdown::new());
+    let mut rpc: RpcServer<SimService, Reads> = server.reading_at_most(2);
+    rpc.method(sim_rpc::GetSim, get);
+    rpc.start_partly().await.unwrap();
+    let caller = Bus::connect(&nats, "caller").await.unwrap();
+
+    let request = GetSimRequest::default();
+    let calls = (0..50).map(|_| caller.call::<sim_rpc::GetSim>(&request, DEADLINE, ""));
+    for answer in futures_util::future::join_all(calls).await {
+        answer.unwrap();
+    }
+
+    let most = reads.most.load(Ordering::SeqCst);
+    assert!((1..=2).contains(&most), "{most}");
+}
+
+#[tokio::test]
+async fn no_read_waits_behind_an_action_or_a_read_that_waits_for_others() {
+    let scope = Scope::new().await;
+    let nats = scope.runtime_config().nats;
+    let bus = Bus::connect(&nats, "service").await.unwrap();
+    let (provider, began) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
+    let waits = (Arc::clone(&provider), Arc::clone(&began));
+    let get = move |(), request: GetSimRequest, context: RpcContext| {
+        let (provider, began) = waits.clone();
+        async move {
+            if request.refresh {
+                context.waits_for_others().await?;
+                began.add_permits(1);
+                let _answer = provider.acquire().await;
+            }
+            Ok::<_, RpcError>(GetSimResponse::default())
+        }
+    };
+    let waits = (Arc::clone(&provider), Arc::clone(&began));
+    let update = move |(), _: UpdateSimRequest| {
+        let (provider, began) = waits.clone();
+        async move {
+            began.add_permits(1);
+            let _answer = provider.acquire().await;
+            Ok::<_, RpcError>(UpdateSimResponse::default())
+        }
+    };
+    let metrics = Metrics::new().unwrap();
+    let server = RpcServer::new(&bus, (), Health::new("sim"), metrics, Shutdown::new());
+    let mut rpc: RpcServer<SimService, ()> = server.reading_at_most(1);
+    rpc.method(sim_rpc::GetSim, get)
+        .action(sim_rpc::UpdateSim, update);
+    rpc.start_partly().await.unwrap();
+    let caller = Bus::connect(&nats, "caller").await.unwrap();
+    let get = |refresh| {
+        let (caller, request) = (
+            caller.clone(),
+            GetSimRequest {
+                refresh,
+                ..GetSimRequest::default()
+            },
+        );
+        async move { caller.call::<sim_rpc::GetSim>(&request, DEADLINE, "").await }
+    };
+
+    let slow = tokio::spawn(get(true));
+    let other = caller.clone();
+    let action = tokio::spawn(async move {
+        other
+            .call::<sim_rpc::UpdateSim>(&change_of("1"), DEADLINE, "")
+            .await
+    });
+    began.acquire_many(2).await.unwrap().forget();
+    get(false).await.unwrap();
+
+    provider.add_permits(2);
+    slow.await.unwrap().unwrap();
+    action.await.unwrap().unwrap();
 }

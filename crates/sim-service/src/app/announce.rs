@@ -44,7 +44,7 @@ impl<'a> Announcements<'a> {
             }
             _ => {
                 let payload = pb::SimDiscovered {
-                    sim: Some(wire::sim(new)),
+                    sim: Some(wire::sim(new.clone())),
                     returned,
                 };
                 self.push(EventType::SimDiscovered, new, &payload);

@@ -1,18 +1,25 @@
 //! One SIM, a page of them, and their changes.
 
 use messages::pb::sim as pb;
-use service_runtime::bus::RpcError;
+use service_runtime::bus::{RpcContext, RpcError};
 use service_runtime::wire::{actor, iccid, scope};
 
 use crate::app::App;
 use crate::wire::sims;
 
-pub async fn get(app: App, request: pb::GetSimRequest) -> Result<pb::GetSimResponse, RpcError> {
+pub async fn get(
+    app: App,
+    request: pb::GetSimRequest,
+    context: RpcContext,
+) -> Result<pb::GetSimResponse, RpcError> {
+    if request.refresh {
+        context.waits_for_others().await?;
+    }
     let sim = app
         .get_sim(scope(request.scope)?, iccid(&request.iccid)?, request.refresh)
         .await?;
     Ok(pb::GetSimResponse {
-        sim: Some(sims::sim(&sim)),
+        sim: Some(sims::sim(sim)),
     })
 }
 
@@ -35,6 +42,6 @@ pub async fn update(app: App, request: pb::UpdateSimRequest) -> Result<pb::Updat
     };
     let sim = app.update_sim(scope, iccid, told, &actor(request.actor)).await?;
     Ok(pb::UpdateSimResponse {
-        sim: Some(sims::sim(&sim)),
+        sim: Some(sims::sim(sim)),
     })
 }

@@ -2,6 +2,7 @@
 
 use domain::{QuotaStatus, QuotaSummary};
 use messages::pb::sim as pb;
+use serde_json::Value;
 use service_runtime::wire;
 pub use service_runtime::wire::count;
 
@@ -11,8 +12,8 @@ use crate::store::{Member, SimListPage, StoredSim};
 pub fn list(page: SimListPage) -> pb::ListSimsResponse {
     let rows = page
         .sims
-        .iter()
-        .map(|(stored, cursor)| (sim(stored), cursor.clone()));
+        .into_iter()
+        .map(|(stored, cursor)| (sim(stored), cursor));
     let (sims, next_cursor) = wire::page(rows, page.has_next);
     pb::ListSimsResponse {
         has_next: !next_cursor.is_empty(),
@@ -36,29 +37,29 @@ pub fn member(stored: Member) -> pb::Member {
 }
 
 /// A SIM as it travels.
-pub fn sim(stored: &StoredSim) -> pb::Sim {
-    let provider = &stored.provider;
+pub fn sim(stored: StoredSim) -> pb::Sim {
+    let provider = stored.provider;
     pb::Sim {
         iccid: provider.iccid.to_string(),
         account: stored.account.to_string(),
         organization_id: stored.organization.to_string(),
         revision: stored.revision,
         status: provider.status.word().to_owned(),
-        provider_status: provider.provider_status.clone(),
-        imsi: provider.imsi.as_ref().map(ToString::to_string),
-        imsi_2: provider.imsi_2.as_ref().map(ToString::to_string),
-        current_imsi: provider.current_imsi.as_ref().map(ToString::to_string),
-        msisdn: provider.msisdn.as_ref().map(ToString::to_string),
-        imei: provider.imei.as_ref().map(ToString::to_string),
+        provider_status: provider.provider_status,
+        imsi: provider.imsi.map(Into::into),
+        imsi_2: provider.imsi_2.map(Into::into),
+        current_imsi: provider.current_imsi.map(Into::into),
+        msisdn: provider.msisdn.map(Into::into),
+        imei: provider.imei.map(Into::into),
         imei_lock: provider.imei_lock,
-        label: provider.label.clone(),
-        ip_address: provider.ip_address.clone(),
+        label: provider.label,
+        ip_address: provider.ip_address,
         activation_date: provider.activation_date.map(Into::into),
         data_quota: Some(quota(&provider.data_quota)),
         sms_quota: Some(quota(&provider.sms_quota)),
-        tags: stored.tags.clone(),
-        metadata_json: serde_json::Value::Object(stored.metadata.clone()).to_string(),
-        extra_json: serde_json::Value::Object(provider.extra.clone()).to_string(),
+        tags: stored.tags,
+        metadata_json: Value::Object(stored.metadata).to_string(),
+        extra_json: Value::Object(provider.extra).to_string(),
         created_at: Some(stored.created_at.into()),
         updated_at: Some(stored.updated_at.into()),
         last_synced_at: Some(stored.last_synced_at.into()),

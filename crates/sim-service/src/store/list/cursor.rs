@@ -1,22 +1,46 @@
 //! Cursors: the sort key and number of the last row shown, in hexadecimal digits.
 
+use std::fmt;
+
 use domain::SimSort;
 
 use super::{ListRow, Position, SimList};
 use crate::store::PageError;
+use crate::store::row::SimRow;
+
+/// The place behind a row of a list. Its text is made when it is shown: one row of a page needs it.
+#[derive(Debug)]
+pub struct ListCursor {
+    order: &'static str,
+    direction: &'static str,
+    position: Position,
+}
+
+impl fmt::Display for ListCursor {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Position { key, iccid } = &self.position;
+        let text = format!("{}~{}~{iccid}~{key}", self.order, self.direction);
+        text.bytes().try_for_each(|byte| write!(formatter, "{byte:02x}"))
+    }
+}
 
 impl SimList {
-    pub(super) fn cursor_after(&self, row: &ListRow) -> String {
+    /// Takes the row apart: the place behind it, and its SIM.
+    pub(super) fn cursor_after(&self, row: ListRow) -> (ListCursor, SimRow) {
         let key = match self.sort {
             SimSort::Iccid => String::new(),
-            SimSort::Label => row.sort_label.clone(),
+            SimSort::Label => row.sort_label,
             SimSort::Status => row.list_status.to_string(),
             SimSort::CreatedAt => row.sim.created_at.timestamp_micros().to_string(),
             SimSort::UpdatedAt => row.sim.updated_at.timestamp_micros().to_string(),
         };
         let iccid = row.sim.provider.iccid;
-        let text = format!("{}~{}~{iccid}~{key}", self.sort.word(), self.direction());
-        hex(&text)
+        let cursor = ListCursor {
+            order: self.sort.word(),
+            direction: self.direction(),
+            position: Position { key, iccid },
+        };
+        (cursor, row.sim)
     }
 
     pub(super) fn read_cursor(&self, cursor: &str) -> Result<Position, PageError> {
@@ -35,13 +59,6 @@ impl SimList {
             _ => Err(PageError::cursor("belongs to a list with another order")),
         }
     }
-}
-
-fn hex(text: &str) -> String {
-    text.bytes()
-        .flat_map(|byte| [byte >> 4, byte & 15])
-        .filter_map(|digit| char::from_digit(digit.into(), 16))
-        .collect()
 }
 
 fn unhex(hex: &str) -> Option<String> {
@@ -80,7 +97,15 @@ mod tests {
 
     #[test]
     fn a_cursor_of_another_order_is_refused() {
-        let cursor = hex("label~ASC~8988999000000000017~pump");
+        let cursor = ListCursor {
+            order: "label",
+            direction: "ASC",
+            position: Position {
+                key: "pump".to_owned(),
+                iccid: 8_988_999_000_000_000_017,
+            },
+        }
+        .to_string();
         assert!(list(SimSort::Label, false).read_cursor(&cursor).is_ok());
         assert!(list(SimSort::Label, true).read_cursor(&cursor).is_err());
         assert!(list(SimSort::Iccid, false).read_cursor(&cursor).is_err());

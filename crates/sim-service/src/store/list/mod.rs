@@ -3,11 +3,14 @@
 //! Totals, and the place of any page in ICCID order, come from `sim_buckets`. Where a tag or a search filters, the
 //! total is counted up to [`COUNT_CAP`], and pages are walked to up to [`MAX_OFFSET`] rows.
 
+mod counted;
 mod cursor;
 mod query;
 
 use domain::{ListStatus, SimSort};
 use sqlx::Connection;
+
+pub use cursor::ListCursor;
 
 use super::row::{SimRow, StoredSim};
 use super::{PageError, Scope, Store};
@@ -19,7 +22,6 @@ pub const COUNT_CAP: i64 = 10_000;
 pub const MAX_OFFSET: i64 = 10_000;
 /// The status number of missing SIMs in lists.
 const MISSING: i16 = ListStatus::Missing.code();
-const BUCKET: i64 = 1_000;
 
 /// The column that a list is sorted by.
 fn column(sort: SimSort) -> &'static str {
@@ -84,7 +86,7 @@ pub struct SimList {
 #[derive(Debug)]
 pub struct SimListPage {
     /// The rows, and the cursor behind each.
-    pub sims: Vec<(StoredSim, String)>,
+    pub sims: Vec<(StoredSim, ListCursor)>,
     /// Rows in the whole list, counted up to [`COUNT_CAP`] where a tag or a search filters.
     pub total: i64,
     /// Counting stopped at the cap.
@@ -102,16 +104,17 @@ struct ListRow {
 }
 
 /// The sort key and number of a row that a cursor names.
+#[derive(Debug)]
 struct Position {
     key: String,
     iccid: i64,
 }
 
-/// Where the wanted page begins.
-struct Start {
-    offset: i64,
-    /// The bucket to begin in, when the rank is known.
-    bucket: Option<i64>,
+/// The rows found, one more than wanted when others follow.
+struct Found {
+    rows: Vec<ListRow>,
+    total: i64,
+    total_is_capped: bool,
 }
 
 impl Store {
@@ -124,36 +127,43 @@ impl Store {
             ListPage::After(cursor) => Some(list.read_cursor(cursor)?),
             ListPage::Number(_) => None,
         };
+        let mut found = if list.filter.is_counted() {
+            list.counted_page(self.db().pool(), position.as_ref()).await?
+        } else {
+            self.found_page(list, position.as_ref()).await?
+        };
+        let size = usize::try_from(list.size).unwrap_or(0);
+        let has_next = found.rows.len() > size;
+        found.rows.truncate(size);
+        let sims = found
+            .rows
+            .into_iter()
+            .map(|row| {
+                let (cursor, sim) = list.cursor_after(row);
+                Ok((sim.into_domain()?, cursor))
+            })
+            .collect::<Result<_, StoreError>>()?;
+        Ok(SimListPage {
+            sims,
+            total: found.total,
+            total_is_capped: found.total_is_capped,
+            has_next,
+        })
+    }
+
+    /// Counts first: how the rows are looked for hangs on it.
+    async fn found_page(&self, list: &SimList, position: Option<&Position>) -> Result<Found, PageError> {
         let mut connection = self.db().pool().acquire().await?;
         let mut transaction = connection
             .begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
             .await?;
         let (total, total_is_capped) = list.count(&mut transaction).await?;
-        let start = list.start(&mut transaction).await?;
-        let few = !list.filter.is_counted() && !total_is_capped;
-        let mut rows = match start {
-            Some(start) => {
-                list.rows(&mut transaction, position.as_ref(), &start, few)
-                    .await?
-            }
-            None => Vec::new(),
-        };
+        let rows = list.rows(&mut transaction, position, !total_is_capped).await?;
         transaction.commit().await?;
-        let size = usize::try_from(list.size).unwrap_or(0);
-        let has_next = rows.len() > size;
-        rows.truncate(size);
-        let sims = rows
-            .into_iter()
-            .map(|row| {
-                let cursor = list.cursor_after(&row);
-                Ok((row.sim.into_domain()?, cursor))
-            })
-            .collect::<Result<_, StoreError>>()?;
-        Ok(SimListPage {
-            sims,
+        Ok(Found {
+            rows,
             total,
             total_is_capped,
-            has_next,
         })
     }
 }

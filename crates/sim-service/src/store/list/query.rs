@@ -1,30 +1,16 @@
-//! The SQL of a list. Its statements are not prepared for reuse: a plan for any tag or search is a bad plan for most.
+//! The SQL of a list. These statements are not prepared for reuse: a plan for any tag or search is a bad plan for most.
 
 use chrono::DateTime;
 use domain::SimSort;
 use sqlx::{PgConnection, Postgres, QueryBuilder};
 
-use super::{
-    BUCKET, COUNT_CAP, ListFilter, ListPage, ListRow, MAX_OFFSET, MISSING, Position, SimList, Start, column,
-};
+use super::{COUNT_CAP, ListFilter, ListPage, ListRow, MAX_OFFSET, MISSING, Position, SimList, column};
 use crate::store::row::SELECT;
 use crate::store::{PageError, Scope};
 
 impl SimList {
+    /// How many SIMs a tag or a search finds, up to [`COUNT_CAP`], and whether there are more.
     pub(super) async fn count(&self, connection: &mut PgConnection) -> Result<(i64, bool), sqlx::Error> {
-        if self.filter.is_counted() {
-            let mut query =
-                QueryBuilder::new("SELECT coalesce(sum(sims), 0)::bigint FROM sim_buckets WHERE ");
-            self.push_scope_and_status(&mut query);
-            return Ok((
-                query
-                    .build_query_scalar()
-                    .persistent(false)
-                    .fetch_one(connection)
-                    .await?,
-                false,
-            ));
-        }
         let mut query = QueryBuilder::new("SELECT count(*) FROM (SELECT FROM ");
         self.push_source(&mut query, self.filter.tag_alone());
         query
@@ -39,21 +25,12 @@ impl SimList {
         Ok((counted.min(COUNT_CAP), counted > COUNT_CAP))
     }
 
-    /// Where the page begins; `None` when the list ends before it.
-    pub(super) async fn start(&self, connection: &mut PgConnection) -> Result<Option<Start>, PageError> {
+    /// How many rows come before the page.
+    fn offset(&self) -> Result<i64, PageError> {
         let ListPage::Number(page) = self.page else {
-            return Ok(Some(Start {
-                offset: 0,
-                bucket: None,
-            }));
+            return Ok(0);
         };
         let offset = (page - 1) * self.size;
-        if offset < BUCKET {
-            return Ok(Some(Start { offset, bucket: None }));
-        }
-        if self.sort == SimSort::Iccid && self.filter.is_counted() {
-            return Ok(self.bucket_of(connection, offset).await?);
-        }
         if offset > MAX_OFFSET {
             let reason =
                 format!("page numbers reach {MAX_OFFSET} rows in this order or filter; use the cursor");
@@ -62,86 +39,56 @@ impl SimList {
                 reason,
             });
         }
-        Ok(Some(Start { offset, bucket: None }))
-    }
-
-    async fn bucket_of(
-        &self,
-        connection: &mut PgConnection,
-        offset: i64,
-    ) -> Result<Option<Start>, sqlx::Error> {
-        let mut query = QueryBuilder::new(
-            "WITH held AS (SELECT bucket, sum(sims)::bigint AS sims FROM sim_buckets WHERE ",
-        );
-        self.push_scope_and_status(&mut query);
-        query.push(" GROUP BY bucket), ranked AS (SELECT bucket, sims, sum(sims) OVER (ORDER BY bucket ");
-        query
-            .push(self.direction())
-            .push(")::bigint AS upto FROM held) SELECT bucket, upto - sims FROM ranked WHERE upto > ");
-        query.push_bind(offset).push(" ORDER BY upto LIMIT 1");
-        let found: Option<(i64, i64)> = query
-            .build_query_as()
-            .persistent(false)
-            .fetch_optional(connection)
-            .await?;
-        Ok(found.map(|(bucket, before)| Start {
-            offset: offset - before,
-            bucket: Some(bucket),
-        }))
+        Ok(offset)
     }
 
     pub(super) async fn rows(
         &self,
         connection: &mut PgConnection,
         position: Option<&Position>,
-        start: &Start,
         few: bool,
     ) -> Result<Vec<ListRow>, PageError> {
-        let tag = self.filter.tag_alone().filter(|_| self.sort == SimSort::Iccid);
-        let mut query = if few && tag.is_none() {
-            // Found first and sorted then: the planner would rather walk an ordered index past everything else.
-            let mut query =
-                QueryBuilder::new("WITH found AS MATERIALIZED (SELECT iccid, list_status, sort_label,");
-            query.push(" created_at, updated_at FROM sims WHERE ");
-            self.push_filter(&mut query);
-            query.push("), page AS (SELECT iccid AS page_iccid FROM found WHERE true");
-            query
-        } else {
-            let mut query = QueryBuilder::new("WITH page AS (SELECT iccid AS page_iccid FROM ");
-            self.push_source(&mut query, tag);
-            query
-        };
-        if let Some(position) = position {
-            self.push_after(&mut query, position)?;
-        }
-        if let Some(bucket) = start.bucket {
-            let edge = if self.descending {
-                (bucket + 1) * BUCKET
-            } else {
-                bucket * BUCKET
-            };
-            query
-                .push(if self.descending {
-                    " AND iccid < "
-                } else {
-                    " AND iccid >= "
-                })
-                .push_bind(edge);
-        }
-        self.push_order(&mut query);
-        query
-            .push(" OFFSET ")
-            .push_bind(start.offset)
-            .push(" LIMIT ")
-            .push_bind(self.size + 1)
-            .push(") ");
-        query.push(SELECT).push(" JOIN page ON sims.iccid = page_iccid");
-        self.push_order(&mut query);
+        let mut query = QueryBuilder::new("");
+        self.push_page(&mut query, position, few)?;
         Ok(query
             .build_query_as()
             .persistent(false)
             .fetch_all(connection)
             .await?)
+    }
+
+    /// The rows of the page, one more when others follow. `few` SIMs match.
+    pub(super) fn push_page(
+        &self,
+        query: &mut QueryBuilder<Postgres>,
+        position: Option<&Position>,
+        few: bool,
+    ) -> Result<(), PageError> {
+        let offset = self.offset()?;
+        let tag = self.filter.tag_alone().filter(|_| self.sort == SimSort::Iccid);
+        if few && tag.is_none() {
+            // Found first and sorted then: the planner would rather walk an ordered index past everything else.
+            query.push("WITH found AS MATERIALIZED (SELECT iccid, list_status, sort_label,");
+            query.push(" created_at, updated_at FROM sims WHERE ");
+            self.push_filter(query);
+            query.push("), page AS (SELECT iccid AS page_iccid FROM found WHERE true");
+        } else {
+            query.push("WITH page AS (SELECT iccid AS page_iccid FROM ");
+            self.push_source(query, tag);
+        }
+        if let Some(position) = position {
+            self.push_after(query, position)?;
+        }
+        self.push_order(query);
+        query
+            .push(" OFFSET ")
+            .push_bind(offset)
+            .push(" LIMIT ")
+            .push_bind(self.size + 1)
+            .push(") ");
+        query.push(SELECT).push(" JOIN page ON sims.iccid = page_iccid");
+        self.push_order(query);
+        Ok(())
     }
 
     /// `sims WHERE …` for every SIM that the filter matches.
@@ -161,7 +108,7 @@ impl SimList {
         list.push_source(query, None);
     }
 
-    fn push_scope_and_status(&self, query: &mut QueryBuilder<Postgres>) {
+    pub(super) fn push_scope_and_status(&self, query: &mut QueryBuilder<Postgres>) {
         match self.filter.status {
             Some(status) => query.push("list_status = ").push_bind(status.code()),
             None => query.push("list_status < ").push_bind(MISSING),
@@ -222,7 +169,7 @@ impl SimList {
         Ok(())
     }
 
-    fn push_order(&self, query: &mut QueryBuilder<Postgres>) {
+    pub(super) fn push_order(&self, query: &mut QueryBuilder<Postgres>) {
         let direction = self.direction();
         query.push(" ORDER BY ");
         if self.sort != SimSort::Iccid {
