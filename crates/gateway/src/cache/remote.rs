@@ -29,9 +29,9 @@ impl RemoteCache {
     pub fn new(pool: Pool, prefix: &str, config: &GatewayConfig, metrics: &Metrics) -> Self {
         let failures = metrics.counter("simward_cache_total", &[("layer", "redis"), ("result", "error")]);
         Self {
-            link: RedisLink::new(pool, config.redis_cache_timeout_ms, failures),
+            link: RedisLink::new(pool, config.cache.redis_cache_timeout_ms, failures),
             prefix: format!("{prefix}:sim:"),
-            ttl_ms: config.redis_cache_ttl_ms,
+            ttl_ms: config.cache.redis_cache_ttl_ms,
         }
     }
 

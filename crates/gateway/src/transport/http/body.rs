@@ -37,7 +37,7 @@ pub async fn json_bytes(
     request: &HttpRequest,
     payload: Payload,
 ) -> Result<Vec<u8>, ApiError> {
-    json_within(gateway.config.body_limit_bytes, request, payload).await
+    json_within(gateway.config.listen.body_limit_bytes, request, payload).await
 }
 
 /// The same where a body may have this many bytes.

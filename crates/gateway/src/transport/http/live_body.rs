@@ -68,7 +68,7 @@ impl LiveBody {
         seat: Seat,
     ) -> Self {
         Self {
-            heartbeat: every(gateway.config.live_heartbeat()),
+            heartbeat: every(gateway.config.live.heartbeat()),
             gateway,
             request,
             grant: Grant::of(principal),
