@@ -1,10 +1,11 @@
 # The one entrance. The work is in deploy/dev/.
 .DEFAULT_GOAL := help
-.PHONY: help up down logs status clean test lint fmt bench doctor events
+.PHONY: help up down logs status clean test test-hours lint fmt bench doctor events
 SHELL := /bin/bash
 
 PROFILE ?= release
 ARGS ?=
+AT ?=
 export PROFILE CLEAN_CACHE
 
 help: ## this list
@@ -25,8 +26,11 @@ status: ## every process, its port and health
 clean: ## stop everything and remove the data (CLEAN_CACHE=1: the downloaded servers too)
 	@deploy/dev/down.sh --clean
 
-test: ## all tests with servers of their own (ARGS="-p gateway" goes to cargo test)
-	@deploy/dev/test.sh $(ARGS)
+test: ## all tests with servers of their own (ARGS="-p gateway" goes to cargo test; AT="2028-02-29 23:58" is another time)
+	@deploy/dev/test.sh $(if $(AT),--at "$(AT)") $(ARGS)
+
+test-hours: ## the tests at each moment at which a day, a month or a clock changes; takes hours (ARGS goes to cargo test)
+	@deploy/dev/hours.sh $(ARGS)
 
 lint: ## format, clippy, length of files
 	@deploy/dev/lint.sh

@@ -5,18 +5,24 @@ set -euo pipefail
 # shellcheck source=deploy/dev/lib/local.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib/local.sh"
 
-EMULATED=no
-
 stop_all() {
-  mkdir -p "$RUN"
-  exec 9>"$RUN/up.lock"
-  flock -n 9 || { step "waiting for 'make up' to end"; flock 9; }
-  step "stop simward and the emulator"
-  stop_service simward
-  if service_running once-emulator; then EMULATED=yes; fi
-  stop_service once-emulator 5
+  take_lock "'make up' to end"
+  # What another version of these scripts has started is stopped by this one's program.
+  if [[ ! -x $SIMWARD ]] && something_runs; then
+    need_cargo
+    build_programs
+  fi
+  if [[ -x $SIMWARD ]]; then simward_dev down "$@"; fi
   step "stop PostgreSQL, NATS and Redis"
   "$STACK" down "$STACK_DIR" 9>&-
+}
+
+something_runs() {
+  local file
+  for file in "$RUN"/*.pid; do
+    if kill -0 "$(read_pid "$file")" 2>/dev/null; then return 0; fi
+  done
+  return 1
 }
 
 clean() {
@@ -41,12 +47,9 @@ clean() {
 }
 
 [[ -d $LOCAL ]] || exit 0
-stop_all
+stop_all "$@"
 if [[ ${1-} == --clean ]]; then
   clean
 else
   step "stopped; the data stays in .local (make clean removes it)"
-  if [[ $EMULATED == yes ]]; then
-    say "The emulated 1NCE forgets what was changed in it: the first sweep after the next 'make up' brings its labels and states back"
-  fi
 fi

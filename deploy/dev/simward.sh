@@ -5,6 +5,5 @@ set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib/local.sh"
 
 load_settings
-[[ -r $STACK_DIR/stack.env && -n $(remembered BIN) ]] || die "nothing was started yet: make up"
-export_simward_env
-exec "$(remembered BIN)/simward" "$@"
+[[ -r $STACK_DIR/stack.env && -x $SIMWARD ]] || die "nothing was started yet: make up"
+exec "$SIMWARD" dev exec "$@"

@@ -1,14 +1,19 @@
 #!/usr/bin/env bash
 # make test: every test against servers of its own, which are gone afterwards. Arguments go to cargo test.
-# --bench runs the measurements instead: release build, durable servers.
+# --bench runs the measurements instead: release build, durable servers. --at MOMENT (UTC) runs the tests at another time.
 set -euo pipefail
 # shellcheck source=deploy/dev/lib/local.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib/local.sh"
+# shellcheck source=deploy/dev/lib/clock.sh
+. "$HERE/lib/clock.sh"
 
 MODE='test'
 if [[ ${1-} == --bench ]]; then
   MODE=bench
   shift
+elif [[ ${1-} == --at ]]; then
+  read_moment "${2-}"
+  shift 2
 fi
 
 # Everything of this run lies in $DIR. Addresses given as TEST_* are used as they are; otherwise a stack is made.
@@ -60,10 +65,13 @@ clean_up() {
   end_group
   if [[ -n ${DIR-} ]]; then
     for stack in "$DIR"/stacks/* "$DIR"; do
+      # Programs of an installation live in sessions of their own, which the group's end does not reach.
+      [[ ! -e $stack/run/remembered.env ]] || "$(binary_folder dev)/simward" dev --local "$stack" down || true
       "$STACK" destroy "$stack" || say "the servers in $stack could not be removed"
     done
     rm -rf "$DIR"
   fi
+  if [[ -n ${FAKETIME-} ]]; then forget_clock; fi
   exit "$code"
 }
 
@@ -74,17 +82,29 @@ export_test_env() {
     export SIMWARD_CONTRACT_DIR
   fi
   # A stack that a test makes for itself is private, and no test finds a deployment by accident.
-  unset DATABASE_URL GATEWAY_DATABASE_URL SIM_DATABASE_URL USAGE_DATABASE_URL NATS_URL NATS_CONSUMER_URL REDIS_URL
-  unset ONCE_API_BASE_URL ONCE_CLIENT_ID ONCE_CLIENT_SECRET SIMWARD_LISTEN SIMWARD_INGEST_LISTEN
+  unset "${ADDRESS_KEYS[@]}" "${LISTEN_KEYS[@]}" ONCE_API_BASE_URL ONCE_CLIENT_ID ONCE_CLIENT_SECRET
   unset DATASTREAMER_URL DATASTREAMER_USER DATASTREAMER_PASSWORD DATASTREAMER_NEXT_USER DATASTREAMER_NEXT_PASSWORD
+}
+
+# Cargo lets --workspace win over a package that was named.
+cargo_test() {
+  if [[ " $* " == *" -p "* || " $* " == *" --package"* ]]; then run_group cargo test "$@"; else run_group cargo test --workspace "$@"; fi
 }
 
 run_tests() {
   step "build"
   run_group cargo build --workspace --bins
   step "test"
-  # Cargo lets --workspace win over a package that was named.
-  if [[ " $* " == *" -p "* || " $* " == *" --package"* ]]; then run_group cargo test "$@"; else run_group cargo test --workspace "$@"; fi
+  cargo_test "$@"
+}
+
+# What is built and downloaded has the machine's own time.
+travel() {
+  step "build for another time"
+  run_group cargo build --workspace --bins
+  cargo_test --no-run "$@"
+  "$STACK" install
+  set_clock
 }
 
 run_benches() {
@@ -100,6 +120,7 @@ forget_own_addresses
 trap clean_up EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
+if [[ -n ${MOMENT-} ]]; then travel "$@"; fi
 provide_servers
 export_test_env
 if [[ $MODE == bench ]]; then run_benches "$@"; else run_tests "$@"; fi

@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
+use chrono::{DateTime, Days, NaiveTime, TimeDelta, Utc};
 use once_emulator::{ControlClient, Emulator, EmulatorConfig, Fault};
 use serde_json::{Value, json};
 use test_support::{Scope, Simward, SimwardOptions, Stack, eventually_within};
@@ -9,6 +10,9 @@ use test_support::{Scope, Simward, SimwardOptions, Stack, eventually_within};
 pub struct Sandbox {
     /// 1NCE.
     pub emulator: Emulator,
+    /// When its world began: a noon, so that none of its days begins or ends while a journey runs, and a history is as
+    /// long at every hour of the real day.
+    pub start: DateTime<Utc>,
     /// Database, NATS and Redis.
     pub scope: Scope,
     /// How processes are started.
@@ -49,6 +53,8 @@ impl Sandbox {
             0 => 1000,
             rate => rate,
         };
+        let start = emulator.start.unwrap_or_else(yesterday_noon);
+        let emulator = emulator.with_start(start);
         let emulator = Emulator::start(emulator).await.expect("emulator");
         for fault in faults {
             emulator.control().faults_add(fault).await.expect("a fault");
@@ -70,6 +76,7 @@ impl Sandbox {
         let first = Simward::start(&scope, &options).await;
         Self {
             emulator,
+            start,
             scope,
             options,
             processes: vec![first],
@@ -175,4 +182,10 @@ impl Sandbox {
             }
         }
     }
+}
+
+/// Over for Simward, whatever the hour.
+fn yesterday_noon() -> DateTime<Utc> {
+    let today = Utc::now().date_naive().and_time(NaiveTime::MIN).and_utc();
+    today - Days::new(1) + TimeDelta::hours(12)
 }

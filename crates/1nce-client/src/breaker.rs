@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use crate::capability::Generation;
 use crate::config::ClientConfig;
-use crate::metrics::ClientMetrics;
+use crate::metrics::{BreakerLabels, ClientMetrics};
 
 /// What the breaker does with calls now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,14 +27,6 @@ enum State {
     HalfOpen { pause: Duration },
 }
 
-/// Whose failures a breaker counts; the labels of its metric.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Scope {
-    pub group: &'static str,
-    /// `v1` and `v2` of the SIM API, otherwise `none`.
-    pub generation: &'static str,
-}
-
 /// The breakers of one account in this process.
 pub(crate) struct Breakers {
     sims: [Breaker; 2],
@@ -47,7 +39,7 @@ impl Breakers {
     pub(crate) fn new(config: &ClientConfig, metrics: &ClientMetrics) -> Self {
         let breaker = |group, generation| {
             Breaker::new(
-                Scope { group, generation },
+                BreakerLabels { group, generation },
                 config.breaker_threshold,
                 config.breaker_min_pause,
                 config.breaker_max_pause,
@@ -83,7 +75,7 @@ impl Breakers {
 /// One breaker. Network failures and 5xx count; a 4xx proves that 1NCE works.
 #[derive(Clone)]
 pub(crate) struct Breaker {
-    scope: Scope,
+    labels: BreakerLabels,
     state: Arc<Mutex<State>>,
     threshold: u32,
     min_pause: Duration,
@@ -100,15 +92,15 @@ pub(crate) struct Pass {
 
 impl Breaker {
     fn new(
-        scope: Scope,
+        labels: BreakerLabels,
         threshold: u32,
         min_pause: Duration,
         max_pause: Duration,
         metrics: ClientMetrics,
     ) -> Self {
-        metrics.breaker_open(scope, false);
+        metrics.breaker_open(labels, false);
         Self {
-            scope,
+            labels,
             state: Arc::new(Mutex::new(State::Closed { failures: 0 })),
             threshold: threshold.max(1),
             min_pause,
@@ -168,8 +160,8 @@ impl Breaker {
             until: now + pause,
             pause,
         };
-        self.metrics.breaker_open(self.scope, true);
-        let Scope { group, generation } = self.scope;
+        self.metrics.breaker_open(self.labels, true);
+        let BreakerLabels { group, generation } = self.labels;
         tracing::warn!(
             group,
             generation,
@@ -188,11 +180,11 @@ impl Pass {
             State::Closed { .. } => *state = State::Closed { failures: 0 },
             State::HalfOpen { .. } if self.probe => {
                 *state = State::Closed { failures: 0 };
-                let scope = self.breaker.scope;
-                self.breaker.metrics.breaker_open(scope, false);
+                let labels = self.breaker.labels;
+                self.breaker.metrics.breaker_open(labels, false);
                 tracing::info!(
-                    group = scope.group,
-                    generation = scope.generation,
+                    group = labels.group,
+                    generation = labels.generation,
                     "1NCE answers again"
                 );
             }
@@ -243,11 +235,17 @@ mod tests {
 
     fn breaker() -> Breaker {
         let metrics = ClientMetrics::new(Arc::new(metrics::NoopRecorder), "test");
-        let scope = Scope {
+        let labels = BreakerLabels {
             group: "sims",
             generation: "v2",
         };
-        Breaker::new(scope, 3, Duration::from_secs(2), Duration::from_secs(30), metrics)
+        Breaker::new(
+            labels,
+            3,
+            Duration::from_secs(2),
+            Duration::from_secs(30),
+            metrics,
+        )
     }
 
     fn fail(breaker: &Breaker, now: Instant) {

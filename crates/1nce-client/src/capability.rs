@@ -4,8 +4,6 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::Generations;
-
 /// A generation of the SIM-management API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -24,6 +22,18 @@ impl Generation {
             Self::V2 => "v2",
         }
     }
+}
+
+/// Which generations of the SIM API may be used (DESIGN §5).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Generations {
+    /// Ask 1NCE which are alive; v2 first.
+    #[default]
+    Auto,
+    /// v2 alone, without asking.
+    V2Only,
+    /// v1 alone, without asking.
+    V1Only,
 }
 
 /// Something that the SIM-management API can do.

@@ -5,19 +5,8 @@ use std::time::Duration;
 use domain::AccountSlug;
 use secrecy::SecretString;
 
+use crate::capability::Generations;
 use crate::error::ClientError;
-
-/// Which generations of the SIM API may be used (DESIGN §5).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Generations {
-    /// Ask 1NCE which are alive; v2 first.
-    #[default]
-    Auto,
-    /// v2 alone, without asking.
-    V2Only,
-    /// v1 alone, without asking.
-    V1Only,
-}
 
 /// Settings of one account's client; [`ClientConfig::new`] fills in what the published API needs.
 #[derive(Debug, Clone)]

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use domain::{ErrorCode, Iccid, Refusal};
 
-use crate::Lane;
 use crate::capability::Capability;
+use crate::lane::Lane;
 
 /// The id under which 1NCE's edge logged a call (`X-Amzn-Requestid`, FACTS §2); quote it to their support.
 #[derive(Debug, Clone, PartialEq, Eq)]

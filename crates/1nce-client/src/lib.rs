@@ -9,6 +9,7 @@ mod client;
 mod config;
 mod error;
 mod http;
+mod lane;
 mod metrics;
 pub mod model;
 mod redis_link;
@@ -18,11 +19,12 @@ mod token;
 mod wire;
 
 pub use breaker::BreakerState;
-pub use budget::{Budget, BudgetSnapshot, Lane};
-pub use capability::{Capabilities, Capability, Generation, Offer};
+pub use budget::{Budget, BudgetSnapshot};
+pub use capability::{Capabilities, Capability, Generation, Generations, Offer};
 pub use client::OnceClient;
-pub use config::{ClientConfig, Generations};
+pub use config::ClientConfig;
 pub use error::{ClientError, LoginFailure, RequestId};
+pub use lane::Lane;
 pub use model::{RejectedRecord, SimPage, SimUpdate};
 pub use token::LoginInfo;
 #[cfg(fuzzing)]

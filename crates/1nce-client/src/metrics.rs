@@ -5,10 +5,17 @@ use std::time::Duration;
 
 use metrics::{Counter, Gauge, Histogram, Key, Label, Level, Metadata, Recorder, Unit};
 
-use crate::Lane;
-use crate::breaker::Scope;
+use crate::lane::Lane;
 
 const TARGET: Metadata<'static> = Metadata::new("once_client", Level::INFO, Some(module_path!()));
+
+/// Whose failures a breaker counts.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct BreakerLabels {
+    pub group: &'static str,
+    /// `v1` and `v2` of the SIM API, otherwise `none`.
+    pub generation: &'static str,
+}
 
 /// Writes to the recorder of this process; cheap to clone.
 #[derive(Clone)]
@@ -127,10 +134,10 @@ impl ClientMetrics {
             .increment(1);
     }
 
-    pub(crate) fn breaker_open(&self, scope: Scope, open: bool) {
+    pub(crate) fn breaker_open(&self, breaker: BreakerLabels, open: bool) {
         let labels = [
-            ("group", scope.group.to_owned()),
-            ("generation", scope.generation.to_owned()),
+            ("group", breaker.group.to_owned()),
+            ("generation", breaker.generation.to_owned()),
         ];
         self.gauge("once_breaker_open", &labels)
             .set(if open { 1.0 } else { 0.0 });

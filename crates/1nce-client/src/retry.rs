@@ -5,8 +5,9 @@ use std::time::Duration;
 use backon::ExponentialBuilder;
 
 use crate::config::ClientConfig;
+use crate::error;
 use crate::error::ClientError;
-use crate::{Lane, error};
+use crate::lane::Lane;
 
 /// How often a call may reach 1NCE.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

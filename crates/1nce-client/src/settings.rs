@@ -6,7 +6,8 @@ use domain::AccountSlug;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
-use crate::config::{ClientConfig, Generations};
+use crate::capability::Generations;
+use crate::config::ClientConfig;
 
 /// The commented defaults of the section `once`.
 pub const DEFAULTS: &str = include_str!("../default.toml");

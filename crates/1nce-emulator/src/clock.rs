@@ -1,4 +1,4 @@
-//! The domain clock: real time plus an offset that tests may move forward.
+//! The domain clock: real time, or time from a chosen start on, plus an offset that tests may move forward.
 //!
 //! Rate limits do not use it: they are measured on the monotonic clock at arrival.
 
@@ -9,26 +9,36 @@ use chrono::Utc;
 /// Milliseconds since the Unix epoch, UTC.
 pub type Millis = i64;
 
-/// Real time plus the distance travelled so far.
+/// Time that passes as real time does, plus the distance travelled so far.
 #[derive(Debug, Default)]
 pub struct Clock {
-    offset: AtomicI64,
+    /// From real time to the chosen start.
+    ahead: Millis,
+    travelled: AtomicI64,
 }
 
 impl Clock {
+    /// It is that moment now.
+    pub fn starting_at(moment: Millis) -> Self {
+        Self {
+            ahead: moment - Utc::now().timestamp_millis(),
+            travelled: AtomicI64::default(),
+        }
+    }
+
     /// The emulated moment.
     pub fn now(&self) -> Millis {
-        Utc::now().timestamp_millis() + self.offset.load(Ordering::SeqCst)
+        Utc::now().timestamp_millis() + self.ahead + self.travelled.load(Ordering::SeqCst)
     }
 
     /// Moves the clock; a negative distance moves it back.
     pub fn advance(&self, seconds: i64) {
-        self.offset
+        self.travelled
             .fetch_add(seconds.saturating_mul(1000), Ordering::SeqCst);
     }
 
     /// Distance travelled since the start, in seconds.
     pub fn offset_seconds(&self) -> i64 {
-        self.offset.load(Ordering::SeqCst) / 1000
+        self.travelled.load(Ordering::SeqCst) / 1000
     }
 }

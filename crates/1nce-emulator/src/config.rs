@@ -1,5 +1,6 @@
 //! What the emulator starts with (`EmulatorConfig`) and what may change while it runs (`Settings`).
 
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::streams::types::StreamConfig;
@@ -172,6 +173,8 @@ pub struct EmulatorConfig {
     pub fleet: u32,
     /// Same seed, same fleet.
     pub seed: u64,
+    /// Where the domain clock begins; now when nothing is chosen.
+    pub start: Option<DateTime<Utc>>,
     /// API users; the customer of the first one answers control calls that name none.
     pub customers: Vec<Customer>,
     /// Initial settings.
@@ -188,6 +191,7 @@ impl Default for EmulatorConfig {
             listen: "127.0.0.1:0".to_owned(),
             fleet: 1000,
             seed: 1,
+            start: None,
             customers: vec![Customer {
                 client_id: "990001_simward".to_owned(),
                 client_secret: "emulator-secret".to_owned(),
@@ -211,6 +215,13 @@ impl EmulatorConfig {
     #[must_use]
     pub fn with_seed(mut self, seed: u64) -> Self {
         self.seed = seed;
+        self
+    }
+
+    /// Chooses where the domain clock begins.
+    #[must_use]
+    pub fn with_start(mut self, start: DateTime<Utc>) -> Self {
+        self.start = Some(start);
         self
     }
 

@@ -123,6 +123,7 @@ fn config(args: Args) -> anyhow::Result<EmulatorConfig> {
         listen: args.listen,
         fleet: args.fleet,
         seed: args.seed,
+        start: None,
         customers,
         settings,
         workers: args.workers,

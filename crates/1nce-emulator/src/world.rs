@@ -137,7 +137,9 @@ pub struct World {
 impl World {
     /// The state a configuration describes.
     pub fn new(config: &EmulatorConfig) -> Self {
-        let clock = Clock::default();
+        let clock = config.start.map_or_else(Clock::default, |start| {
+            Clock::starting_at(start.timestamp_millis())
+        });
         let now = clock.now();
         let (users, accounts) = sign_up(config, now);
         Self {

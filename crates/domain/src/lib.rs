@@ -15,7 +15,9 @@ mod refusal;
 mod scope;
 mod sim;
 mod sim_change;
+mod text;
 mod volume;
+mod words;
 
 pub use error_code::ErrorCode;
 pub use iccid::{Iccid, IccidError};
@@ -28,4 +30,9 @@ pub use refusal::Refusal;
 pub use scope::Scope;
 pub use sim::{ProviderSim, SimStatus};
 pub use sim_change::{SimChange, sim_changes};
+pub use text::{InvalidTags, InvalidText, Label, Metadata, Name, Slug, Tag, Tags};
 pub use volume::{BYTES_PER_MB, DataVolume, VolumeError};
+pub use words::{
+    EventCategory, ItemOutcome, JobAction, JobKind, JobStatus, ListStatus, RejectKind, RunReason, RunState,
+    SimSort, StreamKind, StreamState, TopBy, UnknownWord, UsageGroupBy, UsageSource,
+};

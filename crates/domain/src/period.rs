@@ -1,40 +1,23 @@
 use chrono::{DateTime, Datelike, Days, Duration, NaiveDate, NaiveTime, TimeZone, Utc};
 use chrono_tz::Tz;
 
-/// How finely usage is told over time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Granularity {
-    /// Clock hours.
-    Hourly,
-    /// Days.
-    Daily,
-    /// Weeks that begin on Monday (ISO 8601).
-    Weekly,
-    /// Calendar months.
-    Monthly,
+use crate::words::words;
+
+words! {
+    /// How finely usage is told over time.
+    Granularity {
+        /// Clock hours.
+        Hourly = "hourly",
+        /// Days.
+        Daily = "daily",
+        /// Weeks that begin on Monday (ISO 8601).
+        Weekly = "weekly",
+        /// Calendar months.
+        Monthly = "monthly",
+    }
 }
 
 impl Granularity {
-    /// Every granularity.
-    pub const ALL: [Self; 4] = [Self::Hourly, Self::Daily, Self::Weekly, Self::Monthly];
-
-    /// The word in requests and answers.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Hourly => "hourly",
-            Self::Daily => "daily",
-            Self::Weekly => "weekly",
-            Self::Monthly => "monthly",
-        }
-    }
-
-    /// The granularity of a word; `None` for an unknown one.
-    pub fn from_word(word: &str) -> Option<Self> {
-        Self::ALL
-            .into_iter()
-            .find(|granularity| granularity.word() == word)
-    }
-
     /// The most days that one question may span.
     pub const fn max_days(self) -> i64 {
         match self {

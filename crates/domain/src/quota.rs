@@ -16,6 +16,9 @@ pub enum QuotaStatus {
 }
 
 impl QuotaStatus {
+    /// The words that our API shows, each once.
+    pub const WORDS: &'static [&'static str] = &["sufficient", "low", "exhausted", "unknown"];
+
     /// The status of 1NCE's id; the description beside it is unconfirmed and not looked at.
     pub fn from_id(id: i32) -> Self {
         match id {

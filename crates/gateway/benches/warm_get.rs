@@ -3,10 +3,10 @@
 //! Needs TEST_DATABASE_URL, TEST_NATS_URL and TEST_REDIS_URL; prints one line of JSON.
 #![allow(clippy::unwrap_used, clippy::expect_used, dead_code)]
 
+#[path = "../tests/it/fake_fleet.rs"]
+mod fake_fleet;
 #[path = "../tests/it/fake_jobs.rs"]
 mod fake_jobs;
-#[path = "../tests/it/fake_overview.rs"]
-mod fake_overview;
 #[path = "../tests/it/fake_sims.rs"]
 mod fake_sims;
 #[path = "../tests/it/fake_usage.rs"]

@@ -77,6 +77,26 @@ pub enum ApiCode {
 }
 
 impl ApiCode {
+    /// Every code.
+    pub const ALL: [Self; 16] = [
+        Self::InvalidApiKey,
+        Self::Unauthorized,
+        Self::Forbidden,
+        Self::NotFound,
+        Self::MethodNotAllowed,
+        Self::InvalidIccid,
+        Self::Validation,
+        Self::PayloadTooLarge,
+        Self::UnsupportedMediaType,
+        Self::Conflict,
+        Self::Upstream,
+        Self::RateLimited,
+        Self::UpstreamRateLimited,
+        Self::CapabilityUnavailable,
+        Self::Unavailable,
+        Self::Internal,
+    ];
+
     /// The word and the HTTP status: the one table.
     pub const fn row(self) -> (&'static str, StatusCode) {
         match self {

@@ -16,36 +16,41 @@ mod redis_link;
 mod rest;
 mod seldom;
 mod store;
-mod transport;
+mod wire;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use service_runtime::config::DatabaseConfig;
-use service_runtime::db::{self, DbError};
-use service_runtime::{Runtime, Shared};
+use service_runtime::{Runtime, Service, Shared};
 
-pub use app::audit_log;
-pub use app::{keys, users};
+pub use app::audit;
+pub use app::identity::keys::commands as keys;
+pub use app::identity::users::commands as users;
 pub use auth::Permission;
 pub use config::GatewayConfig;
 pub use error::{ApiCode, ApiError, GatewayError};
 pub use rest::openapi;
 
 use app::Gateway;
-use migrations::Migrator;
 
 /// The defaults of the section `gateway`.
 pub const DEFAULTS: &str = include_str!("../default.toml");
 
 /// Environment variables that stand for keys of the section.
-pub const SHORT_NAMES: [(&str, &str); 2] = [
+pub const SHORT_NAMES: [(&str, &str); 3] = [
+    ("GATEWAY_DATABASE_URL", "database.logins.gateway"),
     ("SIMWARD_LISTEN", "gateway.listen"),
     ("SIMWARD_KEY_SECRET", "gateway.key_secret"),
 ];
 
-/// The schema, and the name of the service.
-pub const SCHEMA: &str = "gateway";
+/// What has to be known of the gateway before it runs.
+pub const SERVICE: Service = Service {
+    process: "gateway",
+    schema: "gateway",
+    steps: migrations::STEPS,
+    defaults: &[DEFAULTS],
+    short_names: &[&SHORT_NAMES],
+};
 
 /// A gateway that serves until `shared.shutdown` is asked for.
 #[derive(Debug, Clone, Copy)]
@@ -66,33 +71,16 @@ impl Running {
 /// When a setting, the database, NATS or the address cannot be used.
 pub async fn run(config: GatewayConfig, shared: Shared) -> Result<Running, GatewayError> {
     config.check()?;
-    let runtime = Runtime::start(&shared, SCHEMA).await?;
-    check_schema(&runtime.db).await?;
+    let runtime = Runtime::start(&shared, &SERVICE).await?;
     let gateway = Arc::new(Gateway::new(config, runtime));
     let (sims, end) = (Arc::clone(&gateway.sims), &gateway.shutdown);
     let membership = cache::join_replicas(Arc::clone(&gateway.replicas), Arc::clone(&sims), end).await?;
     cache::follow_events(gateway.bus.clone(), sims, end.clone()).await?;
     live::follow_stream(Arc::clone(&gateway.live), end);
-    app::audit_jobs::start(&gateway);
+    app::audit::jobs::start(&gateway);
     let forget = app::idempotency::forget(Arc::clone(&gateway));
     gateway.shutdown.spawn(forget);
     let addr = rest::serve(Arc::clone(&gateway), membership)?;
     tracing::info!(%addr, "the REST API is served");
     Ok(Running { addr })
-}
-
-/// Fails while the schema lacks a step that this program needs.
-///
-/// # Errors
-/// [`DbError::SchemaTooOld`], or the database's.
-pub async fn check_schema(db: &db::Db) -> Result<(), DbError> {
-    db.require_current::<Migrator>().await
-}
-
-/// Makes or updates the schema; the number of migrations applied.
-///
-/// # Errors
-/// When the owner's login may not do that, or a migration fails.
-pub async fn migrate(config: &DatabaseConfig) -> Result<usize, DbError> {
-    db::migrate::<Migrator>(config, SCHEMA).await
 }

@@ -1,5 +1,6 @@
 //! Configuration: commented defaults compiled in, overridden by the environment, checked as a whole at start.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use ::config::{Config, Environment, File, FileFormat};
@@ -13,11 +14,8 @@ pub const DEFAULTS: &str = include_str!("../default.toml");
 /// 1 PiB, so that it counts as bytes too.
 const MAX_STREAM_MB: i64 = 1 << 30;
 
-const SHORT_NAMES: [(&str, &str); 9] = [
+const SHORT_NAMES: [(&str, &str); 6] = [
     ("DATABASE_URL", "database.url"),
-    ("GATEWAY_DATABASE_URL", "database.gateway_url"),
-    ("SIM_DATABASE_URL", "database.sim_url"),
-    ("USAGE_DATABASE_URL", "database.usage_url"),
     ("NATS_URL", "nats.url"),
     ("REDIS_URL", "redis.url"),
     ("SIMWARD_ADMIN_LISTEN", "admin.listen"),
@@ -113,8 +111,8 @@ impl RuntimeConfig {
     fn check(&self) -> Result<(), ConfigError> {
         let mut missing = Vec::new();
         let database = &self.database;
-        let service_urls = [&database.gateway_url, &database.sim_url, &database.usage_url];
-        if is_empty(&database.url) && service_urls.into_iter().any(is_empty) {
+        let mut logins = database.logins.values();
+        if is_empty(&database.url) && (database.logins.is_empty() || logins.any(is_empty)) {
             missing.push("set DATABASE_URL (postgres://user:password@host:5432/simward)".to_owned());
         }
         if is_empty(&self.nats.url) {
@@ -182,12 +180,10 @@ pub fn is_empty(secret: &SecretString) -> bool {
 pub struct DatabaseConfig {
     /// The owner's login.
     pub url: SecretString,
-    /// The gateway's login.
-    pub gateway_url: SecretString,
-    /// sim-service's login.
-    pub sim_url: SecretString,
-    /// usage-ingestor's login.
-    pub usage_url: SecretString,
+    /// One login per schema, which reaches only that schema; an empty one stands for the owner's. Each service's defaults
+    /// name its own.
+    #[serde(default)]
+    pub logins: BTreeMap<String, SecretString>,
     /// Connections per service.
     pub max_connections: u32,
     /// Longest wait for a connection, milliseconds.
@@ -199,13 +195,8 @@ pub struct DatabaseConfig {
 impl DatabaseConfig {
     /// The login of a schema, or the owner's when it has none of its own.
     pub fn url_of(&self, schema: &str) -> &SecretString {
-        let own = match schema {
-            "gateway" => &self.gateway_url,
-            "sim" => &self.sim_url,
-            "usage" => &self.usage_url,
-            _ => &self.url,
-        };
-        if is_empty(own) { &self.url } else { own }
+        let own = self.logins.get(schema).filter(|login| !is_empty(login));
+        own.unwrap_or(&self.url)
     }
 }
 
@@ -271,7 +262,11 @@ mod tests {
     use super::*;
 
     fn settings(variables: &'static [(&str, &str)]) -> Settings {
-        Settings::build(&[], &[], |name| {
+        let logins = [
+            ("SIM_DATABASE_URL", "database.logins.sim"),
+            ("GATEWAY_DATABASE_URL", "database.logins.gateway"),
+        ];
+        Settings::build(&[], &logins, |name| {
             variables
                 .iter()
                 .find(|(key, _)| *key == name)
@@ -300,6 +295,21 @@ mod tests {
         .unwrap();
         assert_eq!(config.database.url_of("gateway").expose_secret(), "postgres://o");
         assert_eq!(config.database.url_of("sim").expose_secret(), "postgres://s");
+    }
+
+    #[test]
+    fn the_owners_login_is_missed_only_where_a_schema_has_none_of_its_own() {
+        let own = [("NATS_URL", "n"), ("SIM_DATABASE_URL", "postgres://s")];
+        assert!(settings(&[("NATS_URL", "n")]).runtime().is_err());
+        let settings = |defaults: &[&str]| {
+            let find = |name: &str| {
+                let found = own.iter().find(|(key, _)| *key == name);
+                found.map(|(_, value)| (*value).to_owned())
+            };
+            Settings::build(defaults, &[("SIM_DATABASE_URL", "database.logins.sim")], find).unwrap()
+        };
+        assert!(settings(&[]).runtime().is_ok());
+        assert!(settings(&["[database.logins]\nusage = ''"]).runtime().is_err());
     }
 
     #[test]

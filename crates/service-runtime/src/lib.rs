@@ -7,6 +7,7 @@
 #![warn(missing_docs)]
 
 pub mod admin_http;
+pub mod boot;
 pub mod bus;
 pub mod config;
 pub mod db;
@@ -21,4 +22,5 @@ pub mod shutdown;
 pub mod telemetry;
 pub mod wire;
 
+pub use boot::Service;
 pub use runtime::{Runtime, RuntimeError, Shared};

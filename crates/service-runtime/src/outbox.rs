@@ -4,6 +4,7 @@
 //! publishes the same message id again, which JetStream drops within its window and consumers drop by the id.
 
 use std::collections::HashSet;
+use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,13 +12,14 @@ use async_nats::HeaderMap;
 use futures_util::future::try_join_all;
 use messages::{EventEnvelope, Subjects};
 use sqlx::postgres::PgRow;
-use sqlx::{PgConnection, Row};
+use sqlx::{PgConnection, Postgres, Row, Transaction};
 use tokio::sync::Notify;
 use uuid::Uuid;
 
 use crate::bus::{Bus, BusError, within};
 use crate::db::{Db, DbError};
 use crate::ignored::Ignored;
+use crate::lease::{Lease, LeaseError};
 use crate::metrics::Metrics;
 use crate::shutdown::Shutdown;
 use crate::telemetry::current_traceparent;
@@ -118,7 +120,45 @@ pub(crate) async fn check(db: &Db) -> Result<(), String> {
 /// Publishes the outbox of one schema. Clones poke the same relay.
 #[derive(Clone)]
 pub struct Outbox {
+    db: Db,
     poke: Arc<Notify>,
+}
+
+/// A change of the schema and the events about it: they commit together, or neither does. A transaction to its users.
+pub struct Change {
+    transaction: Transaction<'static, Postgres>,
+    /// What the change is told as.
+    pub events: OutboxBatch,
+    poke: Arc<Notify>,
+}
+
+impl Change {
+    /// Commits both; the events leave at once.
+    ///
+    /// # Errors
+    /// The database's; then neither is stored.
+    pub async fn commit(mut self) -> Result<(), sqlx::Error> {
+        self.events.write(&mut self.transaction).await?;
+        self.transaction.commit().await?;
+        if !self.events.is_empty() {
+            self.poke.notify_one();
+        }
+        Ok(())
+    }
+}
+
+impl Deref for Change {
+    type Target = PgConnection;
+
+    fn deref(&self) -> &PgConnection {
+        &self.transaction
+    }
+}
+
+impl DerefMut for Change {
+    fn deref_mut(&mut self) -> &mut PgConnection {
+        &mut self.transaction
+    }
 }
 
 /// Why a batch stays in the outbox for now.
@@ -145,7 +185,29 @@ impl Outbox {
         };
         let (wake, end) = (Arc::clone(&poke), shutdown.clone());
         shutdown.spawn(async move { relay.run(&wake, &end).await });
-        Self { poke }
+        Self { db: db.clone(), poke }
+    }
+
+    /// Begins a change.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn begin(&self) -> Result<Change, sqlx::Error> {
+        Ok(Change {
+            transaction: self.db.pool().begin().await?,
+            events: OutboxBatch::default(),
+            poke: Arc::clone(&self.poke),
+        })
+    }
+
+    /// Begins a change that only the holder of the lease may make.
+    ///
+    /// # Errors
+    /// [`LeaseError::Lost`] when another process took the lease over; the database's.
+    pub async fn begin_under(&self, lease: &Lease) -> Result<Change, LeaseError> {
+        let mut change = self.begin().await?;
+        lease.check(&mut change).await?;
+        Ok(change)
     }
 
     /// Tells the relay that a transaction with events has committed. Without it the rows wait a second.

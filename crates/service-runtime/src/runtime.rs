@@ -1,3 +1,4 @@
+use std::future::Future;
 use std::time::Duration;
 
 use backon::{ConstantBuilder, Retryable};
@@ -5,7 +6,8 @@ use deadpool_redis::Pool;
 use messages::RpcService;
 use metrics_exporter_prometheus::BuildError;
 
-use crate::bus::{Bus, BusError, RpcServer};
+use crate::boot::Service;
+use crate::bus::{Bus, BusError, DueWork, Outcome, RpcServer, consume, publish_ticks};
 use crate::config::RuntimeConfig;
 use crate::db::{Db, DbError};
 use crate::health::Health;
@@ -97,11 +99,12 @@ pub struct Runtime {
 }
 
 impl Runtime {
-    /// Connects to the service's schema, trying for up to a minute. `name` is also the schema's name.
+    /// Connects to the service's schema, trying for up to a minute.
     ///
     /// # Errors
-    /// When the database refuses us or does not answer within that time.
-    pub async fn start(shared: &Shared, name: &'static str) -> Result<Self, RuntimeError> {
+    /// When the database refuses us or does not answer within that time, or the schema lacks a step.
+    pub async fn start(shared: &Shared, service: &Service) -> Result<Self, RuntimeError> {
+        let name = service.schema;
         let every = ConstantBuilder::default()
             .with_delay(Duration::from_millis(500))
             .with_max_times(120);
@@ -109,6 +112,7 @@ impl Runtime {
             .retry(every)
             .notify(|error, _| tracing::warn!(%error, service = name, "waiting for the database"))
             .await?;
+        db.require_current(service.steps).await?;
         db.watch_pool(&shared.metrics, &shared.shutdown);
         let health = checks(shared, &db, name).await?;
         Ok(Self {
@@ -116,6 +120,39 @@ impl Runtime {
             db,
             health,
         })
+    }
+
+    /// Publishes the tick, and does the work that it asks for on whichever replica takes it, until the end.
+    pub fn on_tick<A, F, E>(&self, due: DueWork, app: A, work: fn(A) -> F)
+    where
+        A: Clone + Send + Sync + 'static,
+        F: Future<Output = Result<(), E>> + Send + 'static,
+        E: std::fmt::Display + Send + 'static,
+    {
+        let Shared {
+            bus,
+            metrics,
+            shutdown,
+            ..
+        } = self.shared.clone();
+        let tick = due.tick();
+        shutdown.spawn(publish_ticks(bus.clone(), tick, shutdown.clone()));
+        let ending = shutdown.clone();
+        let handler = move |_message| {
+            let (work, end) = (work(app.clone()), ending.clone());
+            async move {
+                match end.or(work).await {
+                    Some(Ok(())) => Outcome::Done,
+                    Some(Err(error)) => {
+                        tracing::warn!(%error, job = tick.job, "periodic work is tried again later");
+                        Outcome::Retry(due.retry)
+                    }
+                    None => Outcome::Retry(Duration::ZERO),
+                }
+            }
+        };
+        let consumed = consume(bus, due.consumer, metrics, shutdown.clone(), handler);
+        shutdown.spawn(consumed);
     }
 
     /// A server of the service `S` whose handlers get the app; it answers from [`RpcServer::start`] on.

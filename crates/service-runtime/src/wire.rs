@@ -3,8 +3,9 @@
 //! A reader that takes `wrong` adds the field that was not accepted, so that one answer names all of them.
 
 use std::fmt::Display;
+use std::str::FromStr;
 
-use domain::{ErrorCode, Iccid, Scope};
+use domain::{ErrorCode, Iccid, Scope, UnknownWord};
 use messages::pb::common::{Actor, Scope as WireScope};
 use prost::Message;
 
@@ -81,13 +82,14 @@ pub fn number_cursor(cursor: &str, wrong: &mut Wrong) -> i64 {
     })
 }
 
-/// One of the words, or none.
-pub fn one_of(field: &str, word: String, words: &[&str], wrong: &mut Wrong) -> Option<String> {
-    let word = Some(word).filter(|word| !word.is_empty())?;
-    if !words.contains(&word.as_str()) {
-        wrong.push((field.to_owned(), format!("is one of {}", words.join(", "))));
+/// One of a closed list of words, or none.
+pub fn one_of<T: FromStr<Err = UnknownWord>>(field: &str, word: &str, wrong: &mut Wrong) -> Option<T> {
+    if word.is_empty() {
+        return None;
     }
-    Some(word)
+    let read = word.parse();
+    read.map_err(|unknown: UnknownWord| wrong.push((field.to_owned(), unknown.to_string())))
+        .ok()
 }
 
 /// Refuses a request of which some field was not accepted.
@@ -129,7 +131,7 @@ pub fn page<T: Message, C: Display>(
 
 #[cfg(test)]
 mod tests {
-    use domain::OrganizationId;
+    use domain::{JobStatus, OrganizationId};
     use messages::pb::sim::Job;
 
     use super::*;
@@ -150,7 +152,8 @@ mod tests {
         let mut wrong = Wrong::new();
         page_size(0, 100, &mut wrong);
         number_cursor("x", &mut wrong);
-        one_of("status", "gone".to_owned(), &["queued", "running"], &mut wrong);
+        let status: Option<JobStatus> = one_of("status", "gone", &mut wrong);
+        assert_eq!(status, None);
         let names: Vec<&str> = wrong.iter().map(|(name, _)| name.as_str()).collect();
         assert_eq!(names, ["page_size", "cursor", "status"]);
         assert_eq!(refuse(wrong).unwrap_err().code, ErrorCode::Validation);

@@ -7,7 +7,10 @@ use service_runtime::config::{ConfigError, Settings};
 pub const DEFAULTS: &str = include_str!("../default.toml");
 
 /// Short names of variables and the keys that they set.
-pub const SHORT_NAMES: [(&str, &str); 1] = [("SIMWARD_SWEEP_INTERVAL", "sim.sweep_interval_seconds")];
+pub const SHORT_NAMES: [(&str, &str); 2] = [
+    ("SIM_DATABASE_URL", "database.logins.sim"),
+    ("SIMWARD_SWEEP_INTERVAL", "sim.sweep_interval_seconds"),
+];
 
 /// The sweep.
 #[derive(Debug, Clone, Deserialize)]

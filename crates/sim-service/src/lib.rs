@@ -7,22 +7,27 @@ mod error;
 mod migrations;
 mod store;
 mod transport;
+mod wire;
 
 use std::sync::Arc;
 
 use domain::OrganizationId;
 use once_client::OnceClient;
 use service_runtime::bus::BusError;
-use service_runtime::config::DatabaseConfig;
-use service_runtime::db::DbError;
 use service_runtime::outbox::Outbox;
-use service_runtime::{Runtime, RuntimeError, Shared, db};
+use service_runtime::{Runtime, RuntimeError, Service, Shared};
 use tokio::sync::Notify;
 
 pub use config::{DEFAULTS, JobsConfig, SHORT_NAMES, SimServiceConfig, SweepConfig};
 
-/// The service's name on the bus and its schema's name.
-pub const NAME: &str = "sim";
+/// What has to be known of the service before it runs.
+pub const SERVICE: Service = Service {
+    process: "sim-service",
+    schema: "sim",
+    steps: migrations::STEPS,
+    defaults: &[once_client::settings::DEFAULTS, DEFAULTS],
+    short_names: &[&once_client::settings::SHORT_NAMES, &SHORT_NAMES],
+};
 
 /// Why the service cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -30,31 +35,12 @@ pub enum StartError {
     /// A server cannot be reached.
     #[error(transparent)]
     Runtime(#[from] RuntimeError),
-    /// The schema is too old.
-    #[error(transparent)]
-    Db(#[from] DbError),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] error::StoreError),
     /// NATS refused a subscription.
     #[error(transparent)]
     Bus(#[from] BusError),
-}
-
-/// Brings the schema up to date; returns how many steps were missing.
-///
-/// # Errors
-/// The database's.
-pub async fn migrate(config: &DatabaseConfig) -> Result<usize, DbError> {
-    db::migrate::<migrations::Migrations>(config, NAME).await
-}
-
-/// Fails while the schema lacks a step that this program needs.
-///
-/// # Errors
-/// [`DbError::SchemaTooOld`], or the database's.
-pub async fn check_schema(db: &db::Db) -> Result<(), DbError> {
-    db.require_current::<migrations::Migrations>().await
 }
 
 /// Starts the service; it works until `shared.shutdown` starts. `client` is the process's one client of the account:
@@ -67,8 +53,7 @@ pub async fn run(
     client: OnceClient,
     shared: &Shared,
 ) -> Result<Runtime, StartError> {
-    let runtime = Runtime::start(shared, NAME).await?;
-    check_schema(&runtime.db).await?;
+    let runtime = Runtime::start(shared, &SERVICE).await?;
     let store = store::Store::new(runtime.db.clone());
     store::ensure_account(&store, client.account(), OrganizationId::DEFAULT).await?;
     let app = app::App {

@@ -41,8 +41,8 @@ pub async fn run(command: Admin, settings: &Settings) -> anyhow::Result<()> {
         organization,
     } = command;
     let password = password()?;
-    let db = Db::connect(&settings.runtime()?.database, gateway::SCHEMA).await?;
-    gateway::check_schema(&db).await?;
+    let db = Db::connect(&settings.runtime()?.database, gateway::SERVICE.schema).await?;
+    db.require_current(gateway::SERVICE.steps).await?;
     let new = NewAdmin {
         username,
         email,

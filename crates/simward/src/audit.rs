@@ -3,7 +3,7 @@
 use std::io::{BufWriter, ErrorKind, Write};
 
 use clap::Subcommand;
-use gateway::audit_log::{self, Export, ExportedEntry};
+use gateway::audit::{self, Export, ExportedEntry};
 use service_runtime::config::Settings;
 use service_runtime::db::Db;
 
@@ -17,7 +17,7 @@ pub enum Audit {
 
 pub async fn run(command: Audit, settings: &Settings) -> anyhow::Result<()> {
     let database = settings.runtime()?.database;
-    let db = Db::connect(&database, gateway::SCHEMA).await?;
+    let db = Db::connect(&database, gateway::SERVICE.schema).await?;
     match command {
         Audit::Verify => verify(&db).await,
         Audit::Export => export(db).await,
@@ -25,12 +25,12 @@ pub async fn run(command: Audit, settings: &Settings) -> anyhow::Result<()> {
 }
 
 async fn verify(db: &Db) -> anyhow::Result<()> {
-    let report = audit_log::verify(db, None).await?;
+    let report = audit::verify(db, None).await?;
     println!(
         "{} row(s) checked; the newest is {} with hash {}",
         report.checked,
         report.head_seq,
-        audit_log::hex(&report.head_hash)
+        audit::hex(&report.head_hash)
     );
     if let Some(seq) = report.first_bad_seq {
         anyhow::bail!("the chain breaks at row {seq}: it was changed, or it is missing");

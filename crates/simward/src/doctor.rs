@@ -12,8 +12,10 @@ use service_runtime::bus::Bus;
 use service_runtime::config::{DatabaseConfig, RedisConfig, RuntimeConfig, Settings};
 use service_runtime::db::Db;
 use service_runtime::metrics::Metrics;
-use service_runtime::redis;
+use service_runtime::{Service, redis};
 use usage_ingestor::IngestorConfig;
+
+use crate::run::SERVICES;
 
 /// One row of the table.
 struct Finding {
@@ -113,8 +115,8 @@ fn check_receiver(settings: &Settings, report: &mut Report) {
 }
 
 async fn check_servers(config: &RuntimeConfig, report: &mut Report) {
-    for schema in [gateway::SCHEMA, sim_service::NAME, usage_ingestor::NAME] {
-        check_database(&config.database, schema, report).await;
+    for service in SERVICES {
+        check_database(&config.database, service, report).await;
     }
     match Bus::connect(&config.nats, "simward-doctor").await {
         Ok(bus) => check_streams(&bus, report).await,
@@ -141,10 +143,11 @@ async fn check_servers(config: &RuntimeConfig, report: &mut Report) {
     }
 }
 
-async fn check_database(config: &DatabaseConfig, schema: &'static str, report: &mut Report) {
+async fn check_database(config: &DatabaseConfig, service: Service, report: &mut Report) {
+    let schema = service.schema;
     let subject = format!("database, schema {schema}");
     let advice = match Db::connect(config, schema).await {
-        Ok(db) => return check_schema(&db, subject, report).await,
+        Ok(db) => return check_schema(&db, service, subject, report).await,
         Err(error) if owner_connects(config, schema).await => {
             format!("{error}: the owner's login works, so run `simward migrate`, which makes this one")
         }
@@ -156,19 +159,12 @@ async fn check_database(config: &DatabaseConfig, schema: &'static str, report: &
 /// Before the first migration the services have no logins of their own.
 async fn owner_connects(config: &DatabaseConfig, schema: &'static str) -> bool {
     let mut owner = config.clone();
-    owner.gateway_url = config.url.clone();
-    owner.sim_url = config.url.clone();
-    owner.usage_url = config.url.clone();
+    owner.logins.clear();
     Db::connect(&owner, schema).await.is_ok()
 }
 
-async fn check_schema(db: &Db, subject: String, report: &mut Report) {
-    let current = match db.schema() {
-        gateway::SCHEMA => gateway::check_schema(db).await,
-        usage_ingestor::NAME => usage_ingestor::check_schema(db).await,
-        _ => sim_service::check_schema(db).await,
-    };
-    if let Err(error) = current {
+async fn check_schema(db: &Db, service: Service, subject: String, report: &mut Report) {
+    if let Err(error) = db.require_current(service.steps).await {
         return report.broken(subject, error);
     }
     let edition: Result<Option<String>, _> =

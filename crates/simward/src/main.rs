@@ -3,10 +3,14 @@
 
 mod admin;
 mod audit;
+mod dev;
 mod doctor;
 mod events;
 mod keys;
 mod run;
+mod services;
+
+use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use service_runtime::config::Settings;
@@ -41,9 +45,11 @@ enum Command {
     /// Shows what Simward announces on NATS
     #[command(subcommand)]
     Events(events::Events),
+    /// The installation of a checkout, behind `make up`, `make down` and `make status`
+    Dev(dev::Dev),
 }
 
-fn main() -> anyhow::Result<()> {
+fn main() -> anyhow::Result<ExitCode> {
     let cli = Cli::parse();
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -51,21 +57,13 @@ fn main() -> anyhow::Result<()> {
         .block_on(dispatch(cli.command))
 }
 
-async fn dispatch(command: Command) -> anyhow::Result<()> {
-    let short_names = [
-        &gateway::SHORT_NAMES[..],
-        &once_client::settings::SHORT_NAMES,
-        &sim_service::SHORT_NAMES,
-        &usage_ingestor::SHORT_NAMES,
-    ];
-    let defaults = [
-        gateway::DEFAULTS,
-        once_client::settings::DEFAULTS,
-        sim_service::DEFAULTS,
-        usage_ingestor::DEFAULTS,
-    ];
-    let settings = Settings::from_env(&defaults, &short_names.concat())?;
+async fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
+    let defaults = run::SERVICES.map(|service| service.defaults).concat();
+    let short_names = run::SERVICES.map(|service| service.short_names.concat()).concat();
+    let settings = Settings::from_env(&defaults, &short_names)?;
     match command {
+        // An installation has settings of its own.
+        Command::Dev(command) => return Ok(dev::run(command).await),
         Command::Run => run::run(&settings).await,
         Command::Migrate => run::migrate(&settings).await,
         Command::Doctor => doctor::run(&settings).await,
@@ -73,5 +71,6 @@ async fn dispatch(command: Command) -> anyhow::Result<()> {
         Command::Audit(command) => audit::run(command, &settings).await,
         Command::Admin(command) => admin::run(command, &settings).await,
         Command::Events(command) => events::run(command, &settings).await,
-    }
+    }?;
+    Ok(ExitCode::SUCCESS)
 }

@@ -1,19 +1,16 @@
 //! The all-in-one process.
 
-use std::time::Duration;
-
-use anyhow::{Context, bail};
+use anyhow::Context;
 use gateway::GatewayConfig;
 use once_client::OnceClient;
 use once_client::settings::OnceSettings;
 use service_runtime::config::Settings;
-use service_runtime::shutdown::Shutdown;
-use service_runtime::{Shared, telemetry};
+use service_runtime::{Service, Shared, boot, telemetry};
 use sim_service::SimServiceConfig;
 use usage_ingestor::IngestorConfig;
 
-/// Requests in flight get this long to end: a change at a slow 1NCE takes half a minute.
-const GRACE: Duration = Duration::from_secs(35);
+/// Every service of this process; the gateway answers with the help of the others.
+pub const SERVICES: [Service; 3] = [gateway::SERVICE, sim_service::SERVICE, usage_ingestor::SERVICE];
 
 /// Starts every service and waits for a signal.
 pub async fn run(settings: &Settings) -> anyhow::Result<()> {
@@ -36,32 +33,17 @@ pub async fn run(settings: &Settings) -> anyhow::Result<()> {
     tracing::info!(address = %ingestor.addr, "the Data Streamer is received");
     let gateway = gateway::run(public, shared.clone()).await.context("gateway")?;
     tracing::info!(address = %gateway.addr(), "simward is up");
-    Shutdown::on_signal().await?;
-    tracing::info!("ending");
-    if !shared.shutdown.finish(GRACE).await {
-        bail!("some work did not end within {GRACE:?}");
-    }
-    Ok(())
+    boot::until_signal(&shared).await
 }
 
 /// Brings every schema up to date, one after the other.
 pub async fn migrate(settings: &Settings) -> anyhow::Result<()> {
     let database = settings.runtime()?.database;
-    for (name, steps) in [
-        (
-            "gateway",
-            gateway::migrate(&database).await.context("schema gateway")?,
-        ),
-        (
-            sim_service::NAME,
-            sim_service::migrate(&database).await.context("schema sim")?,
-        ),
-        (
-            usage_ingestor::NAME,
-            usage_ingestor::migrate(&database).await.context("schema usage")?,
-        ),
-    ] {
-        println!("schema {name}: {steps} new migration(s)");
+    for service in SERVICES {
+        let schema = service.schema;
+        let steps = service.migrate(&database).await;
+        let steps = steps.with_context(|| format!("schema {schema}"))?;
+        println!("schema {schema}: {steps} new migration(s)");
     }
     Ok(())
 }

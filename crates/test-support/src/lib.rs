@@ -2,12 +2,14 @@
 //! wait for. A development dependency only.
 #![forbid(unsafe_code)]
 
+mod boot;
 mod fake_service;
 mod process;
 mod scope;
 mod stack;
 mod wait;
 
+pub use boot::boot;
 pub use fake_service::{FakeService, Memory, SharedMemory};
 pub use process::{
     DATASTREAMER, Simward, SimwardOptions, simward_command, simward_program, simward_variables,

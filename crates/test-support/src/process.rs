@@ -11,6 +11,15 @@ use crate::{Scope, eventually_within};
 /// User and password of the Data Streamer at every process.
 pub const DATASTREAMER: (&str, &str) = ("streamer", "stream-secret");
 
+/// What tells a process another time (deploy/dev/lib/clock.sh).
+const CLOCK: [&str; 5] = [
+    "LD_PRELOAD",
+    "FAKETIME",
+    "FAKETIME_DONT_FAKE_MONOTONIC",
+    "FAKETIME_SHARED",
+    "NO_FAKE_STAT",
+];
+
 /// How a process is started.
 #[derive(Debug, Clone, Default)]
 pub struct SimwardOptions {
@@ -194,8 +203,8 @@ pub fn simward_variables(scope: &Scope, options: &SimwardOptions) -> Vec<(String
     ));
     variables.push(("RUST_LOG".into(), "info".into()));
     variables.push(("SIMWARD__DATABASE__MAX_CONNECTIONS".into(), "8".into()));
-    // Where this machine keeps its certificate authorities, when not in the usual place.
-    for name in ["SSL_CERT_FILE", "SSL_CERT_DIR"] {
+    // Where this machine keeps its certificate authorities, when not in the usual place; and the clock of the test.
+    for name in ["SSL_CERT_FILE", "SSL_CERT_DIR", "TZ"].into_iter().chain(CLOCK) {
         variables.extend(std::env::var(name).map(|value| (name.into(), value)));
     }
     variables.extend(options.variables.clone());

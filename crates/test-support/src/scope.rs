@@ -9,6 +9,9 @@ use crate::Stack;
 /// have room for 3,000 scopes.
 const STREAM_MB: i64 = 8;
 
+/// Every service has a schema, and a login of its own to it.
+const SCHEMAS: [&str; 3] = ["gateway", "sim", "usage"];
+
 /// A database of its own, and a prefix for NATS and Redis: what one test shares with no other.
 #[derive(Debug, Clone)]
 pub struct Scope {
@@ -65,9 +68,6 @@ impl Scope {
     pub fn variables(&self) -> Vec<(String, String)> {
         [
             ("DATABASE_URL", &self.database_url),
-            ("GATEWAY_DATABASE_URL", &self.login("gateway")),
-            ("SIM_DATABASE_URL", &self.login("sim")),
-            ("USAGE_DATABASE_URL", &self.login("usage")),
             ("NATS_URL", &self.nats_url),
             ("REDIS_URL", &self.redis_url),
             ("SIMWARD__NATS__PREFIX", &self.prefix),
@@ -75,7 +75,12 @@ impl Scope {
             ("SIMWARD__NATS__MAX_STREAM_MB", &STREAM_MB.to_string()),
         ]
         .map(|(name, value)| (name.to_owned(), value.clone()))
-        .into()
+        .into_iter()
+        .chain(SCHEMAS.map(|schema| {
+            let name = format!("{}_DATABASE_URL", schema.to_uppercase());
+            (name, self.login(schema))
+        }))
+        .collect()
     }
 
     /// The shared sections of the configuration for a service that runs inside the test.
@@ -93,6 +98,8 @@ impl Scope {
         let mut config = Settings::build(&[], &[], find)
             .and_then(|settings| settings.runtime())
             .expect("defaults");
+        let login = |schema: &str| (schema.to_owned(), self.login(schema).into());
+        config.database.logins = SCHEMAS.map(login).into();
         config.nats.prefix.clone_from(&self.prefix);
         config.redis.prefix.clone_from(&self.prefix);
         config.database.max_connections = 8;

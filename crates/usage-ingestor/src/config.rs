@@ -10,7 +10,8 @@ use service_runtime::config::{ConfigError, Settings, is_empty};
 pub const DEFAULTS: &str = include_str!("../default.toml");
 
 /// Short names of variables and the keys that they set.
-pub const SHORT_NAMES: [(&str, &str); 5] = [
+pub const SHORT_NAMES: [(&str, &str); 6] = [
+    ("USAGE_DATABASE_URL", "database.logins.usage"),
     ("SIMWARD_INGEST_LISTEN", "usage.listen"),
     ("DATASTREAMER_USER", "usage.user"),
     ("DATASTREAMER_PASSWORD", "usage.password"),

@@ -15,14 +15,18 @@ use std::net::SocketAddr;
 
 use once_client::OnceClient;
 use service_runtime::bus::BusError;
-use service_runtime::config::DatabaseConfig;
-use service_runtime::db::{self, DbError};
-use service_runtime::{Runtime, RuntimeError, Shared};
+use service_runtime::{Runtime, RuntimeError, Service, Shared};
 
 pub use config::{DEFAULTS, IngestorConfig, SHORT_NAMES};
 
-/// The service's name on the bus and its schema's name.
-pub const NAME: &str = "usage";
+/// What has to be known of the service before it runs.
+pub const SERVICE: Service = Service {
+    process: "usage-ingestor",
+    schema: "usage",
+    steps: migrations::STEPS,
+    defaults: &[once_client::settings::DEFAULTS, DEFAULTS],
+    short_names: &[&once_client::settings::SHORT_NAMES, &SHORT_NAMES],
+};
 
 /// Why the service cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -30,20 +34,12 @@ pub enum StartError {
     /// A server cannot be reached.
     #[error(transparent)]
     Runtime(#[from] RuntimeError),
-    /// The schema is too old.
-    #[error(transparent)]
-    Db(#[from] DbError),
     /// NATS refused a subscription.
     #[error(transparent)]
     Bus(#[from] BusError),
     /// The receiver cannot listen.
-    #[error("cannot listen on {listen}: {source}")]
-    Listen {
-        /// The address.
-        listen: String,
-        /// What the system says.
-        source: std::io::Error,
-    },
+    #[error(transparent)]
+    Listen(#[from] transport::http::ListenError),
 }
 
 /// A service that works until `shared.shutdown` is asked for.
@@ -55,30 +51,13 @@ pub struct Running {
     pub runtime: Runtime,
 }
 
-/// Brings the schema up to date; returns how many steps were missing.
-///
-/// # Errors
-/// The database's.
-pub async fn migrate(config: &DatabaseConfig) -> Result<usize, DbError> {
-    db::migrate::<migrations::Migrations>(config, NAME).await
-}
-
-/// Fails while the schema lacks a step that this program needs.
-///
-/// # Errors
-/// [`DbError::SchemaTooOld`], or the database's.
-pub async fn check_schema(db: &db::Db) -> Result<(), DbError> {
-    db.require_current::<migrations::Migrations>().await
-}
-
 /// Starts the service. `client` is the process's one client of the account: with two, a process would take its part of the
 /// budget twice while Redis is gone.
 ///
 /// # Errors
 /// When a server refuses us or the address is taken.
 pub async fn run(config: IngestorConfig, client: OnceClient, shared: &Shared) -> Result<Running, StartError> {
-    let runtime = Runtime::start(shared, NAME).await?;
-    check_schema(&runtime.db).await?;
+    let runtime = Runtime::start(shared, &SERVICE).await?;
     let app = app::App::new(config, client, &runtime);
     let mut rpc = runtime.rpc_server(app.clone());
     transport::serve(&mut rpc);

@@ -13,16 +13,6 @@ random_hex() { od -An -N "$1" -tx1 /dev/urandom | tr -d ' \n'; }
 # Whether something listens on 127.0.0.1:$1.
 port_in_use() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 
-# Whether process $1 itself listens on port $2: an answer from there may be somebody else's.
-listens() {
-  local hex inode
-  hex=$(printf '%04X' "$2")
-  while read -r inode; do
-    if find "/proc/$1/fd" -lname "socket:\\[$inode\\]" 2>/dev/null | grep -q .; then return 0; fi
-  done < <(awk -v port=":$hex\$" '$4 == "0A" && $2 ~ port { print $10 }' /proc/net/tcp /proc/net/tcp6 2>/dev/null)
-  return 1
-}
-
 # A port nobody listens on, below the range the kernel hands to clients. A race is settled by the caller's retry.
 free_port() {
   local port

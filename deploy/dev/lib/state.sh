@@ -2,16 +2,19 @@
 # What a stack remembers in its folder: stack.state (ports and passwords, for these scripts) and
 # stack.env (addresses, for everybody else), both readable by their owner only.
 
-readonly STATE_KEYS=(EPHEMERAL PG_PORT NATS_PORT REDIS_PORT PG_PASSWORD GATEWAY_PASSWORD SIM_PASSWORD
-  USAGE_PASSWORD NATS_PASSWORD CONSUMER_PASSWORD REDIS_PASSWORD PG_EXTERNAL NATS_EXTERNAL NATS_CONSUMER_EXTERNAL REDIS_EXTERNAL)
+PASSWORD_KEYS=(PG_PASSWORD NATS_PASSWORD CONSUMER_PASSWORD REDIS_PASSWORD)
+for schema in "${SCHEMAS[@]}"; do PASSWORD_KEYS+=("$(password_key "$schema")"); done
+unset schema
+readonly PASSWORD_KEYS STATE_KEYS=(EPHEMERAL PG_PORT NATS_PORT REDIS_PORT "${PASSWORD_KEYS[@]}" PG_EXTERNAL NATS_EXTERNAL
+  NATS_CONSUMER_EXTERNAL REDIS_EXTERNAL)
 declare -gA STATE=()
 
 # Loads the state of $DIR, making passwords where there are none yet.
 load_state() {
   local key
   for key in "${STATE_KEYS[@]}"; do STATE[$key]=$(env_value "$DIR/stack.state" "$key"); done
-  for key in PG GATEWAY SIM USAGE NATS CONSUMER REDIS; do
-    [[ -n ${STATE[${key}_PASSWORD]} ]] || STATE[${key}_PASSWORD]=$(random_hex 16)
+  for key in "${PASSWORD_KEYS[@]}"; do
+    [[ -n ${STATE[$key]} ]] || STATE[$key]=$(random_hex 16)
   done
   : "${STATE[EPHEMERAL]:=0}"
 }
@@ -47,26 +50,26 @@ url_with_login() {
   printf '%s://%s:%s@%s' "${3%%://*}" "$1" "$2" "${rest#*@}"
 }
 
+# The login of schema $1 in database $2: of a database that was given it may be given too.
+service_url() {
+  local key given=''
+  key=$(url_key "$1")
+  if [[ -n ${STATE[PG_EXTERNAL]} ]]; then given=${!key-}; fi
+  printf '%s' "${given:-$(url_with_login "simward_$1" "${STATE[$(password_key "$1")]}" "$2")}"
+}
+
 write_stack_env() {
   local database=${STATE[PG_EXTERNAL]} nats=${STATE[NATS_EXTERNAL]} redis=${STATE[REDIS_EXTERNAL]}
-  local consumer=${STATE[NATS_CONSUMER_EXTERNAL]} gateway='' sim='' usage=''
-  if [[ -n $database ]]; then
-    gateway=${GATEWAY_DATABASE_URL-} sim=${SIM_DATABASE_URL-} usage=${USAGE_DATABASE_URL-}
-  fi
+  local consumer=${STATE[NATS_CONSUMER_EXTERNAL]} schema
   database=${database:-postgres://simward:${STATE[PG_PASSWORD]}@127.0.0.1:${STATE[PG_PORT]}/simward}
   if [[ -z $nats ]]; then
     nats=nats://simward:${STATE[NATS_PASSWORD]}@127.0.0.1:${STATE[NATS_PORT]}
     consumer=nats://consumer:${STATE[CONSUMER_PASSWORD]}@127.0.0.1:${STATE[NATS_PORT]}
   fi
   redis=${redis:-redis://default:${STATE[REDIS_PASSWORD]}@127.0.0.1:${STATE[REDIS_PORT]}}
-  gateway=${gateway:-$(url_with_login simward_gateway "${STATE[GATEWAY_PASSWORD]}" "$database")}
-  sim=${sim:-$(url_with_login simward_sim "${STATE[SIM_PASSWORD]}" "$database")}
-  usage=${usage:-$(url_with_login simward_usage "${STATE[USAGE_PASSWORD]}" "$database")}
   {
     env_line DATABASE_URL "$database"
-    env_line GATEWAY_DATABASE_URL "$gateway"
-    env_line SIM_DATABASE_URL "$sim"
-    env_line USAGE_DATABASE_URL "$usage"
+    for schema in "${SCHEMAS[@]}"; do env_line "$(url_key "$schema")" "$(service_url "$schema" "$database")"; done
     env_line NATS_URL "$nats"
     env_line NATS_CONSUMER_URL "$consumer"
     env_line REDIS_URL "$redis"

@@ -6,10 +6,10 @@ use serde_json::{Map, Value, json};
 use super::OnceClient;
 use super::call::{Call, Endpoint};
 use super::sims::checked_bulk;
-use crate::Lane;
 use crate::capability::Capability;
 use crate::error::ClientError;
 use crate::http::Answer;
+use crate::lane::Lane;
 use crate::model::{OrderReceipt, PaymentMethod};
 
 static TOP_UP: Endpoint = Endpoint::sims_action("POST /sims/{iccid}/topup");

@@ -8,10 +8,10 @@ use serde_json::Value;
 use tracing::{Instrument, field};
 
 use super::OnceClient;
-use crate::Lane;
 use crate::capability::Generation;
 use crate::error::{ClientError, LoginFailure, excerpt};
 use crate::http::{self, Answer};
+use crate::lane::Lane;
 use crate::retry::{self, RetryClass};
 use crate::token::Token;
 use crate::wire::{Fields, Unreadable, error_body};
@@ -346,7 +346,7 @@ impl OnceClient {
     /// A call of the SIM API in the generation that offers the capability.
     pub(super) async fn sims_call(
         &self,
-        capability: crate::Capability,
+        capability: crate::capability::Capability,
         make: impl Fn(Generation) -> Call,
     ) -> Result<(Generation, Answer), ClientError> {
         let lane = make(Generation::V2).lane;

@@ -1,8 +1,6 @@
 //! Which generation of the SIM API to call: asked once, kept in Redis and in the process, asked again when a
 //! generation seems to be gone (FACTS §1: v1 is retired on 31 Dec 2026).
 
-mod map;
-
 use std::time::{Duration, Instant};
 
 use reqwest::Method;
@@ -12,14 +10,12 @@ use tracing::Instrument;
 
 use super::OnceClient;
 use super::call::{Call, Endpoint, Group};
+use super::generation_map::{FAILURE_PAUSE, PROCESS_LIFE, TRUST};
 use super::sims::LIST;
-use crate::Lane;
-use crate::capability::{Capabilities, Capability, Generation, Offer, Probe};
-use crate::config::Generations;
+use crate::capability::{Capabilities, Capability, Generation, Generations, Offer, Probe};
 use crate::error::ClientError;
+use crate::lane::Lane;
 use crate::retry::RetryClass;
-pub(super) use map::GenerationMap;
-use map::{FAILURE_PAUSE, PROCESS_LIFE, TRUST};
 
 /// A name of its own: the budget knows the usual time of each endpoint, and a page of one SIM is quicker than a hundred.
 static PROBE: Endpoint = Endpoint::new(

@@ -4,9 +4,9 @@ use serde_json::{Map, json};
 
 use super::OnceClient;
 use super::call::{Call, Endpoint};
-use crate::Lane;
 use crate::capability::Capability;
 use crate::error::ClientError;
+use crate::lane::Lane;
 use crate::model::{AccountLimits, LimitSteps, LimitUpdate, Service};
 use crate::wire::{read_limit_steps, read_limits};
 

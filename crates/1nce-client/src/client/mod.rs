@@ -2,6 +2,7 @@
 
 mod actions;
 mod call;
+mod generation_map;
 mod generations;
 mod limits;
 mod orders;
@@ -28,7 +29,7 @@ use crate::metrics::ClientMetrics;
 use crate::redis_link::RedisLink;
 use crate::token::{LoginInfo, Tokens};
 use call::Group;
-use generations::GenerationMap;
+use generation_map::GenerationMap;
 
 /// Typed access to the Management API of one 1NCE account. Cheap to clone; all clones share one budget.
 #[derive(Clone)]

@@ -5,9 +5,9 @@ use domain::Iccid;
 use super::OnceClient;
 use super::call::{Call, Endpoint};
 use super::sims::known;
-use crate::Lane;
 use crate::capability::Capability;
 use crate::error::ClientError;
+use crate::lane::Lane;
 use crate::model::{DataQuota, SmsQuota};
 use crate::wire::{Fields, Unreadable, read_data_quota, read_sms_quota};
 

@@ -8,9 +8,9 @@ use serde_json::{Map, Value, json};
 
 use super::OnceClient;
 use super::call::{Call, Endpoint, Group};
-use crate::Lane;
 use crate::capability::{Capability, Generation};
 use crate::error::ClientError;
+use crate::lane::Lane;
 use crate::model::{BulkOutcome, ConnectivityInfo, SimConnectivity, SimPage, SimQuery, SimUpdate, Transfer};
 use crate::retry::RetryClass;
 use crate::wire::{array, read_connectivity, read_connectivity_info, read_list, read_sim};

@@ -5,8 +5,8 @@ use serde_json::json;
 
 use super::OnceClient;
 use super::call::{Call, Endpoint, Group};
-use crate::Lane;
 use crate::error::ClientError;
+use crate::lane::Lane;
 use crate::model::{NewSupportCase, SupportPage};
 use crate::retry::RetryClass;
 use crate::wire::{array, read_list, read_support_case};

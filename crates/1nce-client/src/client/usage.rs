@@ -5,9 +5,9 @@ use domain::Iccid;
 
 use super::OnceClient;
 use super::call::{Call, Endpoint};
-use crate::Lane;
 use crate::capability::{Capability, Generation, Offer};
 use crate::error::ClientError;
+use crate::lane::Lane;
 use crate::model::{EventPage, Sort, Usage};
 use crate::wire::{read_event_page, read_usage};
 

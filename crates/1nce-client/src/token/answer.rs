@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::Token;
+use super::bearer::Token;
 use crate::error::{ClientError, LoginFailure, excerpt};
 use crate::http;
 use crate::wire::{Fields, error_body};

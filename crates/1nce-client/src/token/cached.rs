@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::Token;
+use super::bearer::Token;
 
 #[derive(Clone)]
 pub(super) struct Cached {

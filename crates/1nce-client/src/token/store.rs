@@ -7,19 +7,22 @@ use std::time::{Duration, Instant};
 use deadpool_redis::redis::{self, Script};
 use serde::{Deserialize, Serialize};
 
-use super::Token;
+use super::bearer::Token;
 use super::cached::Cached;
 use crate::error::{LoginFailure, RequestId};
 use crate::redis_link::{LinkError, RedisLink};
 
+/// A token that another process has fetched.
+pub(super) struct SharedToken {
+    pub token: Token,
+    pub left: Duration,
+    pub lifetime: Duration,
+}
+
 /// What Redis says to a process that needs a token.
 pub(super) enum Lookup {
     /// Here is one.
-    Token {
-        token: Token,
-        left: Duration,
-        lifetime: Duration,
-    },
+    Token(SharedToken),
     /// 1NCE refused these credentials a moment ago.
     Refused(LoginFailure),
     /// You hold the lock: fetch it.
@@ -35,6 +38,16 @@ struct Stored {
     token: String,
     /// The longest lifetime seen for this token, in seconds.
     lifetime: u64,
+}
+
+impl Stored {
+    fn with_left(self, left: Duration) -> SharedToken {
+        SharedToken {
+            token: Token::new(self.token),
+            left,
+            lifetime: Duration::from_secs(self.lifetime),
+        }
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -123,11 +136,7 @@ impl TokenStore {
         };
         match kind.as_str() {
             "token" => match serde_json::from_str::<Stored>(&value) {
-                Ok(stored) => Lookup::Token {
-                    token: Token::new(stored.token),
-                    left: Duration::from_millis(left),
-                    lifetime: Duration::from_secs(stored.lifetime),
-                },
+                Ok(stored) => Lookup::Token(stored.with_left(Duration::from_millis(left))),
                 Err(_) => Lookup::Lost,
             },
             "refused" => serde_json::from_str::<StoredRefusal>(&value)
@@ -138,7 +147,7 @@ impl TokenStore {
     }
 
     /// The stored token when it outlives the cached one.
-    pub(super) async fn newer_than(&self, cached: Option<&Cached>) -> Option<(Token, Duration, Duration)> {
+    pub(super) async fn newer_than(&self, cached: Option<&Cached>) -> Option<SharedToken> {
         let cached = cached?;
         let (value, left): (Option<String>, i64) = lost(
             self.link
@@ -154,13 +163,7 @@ impl TokenStore {
         let stored: Stored = serde_json::from_str(&value?).ok()?;
         let left = Duration::from_millis(u64::try_from(left).ok()?);
         let newer = left > cached.left(Instant::now()) + Duration::from_secs(60);
-        newer.then(|| {
-            (
-                Token::new(stored.token),
-                left,
-                Duration::from_secs(stored.lifetime),
-            )
-        })
+        newer.then(|| stored.with_left(left))
     }
 
     /// Whether this process is the one that may look for a newer token now.

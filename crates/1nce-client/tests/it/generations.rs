@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use chrono::Utc;
 use deadpool_redis::redis;
 use domain::{Iccid, SimStatus};
 use once_client::model::{BulkOutcome, PaymentMethod};
@@ -10,7 +9,7 @@ use once_client::{BreakerState, Capability, ClientError, Generation, Generations
 use once_emulator::{Fault, FaultKind};
 use serde_json::json;
 
-use crate::support::{World, eventually, pool, redis_url};
+use crate::support::{World, eventually, pool, redis_url, today};
 
 const LANE: Lane = Lane::Interactive;
 
@@ -64,7 +63,7 @@ async fn usage_on_v2_is_found_out_by_the_first_call() {
         let iccid = world.iccids(&client, 1).await[0];
         let before = client.capabilities().await.offer(Capability::Usage);
         assert_eq!(before, Offer::Untried(Generation::V2));
-        let today = Utc::now().date_naive();
+        let today = today();
         let usage = client.usage(LANE, iccid, today, today).await;
         let after = world.client().capabilities().await.offer(Capability::Usage);
         if exists {
@@ -254,7 +253,7 @@ async fn usage_that_v2_lacked_is_looked_for_again() {
     world.control.config(&settings).await.unwrap();
     let client = world.client();
     let iccid = world.iccids(&client, 1).await[0];
-    let today = Utc::now().date_naive();
+    let today = today();
     client.usage(LANE, iccid, today, today).await.unwrap_err();
     // A list that is not found makes the client ask anew what lives.
     let missing = Fault {

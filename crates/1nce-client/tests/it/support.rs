@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use chrono::{DateTime, NaiveDate, Utc};
 use deadpool_redis::{Config, Pool, Runtime};
 use domain::{AccountSlug, Iccid};
 use once_client::{ClientConfig, Generations, Lane, OnceClient};
@@ -13,6 +14,16 @@ use tokio::sync::watch;
 
 pub const CLIENT_ID: &str = "990001_simward";
 pub const SECRET: &str = "emulator-secret";
+
+/// When the world of a test begins: no day of it ends while the test runs.
+pub fn noon() -> DateTime<Utc> {
+    "2026-07-15T12:00:00Z".parse().unwrap()
+}
+
+/// The day of [`noon`].
+pub fn today() -> NaiveDate {
+    noon().date_naive()
+}
 
 pub fn redis_url() -> String {
     std::env::var("TEST_REDIS_URL").expect("TEST_REDIS_URL is not set; `make test` provides it")
@@ -35,7 +46,7 @@ pub struct World {
 
 impl World {
     pub async fn start(config: EmulatorConfig) -> Self {
-        let emulator = Emulator::start(config).await.unwrap();
+        let emulator = Emulator::start(config.with_start(noon())).await.unwrap();
         Self {
             control: emulator.control(),
             emulator,

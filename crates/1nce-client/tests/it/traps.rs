@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use chrono::{Days, Utc};
+use chrono::Days;
 use domain::{Iccid, QuotaStatus, SimStatus};
 use once_client::model::{AddressType, Connectivity, SmsDirection, SmsSubmit};
 use once_client::{ClientError, Generations, Lane, OnceClient, SimUpdate};
 use once_emulator::{Connectivity as Network, EmulatorConfig, Mode, SimPatch};
 use serde_json::json;
 
-use crate::support::World;
+use crate::support::{World, noon, today};
 
 const LANE: Lane = Lane::Interactive;
 
@@ -87,14 +87,7 @@ async fn a_single_sim_says_the_same_as_the_list_and_an_unknown_one_is_none() {
             None,
             "{case}"
         );
-        let usage = client
-            .usage(
-                LANE,
-                unknown_card(),
-                Utc::now().date_naive(),
-                Utc::now().date_naive(),
-            )
-            .await;
+        let usage = client.usage(LANE, unknown_card(), today(), today()).await;
         assert!(
             matches!(usage, Err(ClientError::NotFound { .. })),
             "{case}: {usage:?}"
@@ -188,7 +181,7 @@ async fn an_overdrawn_quota_is_negative_where_1nce_says_so() {
 async fn usage_has_one_row_a_day_and_no_total() {
     for (world, client, generations, mode) in worlds().await {
         let case = format!("{generations:?} {mode:?}");
-        let today = Utc::now().date_naive();
+        let today = today();
         let first = today - Days::new(9);
         let iccids = world.iccids(&client, 20).await;
         let mut bytes = 0;
@@ -237,7 +230,7 @@ async fn an_sms_is_sent_found_listed_and_cancelled() {
             payload: "reboot".into(),
             source_address: Some("1000".into()),
             source_address_type: Some(AddressType::National),
-            expires_at: Some(Utc::now() + Duration::from_secs(3_600)),
+            expires_at: Some(noon() + Duration::from_secs(3_600)),
             ..SmsSubmit::default()
         };
         let id = client.send_sms(LANE, iccid, &sms).await.unwrap().id.unwrap();

@@ -3,7 +3,7 @@
 use once_emulator::{Connectivity, EmulatorConfig, Mode, SimPatch, SimTruth};
 use serde_json::json;
 
-use crate::lab::{Lab, iccid, iccids};
+use crate::lab::{Lab, iccid, iccids, today};
 
 #[tokio::test]
 async fn put_changes_only_what_is_sent() {
@@ -304,7 +304,7 @@ async fn a_message_on_its_way_is_billed_to_the_new_owner_of_its_sim() {
     assert_eq!(truth.customer, "990002_other");
     assert!(truth.sms_left < sim.sms_left);
     lab.token = lab.login("990002_other", "s2").await;
-    let yesterday = chrono::Utc::now().date_naive() - chrono::Days::new(1);
+    let yesterday = today() - chrono::Days::new(1);
     let path = format!("/v1/sims/{}/usage?start_dt={yesterday}", sim.iccid);
     let usage = lab.get(&path).await.json();
     let total = usage["stats"].as_array().unwrap().last().unwrap();

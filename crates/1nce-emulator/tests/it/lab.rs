@@ -1,11 +1,22 @@
 //! An emulator, a plain HTTP client and a token.
 
+use chrono::{DateTime, NaiveDate, Utc};
 use once_emulator::{CallFilter, ControlClient, Emulator, EmulatorConfig, SimTruth};
 use reqwest::Method;
 use serde_json::{Value, json};
 
 pub const ID: &str = "990001_simward";
 pub const SECRET: &str = "emulator-secret";
+
+/// When the world of a lab begins: a noon in the middle of a month, so no day and no month ends but by travel.
+pub fn noon() -> DateTime<Utc> {
+    "2026-07-15T12:00:00Z".parse().unwrap()
+}
+
+/// The day of [`noon`].
+pub fn today() -> NaiveDate {
+    noon().date_naive()
+}
 
 pub struct Lab {
     pub emulator: Emulator,
@@ -65,7 +76,9 @@ impl Lab {
         Self::start(slow).await
     }
 
-    pub async fn start(config: EmulatorConfig) -> Self {
+    /// The world begins at [`noon`] unless the configuration says when.
+    pub async fn start(mut config: EmulatorConfig) -> Self {
+        config.start.get_or_insert_with(noon);
         let emulator = Emulator::start(config).await.unwrap();
         let control = emulator.control();
         let http = reqwest::Client::new();

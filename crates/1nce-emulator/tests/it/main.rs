@@ -3,6 +3,7 @@
 
 mod auth;
 mod changes;
+mod clock;
 mod contract;
 mod control;
 mod faults;

@@ -1,10 +1,10 @@
 //! Quotas, usage and threshold events (FACTS §7, §8).
 
-use chrono::{Datelike, Days, Months, NaiveDate, Utc};
+use chrono::{Datelike, Days, Months};
 use once_emulator::{SimPatch, SimTruth};
 use serde_json::{Value, json};
 
-use crate::lab::{Lab, iccid};
+use crate::lab::{Lab, iccid, noon, today};
 
 pub fn left(mb: f64) -> SimPatch {
     SimPatch {
@@ -18,10 +18,6 @@ fn micro(text: &Value) -> i64 {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, "000000"));
     assert_eq!(fraction.len(), 6, "{text}");
     whole.parse::<i64>().unwrap() * 1_000_000 + fraction.parse::<i64>().unwrap()
-}
-
-fn today() -> NaiveDate {
-    Utc::now().date_naive()
 }
 
 pub async fn kinds(lab: &Lab, sim: &str) -> Vec<u64> {
@@ -365,9 +361,7 @@ async fn events_live_seven_days_and_are_paged() {
         .collect();
     assert_eq!(stamps.len() as u64, total);
     assert!(stamps.windows(2).all(|pair| pair[0] >= pair[1]), "newest first");
-    let week_ago = (Utc::now() - Days::new(7))
-        .format("%Y-%m-%dT%H:%M:%S")
-        .to_string();
+    let week_ago = (noon() - Days::new(7)).format("%Y-%m-%dT%H:%M:%S").to_string();
     assert!(stamps.iter().all(|stamp| *stamp > week_ago));
     let ids: std::collections::BTreeSet<_> = events
         .as_array()

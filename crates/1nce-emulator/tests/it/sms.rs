@@ -3,7 +3,7 @@
 use once_emulator::{Connectivity, SimPatch};
 use serde_json::{Value, json};
 
-use crate::lab::{Lab, Reply};
+use crate::lab::{Lab, Reply, noon};
 
 async fn attached(lab: &Lab) -> String {
     let fits =
@@ -125,7 +125,7 @@ async fn a_message_expires_unbilled_after_a_day_or_its_own_date() {
     let sim = attached(&lab).await;
     set(&lab, &sim, Connectivity::Offline).await;
     let before = lab.control.sim(&sim).await.unwrap().sms_left;
-    let soon = (chrono::Utc::now() + chrono::TimeDelta::hours(1)).to_rfc3339();
+    let soon = (noon() + chrono::TimeDelta::hours(1)).to_rfc3339();
     let short = id_of(
         &lab.post(
             &format!("/v1/sims/{sim}/sms"),

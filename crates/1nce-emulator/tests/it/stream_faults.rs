@@ -179,7 +179,8 @@ async fn garbage_comes_besides_the_records() {
         let config = StreamConfig {
             kind,
             history_seconds: 3 * DAY,
-            batch_size: 20,
+            // Many batches, so that every kind of garbage comes.
+            batch_size: 10,
             garbage: 0.8,
             ..stream(&receiver)
         };

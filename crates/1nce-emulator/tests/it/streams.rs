@@ -3,7 +3,7 @@
 use once_emulator::{ControlError, StreamConfig, StreamKind, StreamState, StreamTruth, UsageTruth};
 use serde_json::{Value, json};
 
-use crate::lab::{Lab, iccid};
+use crate::lab::{Lab, iccid, today};
 use crate::quota::days;
 use crate::receiver::{Receiver, millis, sums, until};
 
@@ -36,7 +36,7 @@ pub async fn caught_up(lab: &Lab, id: u64) -> StreamTruth {
 
 /// Midnight, so many days from today.
 pub fn midnight(days: i64) -> String {
-    let day = chrono::Utc::now().date_naive() + chrono::TimeDelta::days(days);
+    let day = today() + chrono::TimeDelta::days(days);
     format!("{day}T00:00:00.000Z")
 }
 

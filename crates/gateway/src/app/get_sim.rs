@@ -5,10 +5,10 @@ use domain::Iccid;
 use messages::pb::sim::GetSimRequest;
 use messages::sim_rpc;
 
-use super::sim_view;
 use super::{Gateway, RequestContext};
 use crate::cache::{CachedSim, ReadStart};
 use crate::error::ApiError;
+use crate::wire::sim;
 
 const READ: Duration = Duration::from_secs(5);
 const REFRESH: Duration = Duration::from_secs(15);
@@ -54,8 +54,8 @@ pub async fn find(
         .bus
         .call::<sim_rpc::GetSim>(&request, deadline, &context.request_id)
         .await?;
-    let sim = answer.sim.ok_or_else(ApiError::no_such_sim)?;
-    let cached = sim_view::cached(sim)?;
+    let found = answer.sim.ok_or_else(ApiError::no_such_sim)?;
+    let cached = sim::cached(found)?;
     if gateway.sims.put_local(iccid, &cached, since) {
         let (sims, sim) = (Arc::clone(&gateway.sims), cached.clone());
         gateway

@@ -1,24 +1,14 @@
 //! Use cases: one file each. They know the bus, the caches and the store, and nothing of HTTP.
 
-pub(crate) mod api_keys;
-pub(crate) mod audit_jobs;
-pub mod audit_log;
+pub mod audit;
 pub(crate) mod export;
+pub(crate) mod fleet;
 pub(crate) mod get_sim;
 pub(crate) mod idempotency;
 pub(crate) mod identity;
-pub(crate) mod import;
 pub(crate) mod jobs;
-pub(crate) mod jobs_receiver;
-pub mod keys;
 pub(crate) mod list_sims;
-pub(crate) mod organizations;
-pub(crate) mod overview;
-pub(crate) mod sim_view;
 pub(crate) mod update_sim;
-pub(crate) mod usage;
-pub(crate) mod user_changes;
-pub mod users;
 pub(crate) mod write_usage;
 
 use std::future::Future;
@@ -46,8 +36,9 @@ use crate::config::GatewayConfig;
 use crate::error::{ApiCode, ApiError};
 use crate::limits::Limiter;
 use crate::live::Live;
-use crate::store::api_keys::ApiKeys;
-use crate::store::audit::{self, AuditEntry};
+use crate::store;
+use crate::store::audit::AuditEntry;
+use crate::store::identity::keys::ApiKeys;
 
 /// What the use cases stand on.
 pub(crate) struct Gateway {
@@ -65,7 +56,7 @@ pub(crate) struct Gateway {
     pub live: Arc<Live>,
     /// Files that are read at once; each has a thread that reads its lines.
     pub uploads: Arc<Semaphore>,
-    pub overviews: overview::Overviews,
+    pub overviews: fleet::Overviews,
     pub health: Health,
     pub metrics: Metrics,
     pub shutdown: Shutdown,
@@ -76,6 +67,9 @@ pub(crate) struct Gateway {
 
 /// The longest wait for an answer that changes nothing.
 pub(crate) const READ_LIMIT: Duration = Duration::from_secs(5);
+
+/// The same where sums over a large fleet take their time.
+pub(crate) const LONG_READ_LIMIT: Duration = Duration::from_secs(15);
 
 /// The longest wait for a change, which may have to wait for 1NCE.
 pub(crate) const CHANGE_LIMIT: Duration = Duration::from_secs(30);
@@ -130,7 +124,7 @@ impl Gateway {
             replicas: Arc::new(replicas),
             uploads: Arc::new(Semaphore::new(UPLOADS)),
             live: Arc::new(Live::new(&config, &shared.bus, &shared.metrics, &shared.shutdown)),
-            overviews: overview::Overviews::default(),
+            overviews: fleet::Overviews::default(),
             auth_counts: AuthCounts::new(&shared.metrics),
             bus: shared.bus,
             metrics: shared.metrics,
@@ -173,7 +167,17 @@ impl Gateway {
         context: &RequestContext,
         question: &M::Request,
     ) -> Result<M::Response, ApiError> {
-        let answer = self.bus.call::<M>(question, READ_LIMIT, &context.request_id);
+        self.ask_within::<M>(READ_LIMIT, context, question).await
+    }
+
+    /// The same where an answer takes longer.
+    pub async fn ask_within<M: RpcMethod>(
+        &self,
+        limit: Duration,
+        context: &RequestContext,
+        question: &M::Request,
+    ) -> Result<M::Response, ApiError> {
+        let answer = self.bus.call::<M>(question, limit, &context.request_id);
         Ok(answer.await?)
     }
 
@@ -231,7 +235,7 @@ impl Gateway {
             remote_addr: context.remote_addr.map(|addr| addr.to_string()),
             details,
         };
-        tokio::time::timeout(self.audit_limit, audit::append(self.db.orm(), entry))
+        tokio::time::timeout(self.audit_limit, store::audit::append(self.db.orm(), entry))
             .await
             .map_err(|silence| ApiError::database(&silence))?
             .map_err(|error| ApiError::database(&error))

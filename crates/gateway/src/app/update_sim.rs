@@ -6,10 +6,11 @@ use messages::sim_rpc;
 use serde::Serialize;
 use serde_json::json;
 
+use super::get_sim;
 use super::{Act, CHANGE_LIMIT, Gateway, RequestContext};
-use super::{get_sim, sim_view};
 use crate::cache::{CachedSim, Change, ReadStart};
 use crate::error::ApiError;
+use crate::wire::sim;
 
 /// What is to change; what is `None` stays as it is.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
@@ -60,8 +61,8 @@ pub async fn update_sim(
     if let Err(error) = &answer {
         gateway.audit_failure(&context, &act, error.code).await;
     }
-    let sim = answer?.sim.ok_or_else(ApiError::no_such_sim)?;
-    let cached = sim_view::cached(sim)?;
+    let found = answer?.sim.ok_or_else(ApiError::no_such_sim)?;
+    let cached = sim::cached(found)?;
     // Before the answer, for whichever replica is asked next may look into Redis.
     if gateway.sims.put_local(iccid, &cached, since) {
         gateway.sims.put_remote(iccid, &cached, since).await;

@@ -1,7 +1,7 @@
 use service_runtime::ignored::Ignored;
 
 use super::Gateway;
-use crate::store::api_keys::ApiKeys;
+use crate::store::identity::keys::ApiKeys;
 
 /// Writes down how often keys were used since the last time; what cannot be written waits for the next time.
 pub async fn write_usage(gateway: &Gateway) {

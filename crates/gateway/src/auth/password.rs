@@ -8,8 +8,6 @@ use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::Semaphore;
 use tokio::task;
 
-/// Characters of a password.
-pub const LENGTH: RangeInclusive<usize> = 12..=128;
 /// Each takes 19 MiB and a core for some 20 ms.
 const AT_ONCE: usize = 2;
 /// Longest wait for a turn.
@@ -41,9 +39,12 @@ impl Default for Passwords {
 }
 
 impl Passwords {
+    /// Characters of a password.
+    pub const LENGTH: RangeInclusive<usize> = 12..=128;
+
     /// Whether a new password is long enough, and not too long.
     pub fn fits(password: &SecretString) -> bool {
-        LENGTH.contains(&password.expose_secret().chars().count())
+        Self::LENGTH.contains(&password.expose_secret().chars().count())
     }
 
     /// The hash to be stored, in PHC form.

@@ -7,7 +7,7 @@ use subtle::ConstantTimeEq;
 
 use super::lookup::{Lookups, Turns, Unanswered};
 use super::{Caller, KeyHasher, KeyText, Permissions, Principal, UsageBook};
-use crate::store::api_keys::{ApiKeys, StoredKey};
+use crate::store::identity::keys::{ApiKeys, StoredKey};
 
 /// Why a key or token does not count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

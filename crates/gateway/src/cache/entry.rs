@@ -1,3 +1,4 @@
+use actix_web::http::header::HeaderValue;
 use bytes::Bytes;
 use domain::OrganizationId;
 use uuid::Uuid;
@@ -10,17 +11,23 @@ pub struct CachedSim {
     pub revision: i64,
     pub organization: OrganizationId,
     pub tag: Tag,
+    /// The tag as the header `ETag`.
+    pub etag: HeaderValue,
     pub data: Bytes,
 }
 
 impl CachedSim {
     /// Computes the tag, which then travels with the SIM.
     pub fn new(revision: i64, organization: OrganizationId, data: Bytes) -> Self {
-        let tag = Tag::of(&[&data]);
+        Self::tagged(revision, organization, Tag::of(&[&data]), data)
+    }
+
+    fn tagged(revision: i64, organization: OrganizationId, tag: Tag, data: Bytes) -> Self {
         Self {
             revision,
             organization,
             tag,
+            etag: tag.header(),
             data,
         }
     }
@@ -59,12 +66,12 @@ impl StoredSim {
         let text = std::str::from_utf8(&bytes[..TAG.end]).ok()?;
         Some(Self {
             read_at_ms: text.get(READ_AT)?.parse().ok()?,
-            sim: CachedSim {
-                revision: text.get(REVISION)?.parse().ok()?,
-                organization: OrganizationId(Uuid::try_parse(text.get(ORGANIZATION)?).ok()?),
-                tag: Tag::parse(text.get(TAG)?)?,
-                data: bytes.slice(TAG.end..),
-            },
+            sim: CachedSim::tagged(
+                text.get(REVISION)?.parse().ok()?,
+                OrganizationId(Uuid::try_parse(text.get(ORGANIZATION)?).ok()?),
+                Tag::parse(text.get(TAG)?)?,
+                bytes.slice(TAG.end..),
+            ),
         })
     }
 }

@@ -1,5 +1,6 @@
 use std::fmt;
 
+use actix_web::http::header::HeaderValue;
 use sha2::{Digest, Sha256};
 
 /// Names an answer by its content: two answers with the same tag say the same. 16 hex digits of SHA-256.
@@ -17,6 +18,12 @@ impl Tag {
         let hash = hash.finalize();
         let first = hash.iter().take(8);
         Self(first.fold(0, |tag, byte| tag << 8 | u64::from(*byte)))
+    }
+
+    /// The header `ETag`, weak because `meta` differs each time.
+    pub fn header(self) -> HeaderValue {
+        // Quotes and hex digits are always a header's value.
+        HeaderValue::try_from(format!("W/\"{self}\"")).unwrap_or(HeaderValue::from_static("W/\"\""))
     }
 
     /// Reads what `Display` writes.

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use domain::{Iccid, OrganizationId};
 use messages::{DecodedEvent, EventType, decode_event, header};
 use serde::Serialize;
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 /// One event of the stream. What a client is sent of it is made once, by the first who needs it.
@@ -23,16 +24,27 @@ pub struct LiveEvent {
 }
 
 /// The JSON in `data:`.
-#[derive(Serialize)]
-struct View<'a> {
+#[derive(Serialize, ToSchema)]
+#[schema(as = LiveEvent)]
+pub struct EventView<'a> {
     id: &'a str,
+    /// Of a newer version too.
     r#type: &'a str,
     source: &'a str,
+    #[schema(format = DateTime)]
     time: &'a str,
+    /// Null when it is about no SIM or about many.
+    #[schema(value_type = Option<String>, required)]
     iccid: Option<Iccid>,
+    /// Null when it is the whole platform's.
+    #[schema(value_type = Option<String>, format = Uuid, required)]
     organization_id: Option<OrganizationId>,
+    /// As `/asyncapi.json` describes it for this type; null when this version does not know the type.
+    #[schema(value_type = Option<Object>, required)]
     data: Option<DecodedEvent>,
+    /// The payload of a type that this version does not know.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     data_base64: Option<String>,
 }
 
@@ -63,7 +75,7 @@ impl LiveEvent {
         let raw = decoded
             .is_none()
             .then(|| BASE64_STANDARD.encode(&self.message.payload));
-        let view = View {
+        let view = EventView {
             id: head(&self.message, header::ID),
             r#type: &self.kind,
             source: head(&self.message, header::SOURCE),

@@ -19,7 +19,7 @@ use service_runtime::metrics::Metrics;
 use service_runtime::shutdown::Shutdown;
 use tokio::sync::mpsc;
 
-pub use event::{LiveEvent, named};
+pub use event::{EventView, LiveEvent, named};
 pub use filter::{Filter, domain_of};
 pub use hub::{Inbox, Item};
 pub(crate) use reader::follow_stream;

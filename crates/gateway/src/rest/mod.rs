@@ -1,17 +1,20 @@
 //! The REST API: the only file that knows every resource.
 
-// What the resources that move here will use.
-#[allow(
-    dead_code,
-    unused_imports,
-    reason = "the resources that use all of it move here one by one"
-)]
 pub(crate) mod frame;
 
+mod audit;
 mod documents;
+mod fleet;
+mod health;
 mod identity;
+mod ingest;
+mod jobs;
+mod live;
 mod server;
+mod sim_events;
+pub(crate) mod sims;
 mod sync;
+mod usage;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -31,7 +34,20 @@ use frame::routes::{Routes, dispatch};
 pub use documents::openapi;
 
 /// What there is at the gateway's addresses.
-const RESOURCES: &[fn() -> Vec<Operation>] = &[identity::organizations::operations, sync::operations];
+const RESOURCES: &[fn() -> Vec<Operation>] = &[
+    fleet::operations,
+    sims::operations,
+    sim_events::operations,
+    jobs::operations,
+    usage::operations,
+    ingest::operations,
+    sync::operations,
+    live::operations,
+    identity::operations,
+    audit::operations,
+    health::operations,
+    documents::operations,
+];
 
 fn operations() -> Vec<Operation> {
     RESOURCES.iter().flat_map(|resource| resource()).collect()
@@ -70,7 +86,6 @@ fn app(
         .app_data(routes)
         .wrap(cors)
         .wrap(front)
-        .configure(crate::transport::http::all_routes)
         .default_service(web::to(dispatch))
 }
 

@@ -1,26 +1,27 @@
-//! Readings of the whole fleet.
+//! Readings of the whole fleet, and of usage, from 1NCE.
 
 use std::collections::BTreeMap;
 
-use domain::AccountSlug;
-use messages::pb::sim as pb;
-use messages::{Timestamp, sim_rpc};
+use domain::{AccountSlug, Iccid};
+use messages::pb::{sim as pb, usage};
+use messages::{Timestamp, sim_rpc, usage_rpc};
 use serde::Serialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use super::frame::authenticate::{ReadSims, WriteSims};
 use super::frame::example::TIME;
-use super::frame::fields::{Flag, words};
+use super::frame::fields::{Day, Flag, words};
 use super::frame::{Accepted, Answer, Call, Example, Once, Operation, OptionalBody, fields, operations};
 use crate::app::Act;
 use crate::error::ApiError;
 
 const SYNCS: &str = "syncs concern the whole platform";
 const STATUS_URL: &str = "/api/v1/sync/status";
+const USAGE_STATUS_URL: &str = "/api/v1/ingest/status";
 
 pub fn operations() -> Vec<Operation> {
-    operations![sync_status, start_sync]
+    operations![sync_status, start_sync, start_usage_sync]
 }
 
 words! {
@@ -103,6 +104,14 @@ pub struct StartedSyncView {
     status_url: &'static str,
 }
 
+/// Readings by API that were made due.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct StartedUsageSyncView {
+    sims_queued: u64,
+    /// Where to follow them.
+    status_url: &'static str,
+}
+
 impl From<pb::SyncRun> for SyncRunView {
     fn from(run: pb::SyncRun) -> Self {
         Self {
@@ -155,9 +164,25 @@ fields! {
     }
 }
 
+fields! {
+    /// Whose usage to read, and from when on.
+    pub struct StartUsageSyncBody {
+        /// One SIM; absent means every SIM that the key may see.
+        iccid: Option<Iccid>,
+        /// First day to read; absent means what was not compared yet. 1NCE keeps six months.
+        start_date: Option<Day>,
+    }
+}
+
 impl Example for StartSyncBody {
     fn example() -> Value {
         json!({ "account": "main" })
+    }
+}
+
+impl Example for StartUsageSyncBody {
+    fn example() -> Value {
+        json!({ "iccid": "8988999000000000017", "start_date": "2026-06-01" })
     }
 }
 
@@ -174,6 +199,12 @@ impl Example for SyncStatusView {
 impl Example for StartedSyncView {
     fn example() -> Value {
         json!({ "runs": [run("queued")], "status_url": STATUS_URL })
+    }
+}
+
+impl Example for StartedUsageSyncView {
+    fn example() -> Value {
+        json!({ "sims_queued": 1, "status_url": USAGE_STATUS_URL })
     }
 }
 
@@ -230,7 +261,7 @@ async fn start_sync(
             .act::<sim_rpc::StartSync>(act, details, |_, actor| pb::StartSyncRequest {
                 actor: Some(actor),
                 account: account.map(String::from).unwrap_or_default(),
-                accept_mass_missing: accept_mass_missing,
+                accept_mass_missing,
             })
             .await?;
         let runs = started.runs.into_iter().map(SyncRunView::from);
@@ -240,4 +271,63 @@ async fn start_sync(
         }))
     })
     .await
+}
+
+/// Read usage from 1NCE's API
+///
+/// One SIM before everything else, or every SIM that the key may see, behind what persons ask for. One call reads one
+/// SIM, so a fleet takes its time.
+#[utoipa::path(post, path = "/api/v1/sync/usage", tag = "Sync")]
+async fn start_usage_sync(
+    call: Call<WriteSims>,
+    OptionalBody(body): OptionalBody<StartUsageSyncBody>,
+) -> Result<Once<Accepted<StartedUsageSyncView>>, ApiError> {
+    let iccid = body.value.iccid.map(|iccid| iccid.to_string());
+    let start_date = body.value.start_date.map(|day| day.0.to_string());
+    call.once(&body.bytes, move |call, _| async move {
+        let act = Act {
+            action: "sync.usage",
+            subject: iccid.clone().unwrap_or_else(|| "all".to_owned()),
+            organization: call.principal().organization,
+        };
+        let details = json!({ "start_date": start_date });
+        let started = call
+            .act::<usage_rpc::StartUsageSync>(act, details, |scope, actor| usage::StartUsageSyncRequest {
+                scope: Some(scope),
+                actor: Some(actor),
+                iccid: iccid.unwrap_or_default(),
+                start_date: start_date.unwrap_or_default(),
+            })
+            .await?;
+        Ok(Accepted(StartedUsageSyncView {
+            sims_queued: started.sims_queued,
+            status_url: USAGE_STATUS_URL,
+        }))
+    })
+    .await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rest::frame::fields::Source;
+    use crate::rest::frame::reading::Faults;
+
+    fn read(body: &Value) -> Result<StartUsageSyncBody, ApiError> {
+        let mut faults = Faults::default();
+        let read = Source::read(body.as_object().unwrap().clone(), "", &mut faults);
+        faults.or(())?;
+        Ok(read.unwrap())
+    }
+
+    #[test]
+    fn a_usage_sync_is_of_one_sim_or_of_all() {
+        let all = read(&json!({})).unwrap();
+        assert!(all.iccid.is_none() && all.start_date.is_none());
+        let one = read(&json!({"iccid": "89889990000000000176", "start_date": "2026-01-31"})).unwrap();
+        assert_eq!(one.iccid.unwrap().to_string(), "8988999000000000017");
+        assert_eq!(one.start_date.unwrap().0.to_string(), "2026-01-31");
+        let error = read(&json!({"iccid": 7, "start_date": "soon", "x": 1})).unwrap_err();
+        assert_eq!(error.fields.len(), 3);
+    }
 }

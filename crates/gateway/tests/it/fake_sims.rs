@@ -14,8 +14,8 @@ use service_runtime::bus::{Bus, RpcError};
 use service_runtime::shutdown::Shutdown;
 use test_support::{FakeService, Memory, SharedMemory};
 
+use crate::fake_fleet;
 use crate::fake_jobs::{self, Jobs};
-use crate::fake_overview;
 
 /// What the fake knows and was asked.
 #[derive(Default)]
@@ -115,7 +115,7 @@ fn serve(fake: FakeService<SimService>, state: &SharedMemory<State>) -> FakeServ
         })
     })
     .on(state, sim_rpc::FleetCounts, |state, request| {
-        let answer = fake_overview::counted(&request);
+        let answer = fake_fleet::counted(&request);
         state.counts.push(request);
         Ok(answer)
     })

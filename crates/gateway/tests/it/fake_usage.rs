@@ -5,7 +5,7 @@ use messages::usage_rpc::{self, UsageService};
 use service_runtime::bus::{Bus, RpcError};
 use test_support::{FakeService, Memory, SharedMemory};
 
-use crate::fake_overview;
+use crate::fake_fleet;
 
 /// What the fake was asked, and what it answers.
 #[derive(Default)]
@@ -36,7 +36,7 @@ impl FakeUsage {
         let state = SharedMemory::default();
         let fake = asked(FakeService::new(bus), &state);
         let fake = ingested(fake, &state);
-        fake.on(&state, usage_rpc::FleetNow, |_, _| Ok(fake_overview::now()))
+        fake.on(&state, usage_rpc::FleetNow, |_, _| Ok(fake_fleet::now()))
             .start()
             .await;
         Self { state }

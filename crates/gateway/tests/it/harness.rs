@@ -76,9 +76,11 @@ impl World {
 
     pub async fn of(scope: Scope) -> Self {
         let config = scope.runtime_config();
-        gateway::migrate(&config.database).await.unwrap();
+        gateway::SERVICE.migrate(&config.database).await.unwrap();
         let bus = Bus::connect(&config.nats, "test").await.unwrap();
-        let db = Db::connect(&config.database, gateway::SCHEMA).await.unwrap();
+        let db = Db::connect(&config.database, gateway::SERVICE.schema)
+            .await
+            .unwrap();
         let sims = FakeSims::start(&bus).await;
         let usage = FakeUsage::start(&bus).await;
         Self {
@@ -289,4 +291,12 @@ where
             Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
         }
     }
+}
+
+/// What was written down, keys aside.
+pub async fn audited(app: &App) -> Vec<String> {
+    sqlx::query_scalar("SELECT action FROM audit_log WHERE action NOT LIKE 'api_key.%' ORDER BY id")
+        .fetch_all(app.world.db.pool())
+        .await
+        .unwrap()
 }

@@ -3,7 +3,7 @@ use std::time::Duration;
 use gateway::Permission;
 use serde_json::{Value, json};
 
-use crate::harness::{App, ICCID, path, sim, until};
+use crate::harness::{App, ICCID, path, send, sim, until};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_missing_sim_service_is_a_503_and_makes_the_gateway_unready() {
@@ -32,6 +32,30 @@ async fn a_missing_sim_service_is_a_503_and_makes_the_gateway_unready() {
     ] {
         let answer = app.gateway.get(&path, &key).await.expect(503);
         assert_eq!(answer.code(), "SERVICE_UNAVAILABLE", "{path}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_watches_and_browses_may_add_a_query_and_ask_for_heads() {
+    let app = App::start().await;
+    for path in [
+        "/health",
+        "/health/ready",
+        "/health/live",
+        "/metrics",
+        "/openapi.json",
+        "/docs",
+        "/docs/",
+        "/docs/index.css",
+        "/redoc",
+        "/redoc/redoc.js",
+    ] {
+        app.gateway.get(&format!("{path}?v=1"), "").await.expect(200);
+    }
+    for path in ["/health", "/health/ready", "/health/live"] {
+        send(app.gateway.request("HEAD", path)).await.expect(200);
+        let refused = send(app.gateway.request("POST", path)).await.expect(405);
+        assert_eq!(refused.headers["allow"], "GET, HEAD", "{path}");
     }
 }
 

@@ -22,4 +22,4 @@ pub use rpc_client::RpcError;
 pub use rpc_context::RpcContext;
 pub use rpc_handler::{Plain, RpcHandler, WithContext};
 pub use rpc_server::RpcServer;
-pub use tick::{Tick, publish_ticks};
+pub use tick::{DueWork, Tick, publish_ticks};

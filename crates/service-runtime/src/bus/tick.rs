@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use chrono::Utc;
 
-use super::{Bus, BusError};
+use super::{Bus, BusError, ConsumerSpec};
 use crate::ignored::Ignored;
 use crate::shutdown::Shutdown;
 
@@ -13,6 +13,28 @@ pub struct Tick {
     pub job: &'static str,
     /// How often it is due.
     pub period: Duration,
+}
+
+/// Periodic work of a service, and how the tick reaches whoever does it.
+#[derive(Debug, Clone, Copy)]
+pub struct DueWork {
+    /// Its filter is the tick's subject: `job.v1.` and the job.
+    pub consumer: ConsumerSpec,
+    /// How often it is due.
+    pub period: Duration,
+    /// When a failure is tried again.
+    pub retry: Duration,
+}
+
+impl DueWork {
+    /// The tick.
+    pub fn tick(&self) -> Tick {
+        let filter = self.consumer.filter;
+        Tick {
+            job: filter.strip_prefix("job.v1.").unwrap_or(filter),
+            period: self.period,
+        }
+    }
 }
 
 /// Publishes the tick of every period until the end. All replicas do; JetStream keeps one message per period.

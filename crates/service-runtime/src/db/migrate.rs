@@ -1,5 +1,4 @@
 use std::collections::HashSet;
-use std::marker::PhantomData;
 
 use sea_orm::{ConnectionTrait, DbErr};
 use sea_orm_migration::MigratorTraitSelf;
@@ -13,9 +12,10 @@ use crate::config::DatabaseConfig;
 ///
 /// # Errors
 /// When the owner's login may not do that, or a migration fails.
-pub async fn migrate<M: MigratorTrait>(
+pub async fn migrate(
     config: &DatabaseConfig,
     schema: &'static str,
+    steps: &'static [Step],
 ) -> Result<usize, DbError> {
     let mut owner_config = config.clone();
     owner_config.max_connections = 2;
@@ -27,7 +27,7 @@ pub async fn migrate<M: MigratorTrait>(
         .bind("simward migrate")
         .execute(&mut *lock)
         .await?;
-    let outcome = migrate_locked::<M>(&owner, config, schema).await;
+    let outcome = migrate_locked(&owner, config, schema, steps).await;
     sqlx::query("SELECT pg_advisory_unlock(hashtext($1))")
         .bind("simward migrate")
         .execute(&mut *lock)
@@ -35,51 +35,68 @@ pub async fn migrate<M: MigratorTrait>(
     outcome
 }
 
-async fn migrate_locked<M: MigratorTrait>(
+async fn migrate_locked(
     owner: &Db,
     config: &DatabaseConfig,
     schema: &'static str,
+    steps: &'static [Step],
 ) -> Result<usize, DbError> {
     prepare_schema(owner, config, schema).await?;
-    let steps = Steps::<M>::of(&owner.applied_migrations().await?);
+    let steps = Steps::of(steps, &owner.applied_migrations().await?);
     let before = steps.get_pending_migrations(owner.orm()).await?.len();
     steps.up(owner.orm(), None).await?;
     roles::grant(owner, config, schema).await?;
     Ok(before)
 }
 
-/// Runs one migration's SQL file: several statements, sent as they are.
-///
-/// # Errors
-/// The first failing statement's.
-pub async fn run_sql(manager: &SchemaManager<'_>, sql: &str) -> Result<(), DbErr> {
-    manager.get_connection().execute_unprepared(sql).await.map(|_| ())
+/// One forward step of a schema. A step that was released is never edited.
+#[derive(Debug, Clone, Copy)]
+pub struct Step {
+    /// `m0001_fleet`: its place and what it makes.
+    pub name: &'static str,
+    /// SQL files of several statements, sent as they are.
+    pub sql: &'static [&'static str],
+}
+
+impl MigrationName for Step {
+    fn name(&self) -> &str {
+        self.name
+    }
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for Step {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        for sql in self.sql {
+            manager.get_connection().execute_unprepared(sql).await?;
+        }
+        Ok(())
+    }
 }
 
 /// This program's steps, and the newer ones that the schema has taken already; sea-orm would refuse unknown ones.
-struct Steps<M> {
+struct Steps {
     newer: Vec<String>,
-    own: PhantomData<fn() -> M>,
+    own: &'static [Step],
 }
 
-impl<M: MigratorTrait> Steps<M> {
-    fn of(applied: &HashSet<String>) -> Self {
-        let own: HashSet<String> = M::migrations()
-            .iter()
-            .map(|step| step.name().to_owned())
-            .collect();
+impl Steps {
+    fn of(own: &'static [Step], applied: &HashSet<String>) -> Self {
+        let is_own = |name: &String| own.iter().any(|step| step.name == name);
         Self {
-            newer: applied.difference(&own).cloned().collect(),
-            own: PhantomData,
+            newer: applied.iter().filter(|name| !is_own(name)).cloned().collect(),
+            own,
         }
     }
 }
 
-impl<M: MigratorTrait> MigratorTraitSelf for Steps<M> {
+impl MigratorTraitSelf for Steps {
     fn migrations(&self) -> Vec<Box<dyn MigrationTrait>> {
+        let own = self.own.iter();
+        let own = own.map(|step| Box::new(*step) as Box<dyn MigrationTrait>);
         let newer = self.newer.iter();
         let newer = newer.map(|name| Box::new(Newer(name.clone())) as Box<dyn MigrationTrait>);
-        M::migrations().into_iter().chain(newer).collect()
+        own.chain(newer).collect()
     }
 }
 

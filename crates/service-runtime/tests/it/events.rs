@@ -1,40 +1,29 @@
 use chrono::Utc;
 use messages::{EVENTS, EventEnvelope, EventType};
-use sea_orm_migration::prelude::*;
-use service_runtime::db::{self, run_sql};
+use service_runtime::db::Step;
+use service_runtime::lease::{self, Lease, LeaseError};
 use service_runtime::outbox::{self, Outbox, OutboxBatch};
-use service_runtime::{Runtime, Shared};
+use service_runtime::{Runtime, Service, Shared};
 use test_support::{Scope, Stack, eventually};
 use uuid::Uuid;
 
-struct Migrations;
-
-impl MigratorTrait for Migrations {
-    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(Table)]
-    }
-}
-
-struct Table;
-
-impl MigrationName for Table {
-    fn name(&self) -> &str {
-        "m0001_outbox"
-    }
-}
-
-#[async_trait::async_trait]
-impl MigrationTrait for Table {
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        run_sql(manager, outbox::TABLE_SQL).await
-    }
-}
+/// A service with nothing but events and leases.
+const SERVICE: Service = Service {
+    process: "test",
+    schema: "sim",
+    steps: &[Step {
+        name: "m0001_outbox",
+        sql: &[outbox::TABLE_SQL, lease::TABLE_SQL],
+    }],
+    defaults: &[],
+    short_names: &[],
+};
 
 async fn runtime(scope: &Scope) -> Runtime {
     let config = scope.runtime_config();
-    db::migrate::<Migrations>(&config.database, "sim").await.unwrap();
+    SERVICE.migrate(&config.database).await.unwrap();
     let shared = Shared::start(config, "test").await.unwrap();
-    Runtime::start(&shared, "sim").await.unwrap()
+    Runtime::start(&shared, &SERVICE).await.unwrap()
 }
 
 /// The check's detail when it failed, and whether the service is ready.
@@ -126,4 +115,73 @@ async fn events_outlive_the_death_of_the_database_and_of_nats() {
     })
     .await;
     assert_eq!(received, sent);
+}
+
+/// An event about nothing.
+fn announce(events: &mut OutboxBatch, runtime: &Runtime) {
+    let envelope = EventEnvelope {
+        id: Uuid::now_v7(),
+        event: EventType::SyncFailed,
+        source: "test",
+        time: Utc::now(),
+        iccid: None,
+        organization: None,
+    };
+    events.push(runtime.shared.bus.subjects(), &envelope, Vec::new());
+}
+
+#[tokio::test]
+async fn a_change_and_its_event_commit_together_or_not_at_all() {
+    let scope = Scope::new().await;
+    let runtime = runtime(&scope).await;
+    let shared = &runtime.shared;
+    let pool = runtime.db.pool();
+    let mut owner = scope.connection().await;
+    sqlx::raw_sql(
+        "CREATE TABLE sim.things (n int PRIMARY KEY); GRANT ALL ON ALL TABLES IN SCHEMA sim TO PUBLIC",
+    )
+    .execute(&mut owner)
+    .await
+    .unwrap();
+    // A relay that is at its end already publishes nothing.
+    shared.shutdown.start();
+    let outbox = Outbox::start(&runtime.db, &shared.bus, &shared.metrics, &shared.shutdown);
+    assert!(shared.shutdown.finish(std::time::Duration::from_secs(10)).await);
+    let owner = Uuid::now_v7();
+    let time = std::time::Duration::from_secs(60);
+    let lease = Lease::acquire(&runtime.db, "things", owner, time)
+        .await
+        .unwrap()
+        .unwrap();
+    let stored = async || -> (i64, i64) {
+        sqlx::query_as("SELECT (SELECT count(*) FROM things), (SELECT count(*) FROM outbox)")
+            .fetch_one(pool)
+            .await
+            .unwrap()
+    };
+
+    let mut dropped = outbox.begin().await.unwrap();
+    sqlx::query("INSERT INTO things VALUES (1)")
+        .execute(&mut *dropped)
+        .await
+        .unwrap();
+    announce(&mut dropped.events, &runtime);
+    drop(dropped);
+    assert_eq!(stored().await, (0, 0));
+
+    let mut change = outbox.begin_under(&lease).await.unwrap();
+    sqlx::query("INSERT INTO things VALUES (1)")
+        .execute(&mut *change)
+        .await
+        .unwrap();
+    announce(&mut change.events, &runtime);
+    change.commit().await.unwrap();
+    assert_eq!(stored().await, (1, 1));
+
+    sqlx::query("UPDATE leases SET fence = fence + 1")
+        .execute(pool)
+        .await
+        .unwrap();
+    let lost = outbox.begin_under(&lease).await;
+    assert!(matches!(lost, Err(LeaseError::Lost(_))));
 }

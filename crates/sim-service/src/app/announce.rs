@@ -9,7 +9,7 @@ use service_runtime::outbox::OutboxBatch;
 use uuid::Uuid;
 
 use crate::store::{Job, StoredReading, StoredSim, SyncRun};
-use crate::transport::convert;
+use crate::wire::sims as wire;
 
 /// The events of a transaction, in order.
 pub struct Announcements<'a> {
@@ -44,7 +44,7 @@ impl<'a> Announcements<'a> {
             }
             _ => {
                 let payload = pb::SimDiscovered {
-                    sim: Some(convert::sim(new.clone())),
+                    sim: Some(wire::sim(new.clone())),
                     returned,
                 };
                 self.push(EventType::SimDiscovered, new, &payload);
@@ -151,11 +151,11 @@ impl<'a> Announcements<'a> {
                 let completed = pb::SyncCompleted {
                     run_id: run.id.to_string(),
                     account: run.account.clone(),
-                    sims_seen: convert::count(run.sims_seen),
-                    sims_discovered: convert::count(run.sims_discovered),
-                    sims_changed: convert::count(run.sims_changed),
-                    sims_missing: convert::count(run.sims_missing),
-                    records_rejected: convert::count(run.records_rejected),
+                    sims_seen: wire::count(run.sims_seen),
+                    sims_discovered: wire::count(run.sims_discovered),
+                    sims_changed: wire::count(run.sims_changed),
+                    sims_missing: wire::count(run.sims_missing),
+                    records_rejected: wire::count(run.records_rejected),
                     started_at,
                     finished_at,
                 };
@@ -170,14 +170,14 @@ impl<'a> Announcements<'a> {
     pub fn job_ended(&mut self, job: &Job) {
         let payload = pb::JobCompleted {
             job_id: job.id.to_string(),
-            kind: job.kind.clone(),
-            status: job.status.clone(),
+            kind: job.kind.to_string(),
+            status: job.status.to_string(),
             dry_run: job.dry_run,
-            total: convert::count(job.total.unwrap_or(0)),
-            done: convert::count(job.done),
-            failed: convert::count(job.failed),
-            unchanged: convert::count(job.unchanged),
-            uncertain: convert::count(job.uncertain),
+            total: wire::count(job.total.unwrap_or(0)),
+            done: wire::count(job.done),
+            failed: wire::count(job.failed),
+            unchanged: wire::count(job.unchanged),
+            uncertain: wire::count(job.uncertain),
             created_by: job.created_by.clone(),
             organization_id: job.organization_id.map(|id| id.to_string()).unwrap_or_default(),
             created_at: Some(job.created_at.into()),

@@ -1,9 +1,9 @@
-use domain::{QuotaStatus, SimStatus};
+use domain::{ListStatus, QuotaStatus};
 use messages::pb::sim as pb;
 
 use super::App;
 use crate::error::AppError;
-use crate::store::{FleetCounts, ListFilter, Scope, StateCount};
+use crate::store::{FleetCounts, Scope, StateCount};
 
 impl App {
     /// How many SIMs are in which state, in words.
@@ -33,18 +33,11 @@ fn in_words(counts: FleetCounts) -> pb::FleetCountsResponse {
 
 fn count(state: StateCount) -> pb::SimCount {
     pb::SimCount {
-        status: status(state.list_status).to_owned(),
+        status: ListStatus::from_code(state.list_status).to_string(),
         data_quota: quota(state.data_status).to_owned(),
         sms_quota: quota(state.sms_status).to_owned(),
         sims: u64::try_from(state.sims).unwrap_or(0),
     }
-}
-
-fn status(code: i16) -> &'static str {
-    if code == ListFilter::missing() {
-        return "Missing";
-    }
-    SimStatus::from_code(code).word()
 }
 
 /// Empty where 1NCE tells nothing.
@@ -70,7 +63,7 @@ mod tests {
         };
         let counts = FleetCounts {
             as_of: Utc::now(),
-            states: vec![state(SimStatus::Enabled.code(), 1, -1), state(9, 4711, 2)],
+            states: vec![state(ListStatus::Enabled.code(), 1, -1), state(9, 4711, 2)],
             accounts: Vec::new(),
             synced: None,
         };

@@ -2,13 +2,12 @@
 
 use std::time::Duration;
 
-use domain::SimStatus;
-use metrics::Gauge;
+use domain::ListStatus;
 use service_runtime::ignored::Ignored;
 use service_runtime::metrics::Metrics;
 use service_runtime::shutdown::Shutdown;
 
-use crate::store::{ListFilter, Store};
+use crate::store::Store;
 
 const PERIOD: Duration = Duration::from_secs(15);
 
@@ -18,9 +17,7 @@ pub async fn run(store: Store, account: String, metrics: Metrics, shutdown: Shut
         let labels = [("account", account.as_str()), ("status", status)];
         metrics.gauge("simward_sims", &labels)
     };
-    let statuses = SimStatus::ALL.map(|status| (status.code(), gauge(status.word())));
-    let missing = (ListFilter::missing(), gauge("Missing"));
-    let gauges: Vec<(i16, Gauge)> = statuses.into_iter().chain([missing]).collect();
+    let gauges = ListStatus::ALL.map(|status| (status.code(), gauge(status.word())));
     loop {
         match store.count_by_status(&account).await {
             Ok(counts) => {

@@ -1,9 +1,9 @@
-use domain::SimStatus;
+use domain::{ListStatus, SimSort};
 use messages::pb::sim::ListSimsRequest;
 
 use super::App;
 use crate::error::AppError;
-use crate::store::{ListFilter, ListPage, Scope, SimList, SimListPage, SortBy};
+use crate::store::{ListFilter, ListPage, Scope, SimList, SimListPage};
 
 /// Shorter searches match too much to be of use.
 const MIN_SEARCH: usize = 3;
@@ -18,7 +18,7 @@ impl App {
     /// [`AppError::Invalid`] names every parameter that was not accepted.
     pub async fn list_sims(&self, scope: Scope, request: &ListSimsRequest) -> Result<SimListPage, AppError> {
         let list = read_request(scope, request)?;
-        self.store.list_sims(&list).await
+        Ok(self.store.list_sims(&list).await?)
     }
 }
 
@@ -27,15 +27,18 @@ fn read_request(scope: Scope, request: &ListSimsRequest) -> Result<SimList, AppE
     let mut refuse = |field: &str, reason: &str| wrong.push((field.to_owned(), reason.to_owned()));
     let status = match request.status.as_str() {
         "" => None,
-        word => status_code(word).or_else(|| {
+        word => ListStatus::from_word(word).or_else(|| {
             refuse("status", "is Enabled, Disabled, Expired, Unknown or Missing");
             None
         }),
     };
-    let sort = SortBy::from_word(&request.sort_by).unwrap_or_else(|| {
-        refuse("sort_by", "is iccid, label, status, created_at or updated_at");
-        SortBy::Iccid
-    });
+    let sort = match request.sort_by.as_str() {
+        "" => SimSort::Iccid,
+        word => SimSort::from_word(word).unwrap_or_else(|| {
+            refuse("sort_by", "is iccid, label, status, created_at or updated_at");
+            SimSort::Iccid
+        }),
+    };
     let search = Some(request.search.trim().to_lowercase()).filter(|text| !text.is_empty());
     if let Some(reason) = search.as_deref().and_then(check_search) {
         refuse("search", reason);
@@ -70,17 +73,6 @@ fn read_request(scope: Scope, request: &ListSimsRequest) -> Result<SimList, AppE
 pub(super) fn check_search(text: &str) -> Option<&'static str> {
     let fits = (MIN_SEARCH..=MAX_SEARCH).contains(&text.chars().count()) && !text.contains('\0');
     (!fits).then_some("has 3 to 100 characters")
-}
-
-/// The number of a status word, also of `Missing`.
-pub(super) fn status_code(word: &str) -> Option<i16> {
-    if word.eq_ignore_ascii_case("missing") {
-        return Some(ListFilter::missing());
-    }
-    SimStatus::ALL
-        .into_iter()
-        .find(|status| status.word().eq_ignore_ascii_case(word))
-        .map(SimStatus::code)
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! The use cases of sim-service, one file each.
 
 mod announce;
+mod change_request;
 mod discover;
 mod fleet_counts;
 pub mod fleet_metrics;
@@ -14,7 +15,6 @@ mod update_sim;
 
 pub use discover::Wanted;
 pub use sync::AccountStatus;
-pub use update_sim::SimUpdateRequest;
 
 use std::sync::Arc;
 
@@ -26,7 +26,8 @@ use service_runtime::shutdown::Shutdown;
 use tokio::sync::Notify;
 
 use crate::config::{JobsConfig, SweepConfig};
-use crate::store::Store;
+use crate::error::AppError;
+use crate::store::{PageError, Store};
 
 /// What every use case stands on.
 #[derive(Clone)]
@@ -57,5 +58,14 @@ impl App {
     /// The client of an account; `None` when the account is not configured any more.
     pub fn client(&self, account: &AccountSlug) -> Option<&OnceClient> {
         self.clients.iter().find(|client| client.account() == account)
+    }
+}
+
+impl From<PageError> for AppError {
+    fn from(error: PageError) -> Self {
+        match error {
+            PageError::Refused { field, reason } => Self::field(field, &reason),
+            PageError::Store(error) => Self::Store(error),
+        }
     }
 }

@@ -1,5 +1,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
+use domain::RunReason;
+
 use super::App;
 use crate::error::AppError;
 use crate::store::{SyncRun, SyncState};
@@ -42,7 +44,7 @@ impl App {
         for name in names {
             runs.push(
                 self.store
-                    .queue_run(name, "request", Some(actor), accept_mass_missing)
+                    .queue_run(name, RunReason::Request, Some(actor), accept_mass_missing)
                     .await?,
             );
         }

@@ -2,11 +2,12 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use domain::{Iccid, ProviderSim, SimStatus};
+use messages::pb::sim as pb;
 use once_client::{ClientError, Lane, OnceClient, SimUpdate};
-use serde::{Deserialize, Serialize};
 
 use super::App;
 use super::announce::Announcements;
+use super::change_request::{self, ChangeRequest};
 use super::get_sim::unconfigured;
 use crate::error::{AppError, StoreError};
 use crate::store::{Reading, Scope, SimPatch, Store, StoredReading, StoredSim};
@@ -16,68 +17,25 @@ pub(super) const FOREIGN_ORGANIZATION: &str = "may be set by a caller of the who
 /// Why an expired SIM stays as it is.
 pub(super) const EXPIRED: &str = "the SIM is expired; only an extension is possible";
 
-/// What a person wants changed. `None` leaves it as it is.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct SimUpdateRequest {
-    /// At 1NCE.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub label: Option<String>,
-    /// At 1NCE.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub imei_lock: Option<bool>,
-    /// At 1NCE: `Enabled` or `Disabled`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub status: Option<SimStatus>,
-    /// Here.
-    #[serde(flatten)]
-    pub patch: SimPatch,
-}
-
-impl SimUpdateRequest {
-    /// Whether something of it lives at 1NCE.
-    pub(super) fn concerns_provider(&self) -> bool {
-        self.label.is_some() || self.imei_lock.is_some() || self.status.is_some()
-    }
-
-    /// Whether 1NCE has everything of it that lives there.
-    pub(super) fn is_met_by(&self, told: &ProviderSim) -> bool {
-        let label_is = |wanted: &String| told.label.as_deref().unwrap_or_default() == wanted;
-        self.label.as_ref().is_none_or(label_is)
-            && self
-                .imei_lock
-                .is_none_or(|lock| told.imei_lock.unwrap_or(false) == lock)
-            && self.status.is_none_or(|status| told.status == status)
-    }
-
-    /// The SIM as it is once 1NCE has carried the request out.
-    fn applied_to(&self, sim: &ProviderSim) -> ProviderSim {
-        let mut wanted = sim.clone();
-        if let Some(label) = &self.label {
-            wanted.label = Some(label.clone()).filter(|label| !label.is_empty());
-        }
-        wanted.imei_lock = self.imei_lock.or(wanted.imei_lock);
-        if let Some(status) = self.status {
-            wanted.status = status;
-            status.word().clone_into(&mut wanted.provider_status);
-        }
-        wanted
-    }
-}
-
 impl App {
     /// Changes one SIM, at 1NCE first; what is kept here commits together with what 1NCE then tells.
     ///
     /// # Errors
-    /// [`AppError::UnknownSim`], [`AppError::Conflict`] for an expired SIM, 1NCE's. After an error of 1NCE nothing is
-    /// stored here.
+    /// [`AppError::Invalid`] names every field; [`AppError::UnknownSim`], [`AppError::Conflict`] for an expired SIM,
+    /// 1NCE's. After an error of 1NCE nothing is stored here.
     pub async fn update_sim(
         &self,
         scope: Scope,
         iccid: Iccid,
-        request: &SimUpdateRequest,
+        wanted: pb::SimChange,
         actor: &str,
     ) -> Result<StoredSim, AppError> {
+        let mut wrong = Vec::new();
+        let request = change_request::read(wanted, "", &mut wrong);
+        if !wrong.is_empty() {
+            return Err(AppError::Invalid(wrong));
+        }
+        let request = &request;
         if request.patch.organization.is_some() && scope != Scope::All {
             return Err(AppError::field("organization_id", FOREIGN_ORGANIZATION));
         }
@@ -92,15 +50,14 @@ impl App {
         };
         let mut announcements = Announcements::new(&self.subjects);
         let mut transaction = self.store.db().pool().begin().await.map_err(StoreError::from)?;
-        store_update(
-            &mut transaction,
-            &mut announcements,
+        let made = MadeChange {
             scope,
-            (&stored, change),
+            stored: &stored,
             request,
+            at_provider: change,
             actor,
-        )
-        .await?;
+        };
+        made.store(&mut transaction, &mut announcements).await?;
         announcements
             .batch
             .write(&mut transaction)
@@ -112,7 +69,7 @@ impl App {
     }
 
     /// Writes at 1NCE and reads back, when a person waits or the outcome is unknown. A lost answer is settled by the
-    /// reading. Returns when the last question began, by the database's clock.
+    /// reading.
     ///
     /// # Errors
     /// [`AppError::UnknownSim`], [`AppError::Conflict`] for a SIM that cannot be changed, 1NCE's.
@@ -120,8 +77,8 @@ impl App {
         &self,
         lane: Lane,
         stored: &StoredSim,
-        request: &SimUpdateRequest,
-    ) -> Result<(DateTime<Utc>, Change), AppError> {
+        request: &ChangeRequest,
+    ) -> Result<ProviderChange, AppError> {
         let client = self.changing_client(stored)?;
         let iccid = stored.provider.iccid;
         let read_at = self.store.now().await?;
@@ -133,11 +90,14 @@ impl App {
         if lane != Lane::Interactive
             && let Some(told) = told.as_ref().filter(|told| request.is_met_by(told))
         {
-            return Ok((read_at, Change::Read(Box::new(told.clone()))));
+            return Ok(ProviderChange {
+                requested_at: read_at,
+                known: Known::Read(Box::new(told.clone())),
+            });
         }
         let update = SimUpdate {
             iccid,
-            label: request.label.clone(),
+            label: request.label.as_ref().map(ToString::to_string),
             imei_lock: request
                 .imei_lock
                 .or(told.as_ref().and_then(|told| told.imei_lock)),
@@ -146,13 +106,13 @@ impl App {
         let outcome = client.update_sim(lane, &update).await;
         let requested_at = self.store.now().await?;
         if lane != Lane::Interactive && outcome.is_ok() {
-            let change = told.map_or(Change::Accepted, |told| {
-                Change::Read(Box::new(request.applied_to(&told)))
+            let known = told.map_or(Known::Accepted, |told| {
+                Known::Read(Box::new(request.applied_to(&told)))
             });
-            return Ok((requested_at, change));
+            return Ok(ProviderChange { requested_at, known });
         }
         let told = client.get_sim(lane, iccid).await;
-        settle(request, outcome, told).map(|change| (requested_at, change))
+        settle(request, outcome, told).map(|known| ProviderChange { requested_at, known })
     }
 
     /// The client that may change this SIM.
@@ -164,45 +124,56 @@ impl App {
     }
 }
 
-/// Stores what 1NCE carried out and what is kept here, and announces both, in the caller's transaction.
-///
-/// # Errors
-/// [`AppError::UnknownSim`], the database's.
-pub(super) async fn store_update(
-    transaction: &mut sqlx::PgConnection,
-    announcements: &mut Announcements<'_>,
-    scope: Scope,
-    (stored, change): (&StoredSim, Option<(DateTime<Utc>, Change)>),
-    request: &SimUpdateRequest,
-    actor: &str,
-) -> Result<(), AppError> {
-    let iccid = stored.provider.iccid;
-    if let Some((requested_at, change)) = change {
-        let sim = match change {
-            Change::Read(sim) => *sim,
-            // Applied to what is stored now, which may be newer than what this request began with.
-            Change::Accepted => {
-                let now = Store::lock_sim(transaction, iccid)
-                    .await?
-                    .ok_or(AppError::UnknownSim)?;
-                request.applied_to(&now.provider)
+/// A change that 1NCE has carried out, as far as it lives there, and that is not stored yet.
+pub(super) struct MadeChange<'a> {
+    pub scope: Scope,
+    /// The SIM before.
+    pub stored: &'a StoredSim,
+    pub request: &'a ChangeRequest,
+    /// `None` when nothing of it lives at 1NCE.
+    pub at_provider: Option<ProviderChange>,
+    /// Who asked.
+    pub actor: &'a str,
+}
+
+impl MadeChange<'_> {
+    /// Stores what 1NCE carried out and what is kept here, and announces both, in the caller's transaction.
+    ///
+    /// # Errors
+    /// [`AppError::UnknownSim`], the database's.
+    pub async fn store(
+        self,
+        transaction: &mut sqlx::PgConnection,
+        announcements: &mut Announcements<'_>,
+    ) -> Result<(), AppError> {
+        let iccid = self.stored.provider.iccid;
+        if let Some(ProviderChange { requested_at, known }) = self.at_provider {
+            let sim = match known {
+                Known::Read(sim) => *sim,
+                // Applied to what is stored now, which may be newer than what this request began with.
+                Known::Accepted => {
+                    let now = Store::lock_sim(transaction, iccid)
+                        .await?
+                        .ok_or(AppError::UnknownSim)?;
+                    self.request.applied_to(&now.provider)
+                }
+            };
+            let reading = Reading {
+                account: &self.stored.account,
+                requested_at,
+                sims: vec![sim],
+            };
+            for changed in Store::store_reading(transaction, reading).await? {
+                announcements.reading(&changed, self.actor);
             }
-        };
-        let reading = Reading {
-            account: &stored.account,
-            requested_at,
-            sims: vec![sim],
-        };
-        for changed in Store::store_reading(transaction, reading).await? {
-            announcements.reading(&changed, actor);
+            Store::touch(transaction, iccid, requested_at).await?;
         }
-        Store::touch(transaction, iccid, requested_at).await?;
+        let wanted = [(iccid, &self.request.patch)];
+        for changed in patch_sims(transaction, self.scope, &wanted).await? {
+            announcements.patched(&changed, self.actor);
+        }
+        Ok(())
     }
-    let wanted = [(iccid, &request.patch)];
-    for changed in patch_sims(transaction, scope, &wanted).await? {
-        announcements.patched(&changed, actor);
-    }
-    Ok(())
 }
 
 /// Writes tags, metadata and tenants where they differ from what is stored and in scope; returns the SIMs that changed.
@@ -242,9 +213,17 @@ pub(super) async fn patch_sims(
         .collect())
 }
 
-/// What is known after a change at 1NCE.
+/// A change that 1NCE has carried out.
 #[derive(Debug, PartialEq)]
-pub(super) enum Change {
+pub(super) struct ProviderChange {
+    /// When the last question began, by the database's clock.
+    pub requested_at: DateTime<Utc>,
+    pub known: Known,
+}
+
+/// What is known of a SIM after a change at 1NCE.
+#[derive(Debug, PartialEq)]
+pub(super) enum Known {
     /// 1NCE accepted it and told the SIM as it is.
     Read(Box<ProviderSim>),
     /// 1NCE accepted it; what it told afterwards is old, or nothing. The sweep corrects it if need be.
@@ -253,13 +232,13 @@ pub(super) enum Change {
 
 /// Decides what 1NCE holds now, from the outcome of the write and the reading after it.
 fn settle(
-    request: &SimUpdateRequest,
+    request: &ChangeRequest,
     outcome: Result<(), ClientError>,
     told: Result<Option<ProviderSim>, ClientError>,
-) -> Result<Change, AppError> {
+) -> Result<Known, AppError> {
     match (outcome, told) {
-        (_, Ok(Some(told))) if request.is_met_by(&told) => Ok(Change::Read(Box::new(told))),
-        (Ok(()), _) => Ok(Change::Accepted),
+        (_, Ok(Some(told))) if request.is_met_by(&told) => Ok(Known::Read(Box::new(told))),
+        (Ok(()), _) => Ok(Known::Accepted),
         (Err(error), _) => Err(error.into()),
     }
 }
@@ -274,10 +253,10 @@ mod tests {
         sim
     }
 
-    fn wanted(label: &str) -> SimUpdateRequest {
-        SimUpdateRequest {
-            label: Some(label.to_owned()),
-            ..SimUpdateRequest::default()
+    fn wanted(label: &str) -> ChangeRequest {
+        ChangeRequest {
+            label: Some(domain::Label::parse(label).unwrap()),
+            ..ChangeRequest::default()
         }
     }
 
@@ -292,7 +271,7 @@ mod tests {
     #[test]
     fn a_lost_answer_is_a_success_when_the_reading_shows_the_change() {
         let change = settle(&wanted("new"), Err(lost()), Ok(Some(sim("new")))).unwrap();
-        assert_eq!(change, Change::Read(Box::new(sim("new"))));
+        assert_eq!(change, Known::Read(Box::new(sim("new"))));
     }
 
     #[test]
@@ -304,7 +283,7 @@ mod tests {
     fn what_was_accepted_counts_although_the_reading_failed() {
         assert_eq!(
             settle(&wanted("new"), Ok(()), Err(lost())).unwrap(),
-            Change::Accepted
+            Known::Accepted
         );
         assert_eq!(
             wanted("new").applied_to(&sim("old")).label.as_deref(),

@@ -54,7 +54,7 @@ impl Store {
 
 #[cfg(test)]
 mod tests {
-    use domain::{AccountSlug, OrganizationId};
+    use domain::{AccountSlug, OrganizationId, RunReason};
     use service_runtime::db::Db;
     use test_support::Scope;
 
@@ -63,13 +63,16 @@ mod tests {
 
     async fn store_with_run(scope: &Scope) -> (Store, SyncRun) {
         let config = scope.runtime_config().database;
-        crate::migrate(&config).await.unwrap();
-        let store = Store::new(Db::connect(&config, crate::NAME).await.unwrap());
+        crate::SERVICE.migrate(&config).await.unwrap();
+        let store = Store::new(Db::connect(&config, crate::SERVICE.schema).await.unwrap());
         let account = AccountSlug::parse("main").unwrap();
         ensure_account(&store, &account, OrganizationId::DEFAULT)
             .await
             .unwrap();
-        let run = store.queue_run("main", "schedule", None, false).await.unwrap();
+        let run = store
+            .queue_run("main", RunReason::Schedule, None, false)
+            .await
+            .unwrap();
         (store, run)
     }
 

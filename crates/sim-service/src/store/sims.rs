@@ -1,4 +1,4 @@
-use domain::{Iccid, OrganizationId, Scope};
+use domain::{Iccid, Metadata, OrganizationId, Scope, Tags};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sqlx::{AssertSqlSafe, PgConnection};
@@ -11,46 +11,59 @@ use crate::error::StoreError;
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct SimPatch {
-    /// The new tags, sorted and without duplicates.
+    /// The new tags.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub tags: Option<Vec<String>>,
+    pub tags: Option<Tags>,
     /// Beside `tags`, or beside those that the SIM has.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub add_tags: Vec<String>,
+    #[serde(skip_serializing_if = "Tags::is_empty")]
+    pub add_tags: Tags,
     /// Taken away last.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub remove_tags: Vec<String>,
+    #[serde(skip_serializing_if = "Tags::is_empty")]
+    pub remove_tags: Tags,
     /// The new JSON object.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub metadata: Option<Map<String, Value>>,
+    pub metadata: Option<Metadata>,
     /// The new tenant.
     #[serde(rename = "organization_id", skip_serializing_if = "Option::is_none")]
     pub organization: Option<OrganizationId>,
 }
 
-impl SimPatch {
+/// What one SIM gets by a patch.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct SimFields {
+    /// All of its tags, sorted and without duplicates.
+    pub tags: Option<Vec<String>>,
+    /// The new JSON object.
+    pub metadata: Option<Map<String, Value>>,
+    /// The new tenant.
+    pub organization: Option<OrganizationId>,
+}
+
+impl SimFields {
     fn row(&self, iccid: Iccid) -> Value {
         serde_json::json!({
             "iccid": iccid.as_i64(), "tags": self.tags, "metadata": self.metadata,
             "organization_id": self.organization,
         })
     }
+}
 
-    /// What of it this SIM has not yet: whole tags, nothing to add or remove. `None` when it has everything.
-    pub fn against(&self, sim: &StoredSim) -> Option<Self> {
-        let wanted = Self {
+impl SimPatch {
+    /// What of it this SIM has not yet; `None` when it has everything.
+    pub fn against(&self, sim: &StoredSim) -> Option<SimFields> {
+        let metadata = self.metadata.as_ref().map(Metadata::as_map);
+        let wanted = SimFields {
             tags: Some(self.tags_over(&sim.tags)).filter(|tags| *tags != sim.tags),
-            metadata: self.metadata.clone().filter(|metadata| *metadata != sim.metadata),
+            metadata: metadata.filter(|wanted| **wanted != sim.metadata).cloned(),
             organization: self.organization.filter(|wanted| *wanted != sim.organization),
-            ..Self::default()
         };
-        (wanted != Self::default()).then_some(wanted)
+        (wanted != SimFields::default()).then_some(wanted)
     }
 
     fn tags_over(&self, held: &[String]) -> Vec<String> {
-        let base = self.tags.as_deref().unwrap_or(held);
-        let mut tags: Vec<String> = base.iter().chain(&self.add_tags).cloned().collect();
-        tags.retain(|tag| !self.remove_tags.contains(tag));
+        let base = self.tags.as_ref().map_or(held, Tags::as_slice);
+        let mut tags: Vec<String> = base.iter().chain(self.add_tags.as_slice()).cloned().collect();
+        tags.retain(|tag| !self.remove_tags.as_slice().contains(tag));
         tags.sort();
         tags.dedup();
         tags
@@ -113,11 +126,11 @@ impl Store {
     /// The database's.
     pub async fn write_patches(
         transaction: &mut PgConnection,
-        patches: &[(Iccid, SimPatch)],
+        patches: &[(Iccid, SimFields)],
     ) -> Result<(), StoreError> {
         const WANTED: &str = "jsonb_to_recordset($1) AS wanted (
             iccid bigint, tags text[], metadata jsonb, organization_id uuid)";
-        let rows: Vec<Value> = patches.iter().map(|(iccid, patch)| patch.row(*iccid)).collect();
+        let rows: Vec<Value> = patches.iter().map(|(iccid, fields)| fields.row(*iccid)).collect();
         let rows = Value::Array(rows);
         // The rows first: new tags take the tenant from them, and a trigger moves the tags that are there.
         for statement in [

@@ -1,28 +1,11 @@
 use chrono::{DateTime, Utc};
+use domain::{RunReason, RunState};
 use service_runtime::lease::Lease;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::Store;
 use crate::error::StoreError;
-
-/// Where a run stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RunState {
-    /// Every listed SIM was read.
-    Completed,
-    /// Given up; `error` says why.
-    Failed,
-}
-
-impl RunState {
-    fn word(self) -> &'static str {
-        match self {
-            Self::Completed => "completed",
-            Self::Failed => "failed",
-        }
-    }
-}
 
 /// One reading of an account's whole fleet.
 #[derive(Debug, Clone, PartialEq, sqlx::FromRow)]
@@ -31,10 +14,12 @@ pub struct SyncRun {
     pub id: Uuid,
     /// The account.
     pub account: String,
-    /// `queued`, `running`, `completed` or `failed`.
-    pub state: String,
-    /// `schedule` or `request`.
-    pub reason: String,
+    /// Where it stands.
+    #[sqlx(try_from = "String")]
+    pub state: RunState,
+    /// Why it was queued.
+    #[sqlx(try_from = "String")]
+    pub reason: RunReason,
     /// Missing SIMs are marked however many they are.
     pub accept_mass_missing: bool,
     /// When it was asked for.
@@ -112,7 +97,7 @@ impl Store {
     pub async fn queue_run(
         &self,
         account: &str,
-        reason: &str,
+        reason: RunReason,
         requested_by: Option<&str>,
         accept_mass_missing: bool,
     ) -> Result<SyncRun, StoreError> {
@@ -125,7 +110,7 @@ impl Store {
             )
             .bind(Uuid::now_v7())
             .bind(account)
-            .bind(reason)
+            .bind(reason.word())
             .bind(requested_by)
             .bind(accept_mass_missing)
             .execute(self.db.pool())
@@ -238,7 +223,7 @@ impl Store {
             .bind(run.id)
             .execute(&mut *transaction)
             .await?;
-        state.word().clone_into(&mut run.state);
+        run.state = state;
         run.error = error;
         run.finished_at = Some(finished);
         Ok(())

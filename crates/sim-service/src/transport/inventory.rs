@@ -5,8 +5,8 @@ use messages::pb::sim as pb;
 use service_runtime::bus::RpcError;
 use service_runtime::wire::{self, iccid};
 
-use super::convert;
 use crate::app::App;
+use crate::wire::sims;
 
 /// Members of one page.
 const MOST_MEMBERS: u32 = 2_000;
@@ -22,7 +22,7 @@ pub async fn members(app: App, request: pb::MembersRequest) -> Result<pb::Member
         text => iccid(text)?.as_i64(),
     };
     let (members, more) = app.members(after, request.limit).await?;
-    let (members, all) = wire::fit(members.into_iter().map(convert::member));
+    let (members, all) = wire::fit(members.into_iter().map(sims::member));
     Ok(pb::MembersResponse {
         members,
         has_next: more || !all,
@@ -39,7 +39,7 @@ pub async fn discover(app: App, request: pb::DiscoverRequest) -> Result<pb::Disc
     iccids.dedup();
     let discovery = app.discover(iccids).await?;
     // Members that do not fit are told when they are asked for again.
-    let (known, _) = wire::fit(discovery.known.into_iter().map(convert::member));
+    let (known, _) = wire::fit(discovery.known.into_iter().map(sims::member));
     Ok(pb::DiscoverResponse {
         known,
         looked_for: u32::try_from(discovery.looked_for).unwrap_or(u32::MAX),

@@ -1,11 +1,12 @@
 //! The methods about bulk jobs.
 
+use domain::JobAction;
 use messages::pb::sim as pb;
 use service_runtime::bus::RpcError;
 use service_runtime::wire::{self, actor, count, number_cursor, one_of, page_size, refuse, scope};
 
 use crate::app::App;
-use crate::app::jobs::{Control, KINDS, OUTCOMES, STATUSES, job_id};
+use crate::app::jobs::job_id;
 use crate::store::{ItemResult, Job, JobList, ResultList, cursor_after};
 
 /// Lines of one request.
@@ -38,15 +39,11 @@ pub async fn submit(app: App, request: pb::SubmitJobRequest) -> Result<pb::Submi
 }
 
 pub async fn control(app: App, request: pb::ControlJobRequest) -> Result<pb::ControlJobResponse, RpcError> {
-    let control = match request.action.as_str() {
-        "pause" => Control::Pause,
-        "resume" => Control::Resume,
-        "cancel" => Control::Cancel,
-        _ => return Err(RpcError::field("action", "is pause, resume or cancel")),
-    };
+    let action = JobAction::from_word(&request.action)
+        .ok_or_else(|| RpcError::field("action", "is pause, resume or cancel"))?;
     let actor = actor(request.actor);
     let controlled = app
-        .control_job(scope(request.scope)?, &request.job_id, control, &actor)
+        .control_job(scope(request.scope)?, &request.job_id, action, &actor)
         .await?;
     Ok(pb::ControlJobResponse {
         job: Some(job(controlled)),
@@ -62,8 +59,8 @@ pub async fn get(app: App, request: pb::GetJobRequest) -> Result<pb::GetJobRespo
 
 pub async fn list(app: App, request: pb::ListJobsRequest) -> Result<pb::ListJobsResponse, RpcError> {
     let mut wrong = Vec::new();
-    let status = one_of("status", request.status, &STATUSES, &mut wrong);
-    let kind = one_of("kind", request.kind, &KINDS, &mut wrong);
+    let status = one_of("status", &request.status, &mut wrong);
+    let kind = one_of("kind", &request.kind, &mut wrong);
     let size = page_size(request.page_size, 100, &mut wrong);
     refuse(wrong)?;
     let list = JobList {
@@ -84,7 +81,7 @@ pub async fn list(app: App, request: pb::ListJobsRequest) -> Result<pb::ListJobs
 
 pub async fn results(app: App, request: pb::JobResultsRequest) -> Result<pb::JobResultsResponse, RpcError> {
     let mut wrong = Vec::new();
-    let outcome = one_of("outcome", request.outcome, &OUTCOMES, &mut wrong);
+    let outcome = one_of("outcome", &request.outcome, &mut wrong);
     let size = page_size(request.page_size, 1_000, &mut wrong);
     let after = number_cursor(&request.cursor, &mut wrong);
     refuse(wrong)?;
@@ -104,14 +101,14 @@ pub async fn results(app: App, request: pb::JobResultsRequest) -> Result<pb::Job
 }
 
 fn job(job: Job) -> pb::Job {
-    let mut work = job.work;
-    if let Some(work) = work.as_object_mut() {
-        work.remove("kind");
+    let mut spec = job.spec;
+    if let Some(spec) = spec.as_object_mut() {
+        spec.remove("kind");
     }
     pb::Job {
         id: job.id.to_string(),
-        kind: job.kind,
-        status: job.status,
+        kind: job.kind.to_string(),
+        status: job.status.to_string(),
         dry_run: job.dry_run,
         total: job.total.map(count),
         done: count(job.done),
@@ -124,20 +121,16 @@ fn job(job: Job) -> pb::Job {
         started_at: job.started_at.map(Into::into),
         finished_at: job.finished_at.map(Into::into),
         error: job.error.unwrap_or_default(),
-        request_json: work.to_string(),
+        request_json: spec.to_string(),
     }
 }
 
 fn result(item: ItemResult) -> pb::JobResult {
     let iccid = item.iccid.and_then(|number| domain::Iccid::from_i64(number).ok());
-    let outcome = match item.outcome.as_str() {
-        "calling" => "pending".to_owned(),
-        _ => item.outcome,
-    };
     pb::JobResult {
         iccid: iccid.map_or_else(|| item.text.unwrap_or_default(), |iccid| iccid.to_string()),
         line: u32::try_from(item.line).unwrap_or(0),
-        outcome,
+        outcome: item.outcome.to_string(),
         code: item.code.unwrap_or_default(),
         message: item.message.unwrap_or_default(),
         diff_json: item.diff.map(|diff| diff.to_string()).unwrap_or_default(),

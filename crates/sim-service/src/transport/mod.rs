@@ -1,7 +1,5 @@
 //! What comes in over NATS: requests and ticks.
 
-pub mod change;
-pub mod convert;
 mod fleet;
 mod inventory;
 mod jobs;

@@ -2,10 +2,10 @@
 
 use messages::pb::sim as pb;
 use service_runtime::bus::{RpcContext, RpcError};
-use service_runtime::wire::{actor, iccid, refuse, scope};
+use service_runtime::wire::{actor, iccid, scope};
 
-use super::{change, convert};
 use crate::app::App;
+use crate::wire::sims;
 
 pub async fn get(
     app: App,
@@ -19,13 +19,13 @@ pub async fn get(
         .get_sim(scope(request.scope)?, iccid(&request.iccid)?, request.refresh)
         .await?;
     Ok(pb::GetSimResponse {
-        sim: Some(convert::sim(sim)),
+        sim: Some(sims::sim(sim)),
     })
 }
 
 pub async fn list(app: App, request: pb::ListSimsRequest) -> Result<pb::ListSimsResponse, RpcError> {
     let page = app.list_sims(scope(request.scope.clone())?, &request).await?;
-    Ok(convert::list(page))
+    Ok(sims::list(page))
 }
 
 pub async fn update(app: App, request: pb::UpdateSimRequest) -> Result<pb::UpdateSimResponse, RpcError> {
@@ -40,13 +40,8 @@ pub async fn update(app: App, request: pb::UpdateSimRequest) -> Result<pb::Updat
         organization_id: request.organization_id,
         ..pb::SimChange::default()
     };
-    let mut wrong = Vec::new();
-    let wanted = change::change(told, "", &mut wrong);
-    refuse(wrong)?;
-    let sim = app
-        .update_sim(scope, iccid, &wanted, &actor(request.actor))
-        .await?;
+    let sim = app.update_sim(scope, iccid, told, &actor(request.actor)).await?;
     Ok(pb::UpdateSimResponse {
-        sim: Some(convert::sim(sim)),
+        sim: Some(sims::sim(sim)),
     })
 }

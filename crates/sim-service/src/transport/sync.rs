@@ -73,8 +73,8 @@ fn run(run: SyncRun) -> pb::SyncRun {
     pb::SyncRun {
         id: run.id.to_string(),
         account: run.account,
-        state: run.state,
-        reason: run.reason,
+        state: run.state.to_string(),
+        reason: run.reason.to_string(),
         started_at: run.started_at.map(Into::into),
         finished_at: run.finished_at.map(Into::into),
         pass: number(run.pass),

@@ -55,7 +55,7 @@ async fn a_missing_sim_was_seen_last_by_the_sweep_that_listed_it_last() {
 #[tokio::test]
 async fn pages_are_asked_for_while_another_one_is_being_stored() {
     let config = EmulatorConfig::default().with_fleet(100).without_limits();
-    let app = TestApp::start_with(config, &[("PAGE_SIZE", "5"), ("ONCE_SIMS_PER_SECOND", "10")]).await;
+    let app = TestApp::start_with(config, &[("sim.page_size", "5"), ("ONCE_SIMS_PER_SECOND", "10")]).await;
     app.sync().await;
     app.control().reset_calls().await.unwrap();
     let mut owner = app.scope.connection().await;

@@ -7,13 +7,12 @@ use messages::pb::sim::{
 };
 use messages::{RpcMethod, sim_rpc};
 use once_client::OnceClient;
-use once_client::settings::{self as once, OnceSettings};
+use once_client::settings::OnceSettings;
 use once_emulator::{ControlClient, Emulator, EmulatorConfig};
 use service_runtime::Shared;
 use service_runtime::bus::RpcError;
-use service_runtime::config::Settings;
-use sim_service::SimServiceConfig;
-use test_support::{Scope, eventually};
+use sim_service::{SERVICE, SimServiceConfig};
+use test_support::{Scope, boot, eventually};
 
 /// sim-service, its emulator and its servers.
 pub struct TestApp {
@@ -29,7 +28,7 @@ impl TestApp {
     }
 
     pub async fn start_with(emulator: EmulatorConfig, settings: &[(&str, &str)]) -> Self {
-        let emulator = Emulator::start(emulator).await.expect("emulator");
+        let emulator = Emulator::start(at_noon(emulator)).await.expect("emulator");
         let scope = Scope::new().await;
         let shared = serve(&scope, &emulator, settings).await;
         Self {
@@ -160,13 +159,21 @@ impl TestApp {
     }
 }
 
+/// Whatever the hour, no day of its world ends while a test runs: the use of a day would change the fleet.
+fn at_noon(mut emulator: EmulatorConfig) -> EmulatorConfig {
+    let noon = || "2026-07-15T12:00:00Z".parse().expect("a moment");
+    emulator.start.get_or_insert_with(noon);
+    emulator
+}
+
 /// An emulator that does not slow a test down.
 pub fn quick(fleet: u32) -> EmulatorConfig {
     EmulatorConfig::default().with_fleet(fleet).without_limits()
 }
 
 async fn serve(scope: &Scope, emulator: &Emulator, settings: &[(&str, &str)]) -> Shared {
-    sim_service::migrate(&scope.runtime_config().database)
+    SERVICE
+        .migrate(&scope.runtime_config().database)
         .await
         .expect("migrate");
     start_service(scope, emulator, settings).await
@@ -180,36 +187,16 @@ async fn start_service(scope: &Scope, emulator: &Emulator, settings: &[(&str, &s
         ("ONCE_CLIENT_SECRET", "emulator-secret"),
         ("ONCE_SIMS_PER_SECOND", "1000"),
         ("SIMWARD_SWEEP_INTERVAL", "86400"),
-        ("PAGE_SIZE", "100"),
+        ("sim.page_size", "100"),
     ];
     values.extend(settings);
-    let find = |name: &str| {
-        values
-            .iter()
-            .rev()
-            .find(|(key, _)| *key == name)
-            .map(|(_, value)| (*value).to_owned())
-    };
-    let short_names: Vec<_> = sim_service::SHORT_NAMES
-        .into_iter()
-        .chain(once::SHORT_NAMES)
-        .chain([
-            ("PAGE_SIZE", "sim.page_size"),
-            ("JOB_RETRY_MS", "jobs.retry_ms"),
-            ("JOB_LEASE", "jobs.lease_seconds"),
-        ])
-        .collect();
-    let settings =
-        Settings::build(&[once::DEFAULTS, sim_service::DEFAULTS], &short_names, find).expect("settings");
+    let (settings, shared) = boot(scope, &SERVICE, &values).await;
     let config = SimServiceConfig::from_settings(&settings).expect("settings");
     let account: OnceSettings = settings.section("once").expect("settings");
-    let runtime = scope.runtime_config();
-    let account = account.client(&runtime.redis.prefix).expect("an account");
-    let shared = Shared::start(runtime, "test").await.expect("servers");
+    let account = account.client(&shared.config.redis.prefix).expect("an account");
     let client = OnceClient::new(account, shared.redis.clone(), shared.metrics.recorder()).expect("a client");
-    sim_service::run(config, client, &shared)
-        .await
-        .expect("sim-service");
+    let service = sim_service::run(config, client, &shared).await;
+    service.expect("sim-service");
     shared
 }
 
@@ -222,7 +209,7 @@ pub struct Killable {
 impl Killable {
     /// Call it inside a test's runtime, which stays free for the emulator.
     pub async fn start(emulator: EmulatorConfig, settings: &[(&str, &str)]) -> Self {
-        let emulator = Emulator::start(emulator).await.expect("emulator");
+        let emulator = Emulator::start(at_noon(emulator)).await.expect("emulator");
         let scope = Scope::new().await;
         let settings: Vec<(String, String)> = settings
             .iter()

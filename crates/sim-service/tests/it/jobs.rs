@@ -253,7 +253,7 @@ async fn a_dry_run_tells_what_would_change_and_asks_nobody() {
 
 #[tokio::test]
 async fn a_refusal_fails_its_sim_alone_and_a_failure_that_passes_is_tried_again() {
-    let app = TestApp::start_with(crate::harness::quick(3), &[("JOB_RETRY_MS", "20")]).await;
+    let app = TestApp::start_with(crate::harness::quick(3), &[("jobs.retry_ms", "20")]).await;
     app.sync().await;
     let iccids = app.iccids().await;
     let passing = Fault::new(FaultKind::Status, &format!("/*/sims/{}", iccids[0]))

@@ -10,7 +10,7 @@ use crate::harness::{Killable, TestApp, quick};
 use crate::jobs_support::{all, matching, named, new_id, outcomes};
 
 const TARGET: u64 = 990_002;
-const FAST: [(&str, &str); 2] = [("JOB_RETRY_MS", "20"), ("JOB_LEASE", "1")];
+const FAST: [(&str, &str); 2] = [("jobs.retry_ms", "20"), ("jobs.lease_seconds", "1")];
 
 /// Two customers; a transfer between them happens at once.
 fn two_customers(fleet: u32) -> EmulatorConfig {

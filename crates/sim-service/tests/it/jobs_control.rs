@@ -131,7 +131,7 @@ async fn a_small_job_does_not_wait_for_a_large_one() {
 
 #[tokio::test]
 async fn another_process_continues_what_a_killed_one_has_left_and_repeats_nothing() {
-    let settings = [("JOB_LEASE", "1")];
+    let settings = [("jobs.lease_seconds", "1")];
     let killed = Killable::start(quick(80), &settings).await;
     let app = killed.app();
     app.sync().await;

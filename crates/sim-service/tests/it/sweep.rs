@@ -181,7 +181,7 @@ async fn an_emptied_list_does_not_empty_the_fleet_until_a_person_agrees() {
 #[tokio::test]
 async fn an_orderly_end_in_the_middle_loses_no_page() {
     let config = EmulatorConfig::default().with_fleet(400).with_rate(40);
-    let settings = [("PAGE_SIZE", "5"), ("ONCE_SIMS_PER_SECOND", "40")];
+    let settings = [("sim.page_size", "5"), ("ONCE_SIMS_PER_SECOND", "40")];
     let mut app = TestApp::start_with(config, &settings).await;
     app.call::<sim_rpc::StartSync>(StartSyncRequest::default())
         .await

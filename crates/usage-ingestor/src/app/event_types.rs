@@ -1,98 +1,68 @@
-//! Words for 1NCE's events (FACTS §15.3), and the closed set of categories.
+//! Words for 1NCE's events (FACTS §15.3), and what each is about.
 
-/// What an event is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Category {
-    Connectivity,
-    Session,
-    Quota,
-    Sms,
-    Lifecycle,
-    Limit,
-    Security,
-    Other,
-}
-
-impl Category {
-    const ALL: [Self; 8] = [
-        Self::Connectivity,
-        Self::Session,
-        Self::Quota,
-        Self::Sms,
-        Self::Lifecycle,
-        Self::Limit,
-        Self::Security,
-        Self::Other,
-    ];
-
-    /// The word in answers and filters.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Connectivity => "connectivity",
-            Self::Session => "session",
-            Self::Quota => "quota",
-            Self::Sms => "sms",
-            Self::Lifecycle => "lifecycle",
-            Self::Limit => "limit",
-            Self::Security => "security",
-            Self::Other => "other",
-        }
-    }
-
-    /// The category of a word.
-    pub fn from_word(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|category| category.word() == word)
-    }
-}
+use domain::EventCategory as Category;
 
 /// A message from the device, and what became of one to it; their kinds in `sim_events`.
 pub const SMS_KINDS: [(i16, &str); 2] = [(2, "sms_mo"), (3, "sms_delivery_report")];
 
-/// 1NCE's number, the word, what it is about.
-pub const TYPES: [(i32, &str, Category); 43] = [
-    (0, "generic", Category::Other),
-    (1, "update_location", Category::Connectivity),
-    (2, "update_gprs_location", Category::Connectivity),
-    (3, "create_pdp_context", Category::Session),
-    (4, "update_pdp_context", Category::Session),
-    (5, "delete_pdp_context", Category::Session),
-    (6, "user_authentication_failed", Category::Security),
-    (7, "application_authentication_failed", Category::Security),
-    (8, "sim_activation", Category::Lifecycle),
-    (9, "sim_suspension", Category::Lifecycle),
-    (10, "sim_deletion", Category::Lifecycle),
-    (11, "endpoint_blocked", Category::Limit),
-    (12, "organization_blocked", Category::Limit),
-    (13, "support_access", Category::Security),
-    (14, "multi_factor_authentication", Category::Security),
-    (15, "purge_location", Category::Connectivity),
-    (16, "purge_gprs_location", Category::Connectivity),
-    (17, "self_signup", Category::Other),
-    (18, "data_quota_threshold_reached", Category::Quota),
-    (19, "data_quota_used_up", Category::Quota),
-    (20, "sms_quota_threshold_reached", Category::Quota),
-    (21, "sms_quota_used_up", Category::Quota),
-    (29, "openvpn_disconnect", Category::Connectivity),
-    (30, "openvpn_authentication", Category::Security),
-    (42, "endpoint_enabled", Category::Lifecycle),
-    (43, "endpoint_disabled", Category::Lifecycle),
-    (50, "sim_released", Category::Lifecycle),
-    (51, "sim_assigned", Category::Lifecycle),
-    (52, "data_quota_enabled", Category::Quota),
-    (53, "data_quota_disabled", Category::Quota),
-    (54, "sms_quota_enabled", Category::Quota),
-    (55, "sms_quota_disabled", Category::Quota),
-    (56, "data_quota_assigned", Category::Quota),
-    (57, "data_quota_deleted", Category::Quota),
-    (58, "sms_quota_assigned", Category::Quota),
-    (59, "sms_quota_deleted", Category::Quota),
-    (60, "data_quota_expired", Category::Quota),
-    (61, "sms_quota_expired", Category::Quota),
-    (100, "regional_pool_data_used_up", Category::Quota),
-    (101, "regional_pool_data_threshold_reached", Category::Quota),
-    (102, "regional_pool_sms_used_up", Category::Quota),
-    (103, "regional_pool_sms_threshold_reached", Category::Quota),
-    (121, "endpoint_deleted", Category::Lifecycle),
+/// One of 1NCE's types of events.
+#[derive(Debug, Clone, Copy)]
+pub struct EventType {
+    /// 1NCE's number.
+    id: i32,
+    word: &'static str,
+    category: Category,
+}
+
+const fn event(id: i32, word: &'static str, category: Category) -> EventType {
+    EventType { id, word, category }
+}
+
+/// The types that are known.
+pub const TYPES: [EventType; 43] = [
+    event(0, "generic", Category::Other),
+    event(1, "update_location", Category::Connectivity),
+    event(2, "update_gprs_location", Category::Connectivity),
+    event(3, "create_pdp_context", Category::Session),
+    event(4, "update_pdp_context", Category::Session),
+    event(5, "delete_pdp_context", Category::Session),
+    event(6, "user_authentication_failed", Category::Security),
+    event(7, "application_authentication_failed", Category::Security),
+    event(8, "sim_activation", Category::Lifecycle),
+    event(9, "sim_suspension", Category::Lifecycle),
+    event(10, "sim_deletion", Category::Lifecycle),
+    event(11, "endpoint_blocked", Category::Limit),
+    event(12, "organization_blocked", Category::Limit),
+    event(13, "support_access", Category::Security),
+    event(14, "multi_factor_authentication", Category::Security),
+    event(15, "purge_location", Category::Connectivity),
+    event(16, "purge_gprs_location", Category::Connectivity),
+    event(17, "self_signup", Category::Other),
+    event(18, "data_quota_threshold_reached", Category::Quota),
+    event(19, "data_quota_used_up", Category::Quota),
+    event(20, "sms_quota_threshold_reached", Category::Quota),
+    event(21, "sms_quota_used_up", Category::Quota),
+    event(29, "openvpn_disconnect", Category::Connectivity),
+    event(30, "openvpn_authentication", Category::Security),
+    event(42, "endpoint_enabled", Category::Lifecycle),
+    event(43, "endpoint_disabled", Category::Lifecycle),
+    event(50, "sim_released", Category::Lifecycle),
+    event(51, "sim_assigned", Category::Lifecycle),
+    event(52, "data_quota_enabled", Category::Quota),
+    event(53, "data_quota_disabled", Category::Quota),
+    event(54, "sms_quota_enabled", Category::Quota),
+    event(55, "sms_quota_disabled", Category::Quota),
+    event(56, "data_quota_assigned", Category::Quota),
+    event(57, "data_quota_deleted", Category::Quota),
+    event(58, "sms_quota_assigned", Category::Quota),
+    event(59, "sms_quota_deleted", Category::Quota),
+    event(60, "data_quota_expired", Category::Quota),
+    event(61, "sms_quota_expired", Category::Quota),
+    event(100, "regional_pool_data_used_up", Category::Quota),
+    event(101, "regional_pool_data_threshold_reached", Category::Quota),
+    event(102, "regional_pool_sms_used_up", Category::Quota),
+    event(103, "regional_pool_sms_threshold_reached", Category::Quota),
+    event(121, "endpoint_deleted", Category::Lifecycle),
 ];
 
 /// The word and category of a stored event; one that no version of this program knows is `type_<n>`.
@@ -100,8 +70,8 @@ pub fn named(kind: i16, type_id: i32) -> (String, Category) {
     if let Some((_, word)) = SMS_KINDS.into_iter().find(|(known, _)| *known == kind) {
         return (word.to_owned(), Category::Sms);
     }
-    match TYPES.into_iter().find(|(known, _, _)| *known == type_id) {
-        Some((_, word, category)) => (word.to_owned(), category),
+    match TYPES.into_iter().find(|known| known.id == type_id) {
+        Some(known) => (known.word.to_owned(), known.category),
         None => (format!("type_{type_id}"), Category::Other),
     }
 }
@@ -130,8 +100,8 @@ impl EventFilter {
             return Some(Self::of_category(category));
         }
         let number = wanted.strip_prefix("type_").unwrap_or(wanted).parse().ok();
-        let known = TYPES.into_iter().find(|(_, word, _)| *word == wanted);
-        if let Some(id) = known.map(|(id, _, _)| id).or(number) {
+        let known = TYPES.into_iter().find(|known| known.word == wanted);
+        if let Some(id) = known.map(|known| known.id).or(number) {
             let types = vec![id];
             return Some(Self {
                 types,
@@ -154,11 +124,11 @@ impl EventFilter {
                 of == category
             }
         };
-        let types = TYPES.into_iter().filter(|(_, _, of)| wanted(*of));
+        let types = TYPES.into_iter().filter(|known| wanted(known.category));
         let kinds = SMS_KINDS.into_iter().filter(|_| category == Category::Sms);
         Self {
             kinds: kinds.map(|(kind, _)| kind).collect(),
-            types: types.map(|(id, _, _)| id).collect(),
+            types: types.map(|known| known.id).collect(),
             types_are_excluded: is_other,
         }
     }
@@ -177,7 +147,7 @@ mod tests {
 
     #[test]
     fn every_type_is_found_by_its_number_its_word_and_its_category() {
-        for (id, word, category) in TYPES {
+        for EventType { id, word, category } in TYPES {
             let by_word = EventFilter::read(word).unwrap();
             assert_eq!(by_word.types, [id]);
             assert_eq!(EventFilter::read(&id.to_string()), Some(by_word));

@@ -3,10 +3,10 @@
 use domain::{Iccid, MAX_DAYS};
 use messages::pb::usage::ExportUsageRequest;
 
-use super::App;
+use super::{App, day_range};
 use crate::error::AppError;
-use crate::store::export_usage::{ExportPage, ExportQuery};
-use crate::store::{DayRange, Scope};
+use crate::store::Scope;
+use crate::store::export_usage::{ExportPage, ExportQuery, Position};
 
 /// Reads a request; `iccid` is the one it names.
 ///
@@ -17,8 +17,16 @@ pub fn read(
     iccid: Option<Iccid>,
     request: &ExportUsageRequest,
 ) -> Result<ExportQuery, AppError> {
-    let range = DayRange::read(&request.start_date, &request.end_date, MAX_DAYS)?;
-    ExportQuery::new(scope, range, iccid, request.tag.clone(), &request.cursor)
+    let range = day_range::read(&request.start_date, &request.end_date, MAX_DAYS)?;
+    let after = match request.cursor.as_str() {
+        "" => None,
+        cursor => {
+            let wrong = || AppError::field("cursor", "is none of this export");
+            Some(Position::parse(cursor).ok_or_else(wrong)?)
+        }
+    };
+    let tag = request.tag.clone();
+    Ok(ExportQuery::new(scope, range, iccid, tag, after))
 }
 
 impl App {
@@ -27,6 +35,6 @@ impl App {
     /// # Errors
     /// [`AppError::UnknownSim`]; the database's.
     pub async fn export_usage(&self, query: &ExportQuery) -> Result<ExportPage, AppError> {
-        query.page(&self.store).await
+        query.page(&self.store).await?.ok_or(AppError::UnknownSim)
     }
 }

@@ -2,12 +2,15 @@
 
 use std::time::Duration;
 
-use chrono::Utc;
+use async_nats::jetstream::stream::RawMessageErrorKind;
+use chrono::{TimeDelta, Utc};
+use domain::StreamState;
 use messages::INGEST;
 use once_client::Capability;
 use service_runtime::bus::BusError;
 
 use super::App;
+use super::receive::received_at;
 use crate::error::AppError;
 use crate::store::ingest_status::{OpenRow, ReadingsRow, StreamRow};
 
@@ -29,12 +32,12 @@ pub struct IngestStatus {
 }
 
 impl StreamRow {
-    /// `never`, `flowing` or `silent`.
-    pub fn state(&self) -> &'static str {
+    /// How the stream stands.
+    pub fn state(&self) -> StreamState {
         match (self.silent_since, self.last_received_at) {
-            (Some(_), _) => "silent",
-            (None, None) => "never",
-            (None, Some(_)) => "flowing",
+            (Some(_), _) => StreamState::Silent,
+            (None, None) => StreamState::Never,
+            (None, Some(_)) => StreamState::Flowing,
         }
     }
 }
@@ -73,8 +76,12 @@ impl App {
         if state.messages == 0 {
             return Ok((0, 0.0));
         }
-        let first = state.first_timestamp.unix_timestamp_nanos() / 1_000_000;
-        let age = i128::from(Utc::now().timestamp_millis()) - first;
-        Ok((state.messages, age.max(0) as f64 / 1000.0))
+        let age = match stream.get_raw_message(state.first_sequence).await {
+            Ok(oldest) => received_at(&oldest.headers).map_or(TimeDelta::zero(), |at| Utc::now() - at),
+            // It was merged meanwhile.
+            Err(error) if error.kind() == RawMessageErrorKind::NoMessageFound => TimeDelta::zero(),
+            Err(error) => return Err(failed(&error).into()),
+        };
+        Ok((state.messages, age.num_milliseconds().max(0) as f64 / 1000.0))
     }
 }

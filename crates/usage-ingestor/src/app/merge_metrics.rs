@@ -7,7 +7,25 @@ use std::time::Duration;
 use metrics::{Counter, Histogram};
 use service_runtime::metrics::Metrics;
 
-use super::merge::Merged;
+/// What a merge did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Merged {
+    /// Usage records stored now, and those that were stored before.
+    pub usage: Counts,
+    /// The same of events.
+    pub events: Counts,
+    /// Records that are kept as rejected.
+    pub rejected: u64,
+}
+
+/// New and known records.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Stored now.
+    pub new: u64,
+    /// Stored before.
+    pub known: u64,
+}
 
 /// Shared by every merge of a process.
 #[derive(Clone)]

@@ -1,6 +1,7 @@
 //! Use cases, one file each.
 
 pub mod api_readings;
+mod day_range;
 pub mod decode;
 pub mod differences;
 pub mod discovery;

@@ -1,6 +1,7 @@
 //! A body of the Data Streamer to the stream INGEST: durable when this returns.
 
-use chrono::Utc;
+use async_nats::HeaderMap;
+use chrono::{DateTime, SecondsFormat, Utc};
 use messages::header;
 use service_runtime::bus::{BusError, Publication};
 
@@ -44,12 +45,21 @@ impl App {
     /// Hands batches to the merge.
     pub(super) async fn publish(&self, batches: Vec<Encoded>) -> Result<(), BusError> {
         let subject = self.subjects.ingest();
+        let now = Utc::now().to_rfc3339_opts(SecondsFormat::Micros, true);
         let publications = batches.into_iter().map(|batch| Publication {
             subject: subject.clone(),
             id: batch.id,
-            headers: vec![(header::CONTENT_TYPE, "application/protobuf".to_owned())],
+            headers: vec![
+                (header::CONTENT_TYPE, "application/protobuf".to_owned()),
+                (header::TIME, now.clone()),
+            ],
             payload: batch.payload,
         });
         self.bus.store_all("a batch", publications.collect()).await
     }
+}
+
+/// When a receiver took a batch. JetStream's own time of it would be compared with the clock of another host.
+pub fn received_at(headers: &HeaderMap) -> Option<DateTime<Utc>> {
+    headers.get(header::TIME)?.as_str().parse().ok()
 }

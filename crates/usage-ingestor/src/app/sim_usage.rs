@@ -7,9 +7,9 @@ use chrono_tz::Tz;
 use domain::{Granularity, Iccid, periods, span};
 use messages::pb::usage::SimUsageRequest;
 
-use super::App;
+use super::{App, day_range};
 use crate::error::AppError;
-use crate::store::sim_usage::{Amounts, DayRow, RecordsRow, VisibleSim};
+use crate::store::sim_usage::{Amounts, DayRow, RecordsRow, Span, VisibleSim};
 use crate::store::{DayRange, Scope};
 
 /// What is asked. The scope is part of its making.
@@ -46,7 +46,7 @@ impl SimUsageQuery {
                 AppError::field("tz", "is no time zone of the IANA list, such as Europe/Berlin")
             })?,
         };
-        let range = DayRange::read(&request.start_date, &request.end_date, granularity.max_days())?;
+        let range = day_range::read(&request.start_date, &request.end_date, granularity.max_days())?;
         Ok(Self {
             scope,
             iccid,
@@ -79,8 +79,10 @@ impl App {
         sim: VisibleSim,
         query: &SimUsageQuery,
     ) -> Result<Vec<UsedPeriod>, AppError> {
-        let range = (query.range.start, query.range.end);
-        let rows = self.store.usage_periods(sim, query.granularity, range).await?;
+        let rows = self
+            .store
+            .usage_periods(sim, query.granularity, query.range)
+            .await?;
         let used = rows.into_iter().map(|row| UsedPeriod {
             label: row.first_day.to_string(),
             amounts: row.amounts,
@@ -100,7 +102,11 @@ impl App {
         let DayRange { start, end } = query.range;
         let (from, before) = span(query.zone, start, end);
         let last_day = (before - Duration::seconds(1)).date_naive();
-        let days = self.store.usage_days(sim, from.date_naive(), last_day).await?;
+        let told = DayRange {
+            start: from.date_naive(),
+            end: last_day,
+        };
+        let days = self.store.usage_days(sim, told).await?;
         let by_api: Vec<NaiveDate> = days
             .iter()
             .filter(|day| day.data_by_api)
@@ -119,7 +125,7 @@ impl App {
         let whole = (last_day + Days::new(1)).and_time(NaiveTime::MIN).and_utc();
         let records = self
             .store
-            .usage_records(sim, (from, whole), &begins, &by_api)
+            .usage_records(sim, Span { from, before: whole }, &begins, &by_api)
             .await?;
         let with_records: HashSet<NaiveDate> = records.iter().filter_map(|row| row.day).collect();
         records.into_iter().for_each(|row| add_records(&mut used, row));

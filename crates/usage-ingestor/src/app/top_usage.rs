@@ -3,15 +3,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use domain::TopBy;
 use messages::pb::usage::TopUsageRequest;
 use moka::future::Cache;
 use service_runtime::bus::RpcError;
 
-use super::App;
 use super::usage_summary::MAX_DAYS_BY_SIM;
+use super::{App, day_range};
 use crate::error::AppError;
-use crate::store::top_usage::{TopBy, TopQuery, TopRow};
-use crate::store::{DayRange, Scope};
+use crate::store::Scope;
+use crate::store::top_usage::{TopQuery, TopRow};
 
 const MAX_SIMS: u32 = 100;
 /// How long an answer stands: finding it reads every SIM's days.
@@ -39,7 +40,7 @@ pub fn read(scope: Scope, request: &TopUsageRequest) -> Result<TopQuery, AppErro
     if !(1..=MAX_SIMS).contains(&request.limit) {
         return Err(AppError::field("limit", "is 1 to 100"));
     }
-    let range = DayRange::read(&request.start_date, &request.end_date, MAX_DAYS_BY_SIM)?;
+    let range = day_range::read(&request.start_date, &request.end_date, MAX_DAYS_BY_SIM)?;
     Ok(TopQuery::new(
         scope,
         range,

@@ -1,12 +1,12 @@
 //! Usage of the fleet.
 
-use domain::MAX_DAYS;
+use domain::{MAX_DAYS, UsageGroupBy};
 use messages::pb::usage::UsageSummaryRequest;
 
-use super::App;
+use super::{App, day_range};
 use crate::error::AppError;
+use crate::store::Scope;
 use crate::store::usage_summary::{BY_API, FleetGroup, FleetSums, GroupRow};
-use crate::store::{DayRange, Scope};
 
 /// The most groups of an answer.
 const GROUPS: usize = 1000;
@@ -44,30 +44,31 @@ impl SummaryQuery {
     /// [`AppError::Invalid`] names what cannot be used.
     pub fn new(scope: Scope, request: &UsageSummaryRequest) -> Result<Self, AppError> {
         let tag = request.tag.clone();
-        let wanted = match (request.group_by.as_str(), tag.is_empty()) {
-            ("", true) => Wanted::Sum,
-            ("day", true) => Wanted::Groups(FleetGroup::Day),
-            ("country", true) => Wanted::Groups(FleetGroup::Country),
-            ("operator", true) => Wanted::Groups(FleetGroup::Operator),
-            ("rat", true) => Wanted::Groups(FleetGroup::Rat),
-            ("tag", true) => Wanted::ByTag,
-            ("", false) => Wanted::Tagged { tag, by_day: false },
-            ("day", false) => Wanted::Tagged { tag, by_day: true },
-            ("country" | "operator" | "rat" | "tag", false) => {
+        let by = match request.group_by.as_str() {
+            "" => None,
+            word => Some(
+                UsageGroupBy::from_word(word)
+                    .ok_or_else(|| AppError::field("group_by", "is day, country, operator, rat or tag"))?,
+            ),
+        };
+        let wanted = match (by, tag.is_empty()) {
+            (None, true) => Wanted::Sum,
+            (Some(UsageGroupBy::Day), true) => Wanted::Groups(FleetGroup::Day),
+            (Some(UsageGroupBy::Country), true) => Wanted::Groups(FleetGroup::Country),
+            (Some(UsageGroupBy::Operator), true) => Wanted::Groups(FleetGroup::Operator),
+            (Some(UsageGroupBy::Rat), true) => Wanted::Groups(FleetGroup::Rat),
+            (Some(UsageGroupBy::Tag), true) => Wanted::ByTag,
+            (None, false) => Wanted::Tagged { tag, by_day: false },
+            (Some(UsageGroupBy::Day), false) => Wanted::Tagged { tag, by_day: true },
+            (Some(_), false) => {
                 return Err(AppError::field("tag", "goes with group_by=day, or with none"));
-            }
-            _ => {
-                return Err(AppError::field(
-                    "group_by",
-                    "is day, country, operator, rat or tag",
-                ));
             }
         };
         let max_days = match wanted {
             Wanted::Sum | Wanted::Groups(_) => MAX_DAYS,
             Wanted::ByTag | Wanted::Tagged { .. } => MAX_DAYS_BY_SIM,
         };
-        let range = DayRange::read(&request.start_date, &request.end_date, max_days)?;
+        let range = day_range::read(&request.start_date, &request.end_date, max_days)?;
         Ok(Self {
             sums: FleetSums::new(scope, range),
             wanted,

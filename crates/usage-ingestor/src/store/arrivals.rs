@@ -1,6 +1,7 @@
 //! What arrived: counts by hour, and the operators that records name.
 
 use chrono::{DateTime, DurationRound, TimeDelta, Utc};
+use domain::StreamKind;
 use messages::pb::usage::Operator;
 use sqlx::PgConnection;
 
@@ -23,7 +24,7 @@ pub struct Arrivals {
 /// The database's.
 pub async fn count(
     transaction: &mut PgConnection,
-    stream: &str,
+    stream: StreamKind,
     received_at: DateTime<Utc>,
     writer: i16,
     arrivals: &Arrivals,
@@ -42,7 +43,7 @@ pub async fn count(
              last_record_at = greatest(held.last_record_at, excluded.last_record_at)",
     )
     .bind(hour)
-    .bind(stream)
+    .bind(stream.word())
     .bind(writer)
     .bind(arrivals.batches)
     .bind(arrivals.records)

@@ -4,7 +4,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 
 use super::stream_state::compared;
 use super::{DayRange, Scope, Store};
-use crate::error::{AppError, StoreError};
+use crate::error::StoreError;
 
 /// What is asked. The scope is part of its making.
 #[derive(Debug, Clone)]
@@ -12,7 +12,33 @@ pub struct DifferencesQuery {
     scope: Scope,
     range: DayRange,
     size: u32,
-    after: (NaiveDate, i64),
+    before: Place,
+}
+
+/// The row that a cursor names: the page goes on behind it, to older days.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    day: NaiveDate,
+    iccid: i64,
+}
+
+impl Place {
+    /// Reads a cursor; `None` when it is none of this list.
+    pub fn parse(cursor: &str) -> Option<Self> {
+        let (day, iccid) = cursor.split_once('.')?;
+        Some(Self {
+            day: day.parse().ok()?,
+            iccid: iccid.parse().ok()?,
+        })
+    }
+}
+
+/// A page, the newest day first.
+#[derive(Debug)]
+pub struct DifferencesPage {
+    pub rows: Vec<DifferenceRow>,
+    /// Empty on the last page.
+    pub next_cursor: String,
 }
 
 /// One day of one SIM, as the stream and as the API told it.
@@ -31,35 +57,25 @@ pub struct DifferenceRow {
 }
 
 impl DifferencesQuery {
-    /// Reads the cursor.
-    ///
-    /// # Errors
-    /// [`AppError::Invalid`] when it is none.
-    pub fn new(scope: Scope, range: DayRange, size: u32, cursor: &str) -> Result<Self, AppError> {
-        let position = |text: &str| {
-            let (day, iccid) = text.split_once('.')?;
-            Some((day.parse().ok()?, iccid.parse().ok()?))
+    /// From `after` on, or from the newest day.
+    pub fn new(scope: Scope, range: DayRange, size: u32, after: Option<Place>) -> Self {
+        let newest = Place {
+            day: range.end,
+            iccid: i64::MAX,
         };
-        let after = match cursor {
-            "" => (range.end, i64::MAX),
-            text => {
-                let wrong = || AppError::field("cursor", "is none of this list");
-                position(text).ok_or_else(wrong)?
-            }
-        };
-        Ok(Self {
+        Self {
             scope,
             range,
             size,
-            after,
-        })
+            before: after.unwrap_or(newest),
+        }
     }
 
-    /// The page behind the cursor, the newest day first, and the cursor behind the page, which is empty on the last one.
+    /// The page.
     ///
     /// # Errors
     /// The database's.
-    pub async fn page(&self, store: &Store) -> Result<(Vec<DifferenceRow>, String), StoreError> {
+    pub async fn page(&self, store: &Store) -> Result<DifferencesPage, StoreError> {
         let (condition, organization) = match self.scope {
             Scope::All => ("$6::uuid IS NULL", None),
             Scope::Organization(id) => (
@@ -77,8 +93,8 @@ impl DifferencesQuery {
         let mut rows: Vec<DifferenceRow> = sqlx::query_as(sqlx::AssertSqlSafe(sql))
             .bind(self.range.start)
             .bind(self.range.end)
-            .bind(self.after.0)
-            .bind(self.after.1)
+            .bind(self.before.day)
+            .bind(self.before.iccid)
             .bind(i64::from(self.size) + 1)
             .bind(organization)
             .fetch_all(store.db().pool())
@@ -87,7 +103,7 @@ impl DifferencesQuery {
         let more = rows.len() > size;
         rows.truncate(size);
         let last = rows.last().filter(|_| more);
-        let cursor = last.map_or_else(String::new, |row| format!("{}.{}", row.day, row.iccid));
-        Ok((rows, cursor))
+        let next_cursor = last.map_or_else(String::new, |row| format!("{}.{}", row.day, row.iccid));
+        Ok(DifferencesPage { rows, next_cursor })
     }
 }

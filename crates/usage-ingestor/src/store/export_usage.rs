@@ -5,7 +5,7 @@ use domain::Iccid;
 
 use super::sim_usage::told_by;
 use super::{DayRange, Scope, Store};
-use crate::error::{AppError, StoreError};
+use crate::error::StoreError;
 
 /// Rows of a page.
 pub const PAGE: usize = 2000;
@@ -26,9 +26,20 @@ pub struct ExportQuery {
 
 /// The row that a cursor names: the page begins behind it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Position {
+pub struct Position {
     iccid: i64,
     day: NaiveDate,
+}
+
+impl Position {
+    /// Reads a cursor; `None` when it is none of this export.
+    pub fn parse(cursor: &str) -> Option<Self> {
+        let (iccid, day) = cursor.split_once('.')?;
+        Some(Self {
+            iccid: iccid.parse().ok()?,
+            day: day.parse().ok()?,
+        })
+    }
 }
 
 /// What is used of one day of one SIM.
@@ -66,47 +77,33 @@ const ROWS: &str = concat!(
 );
 
 impl ExportQuery {
-    /// Reads the cursor.
-    ///
-    /// # Errors
-    /// [`AppError::Invalid`] when it is none.
+    /// Behind `after`, or from the beginning.
     pub fn new(
         scope: Scope,
         range: DayRange,
         iccid: Option<Iccid>,
         tag: String,
-        cursor: &str,
-    ) -> Result<Self, AppError> {
-        let wrong = || AppError::field("cursor", "is none of this export");
-        let position = |text: &str| {
-            let (iccid, day) = text.split_once('.')?;
-            Some(Position {
-                iccid: iccid.parse().ok()?,
-                day: day.parse().ok()?,
-            })
-        };
-        let after = match cursor {
-            "" => None,
-            text => Some(position(text).ok_or_else(wrong)?),
-        };
-        Ok(Self {
+        after: Option<Position>,
+    ) -> Self {
+        Self {
             scope,
             range,
             iccid,
             tag,
             after,
-        })
+        }
     }
 
-    /// The page behind the cursor. The SIMs come from `sims`, where every SIM with rows is.
+    /// The page; `None` for one SIM that the caller may not see. The SIMs come from `sims`, where every SIM with rows is.
     ///
     /// # Errors
-    /// [`AppError::UnknownSim`] for one SIM that the caller may not see; the database's.
-    pub async fn page(&self, store: &Store) -> Result<ExportPage, AppError> {
+    /// The database's.
+    pub async fn page(&self, store: &Store) -> Result<Option<ExportPage>, StoreError> {
         let sims = match self.iccid {
             Some(iccid) => {
-                let seen = store.visible_sim(self.scope, iccid).await?;
-                seen.ok_or(AppError::UnknownSim)?;
+                if store.visible_sim(self.scope, iccid).await?.is_none() {
+                    return Ok(None);
+                }
                 vec![iccid.as_i64()]
             }
             None => self.sims(store).await?,
@@ -133,7 +130,7 @@ impl ExportQuery {
             _ => None,
         };
         let next_cursor = last.map_or_else(String::new, |(iccid, day)| format!("{iccid}.{day}"));
-        Ok(ExportPage { rows, next_cursor })
+        Ok(Some(ExportPage { rows, next_cursor }))
     }
 
     async fn sims(&self, store: &Store) -> Result<Vec<i64>, StoreError> {

@@ -7,16 +7,30 @@ use super::copy::millis_to_time;
 use super::{Scope, Store};
 use crate::error::StoreError;
 
-/// What is told of one SIM; each part with its time, milliseconds since 1970. `None`: nothing is told of that part.
+/// Something that was told at a time, milliseconds since 1970.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Told<T> {
+    pub at_ms: i64,
+    pub value: T,
+}
+
+/// Where a SIM is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    pub mcc: i16,
+    /// 1NCE's number of the operator, 0 where it is not told.
+    pub operator: i32,
+}
+
+/// What is told of one SIM. `None`: nothing is told of that part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Fact {
     pub iccid: i64,
     /// Has a data session.
-    pub online: Option<(i64, bool)>,
-    /// MCC, and 1NCE's number of the operator, 0 where it is not told.
-    pub place: Option<(i64, i16, i32)>,
+    pub online: Option<Told<bool>>,
+    pub place: Option<Told<Place>>,
     /// 1NCE's number.
-    pub rat: Option<(i64, i16)>,
+    pub rat: Option<Told<i16>>,
 }
 
 impl Fact {
@@ -28,7 +42,7 @@ impl Fact {
     /// Takes the parts that are newer. Of one moment the end of a session counts, then the larger number: the same rule as
     /// in the store, so that no order of events makes a difference.
     pub fn take_newer(&mut self, other: &Self) {
-        let rank = |online: Option<(i64, bool)>| online.map(|(at, online)| (at, !online));
+        let rank = |online: Option<Told<bool>>| online.map(|told| (told.at_ms, !told.value));
         if rank(other.online) > rank(self.online) {
             self.online = other.online;
         }
@@ -62,16 +76,19 @@ async fn update(transaction: &mut PgConnection, iccids: &[i64], facts: &[Fact]) 
     let time = |part: fn(&Fact) -> Option<i64>| -> Vec<Option<DateTime<Utc>>> {
         facts.iter().map(|fact| part(fact).map(millis_to_time)).collect()
     };
-    let operators: Vec<Option<i32>> = facts.iter().map(|fact| fact.place.map(|part| part.2)).collect();
+    let operators: Vec<Option<i32>> = facts
+        .iter()
+        .map(|fact| fact.place.map(|told| told.value.operator))
+        .collect();
     sqlx::query(include_str!("note_presence.sql"))
         .bind(iccids)
-        .bind(small(|fact| fact.online.map(|part| i16::from(part.1))))
-        .bind(time(|fact| fact.online.map(|part| part.0)))
-        .bind(small(|fact| fact.place.map(|part| part.1)))
+        .bind(small(|fact| fact.online.map(|told| i16::from(told.value))))
+        .bind(time(|fact| fact.online.map(|told| told.at_ms)))
+        .bind(small(|fact| fact.place.map(|told| told.value.mcc)))
         .bind(operators)
-        .bind(time(|fact| fact.place.map(|part| part.0)))
-        .bind(small(|fact| fact.rat.map(|part| part.1)))
-        .bind(time(|fact| fact.rat.map(|part| part.0)))
+        .bind(time(|fact| fact.place.map(|told| told.at_ms)))
+        .bind(small(|fact| fact.rat.map(|told| told.value)))
+        .bind(time(|fact| fact.rat.map(|told| told.at_ms)))
         .execute(transaction)
         .await
         .map(|_| ())

@@ -21,15 +21,27 @@ pub struct StoredReject {
     pub replayed_at: Option<DateTime<Utc>>,
 }
 
-/// Keeps rejected records of the batch with that sequence; the same bytes are kept once and counted.
+/// A rejected record of a batch.
+#[derive(Debug, Clone)]
+pub struct NewReject {
+    /// The batch's place in the stream.
+    pub batch: i64,
+    /// When JetStream stored it.
+    pub received_at: DateTime<Utc>,
+    pub record: RejectedRecord,
+}
+
+/// Keeps rejected records; the same bytes are kept once and counted.
 ///
 /// # Errors
 /// The database's.
-pub async fn keep(
-    transaction: &mut PgConnection,
-    rejects: &[(i64, DateTime<Utc>, RejectedRecord)],
-) -> Result<(), sqlx::Error> {
-    for (batch, received_at, reject) in rejects {
+pub async fn keep(transaction: &mut PgConnection, rejects: &[NewReject]) -> Result<(), sqlx::Error> {
+    for NewReject {
+        batch,
+        received_at,
+        record,
+    } in rejects
+    {
         sqlx::query(
             "INSERT INTO rejects AS held (digest, raw, kind, reason, batch, received_at, last_received_at)
              VALUES ($1, $2, $3, $4, $5, $6, $6)
@@ -39,10 +51,10 @@ pub async fn keep(
              -- A batch that is merged again tells nothing new.
              WHERE held.batch < excluded.batch",
         )
-        .bind(&Sha256::digest(&reject.raw)[..])
-        .bind(&reject.raw)
-        .bind(&reject.kind)
-        .bind(&reject.reason)
+        .bind(&Sha256::digest(&record.raw)[..])
+        .bind(&record.raw)
+        .bind(&record.kind)
+        .bind(&record.reason)
         .bind(batch)
         .bind(received_at)
         .execute(&mut *transaction)

@@ -1,15 +1,22 @@
 //! Reads of one SIM's usage.
 
 use chrono::{DateTime, NaiveDate, Utc};
-use domain::{Granularity, Iccid};
+use domain::{Granularity, Iccid, UsageSource};
 
-use super::{Scope, Store};
+use super::{DayRange, Scope, Store};
 use crate::error::StoreError;
 
 /// One SIM, as a caller may see it.
 #[derive(Debug, Clone, Copy)]
 pub struct VisibleSim {
     iccid: Iccid,
+}
+
+/// From a moment, before another one.
+#[derive(Debug, Clone, Copy)]
+pub struct Span {
+    pub from: DateTime<Utc>,
+    pub before: DateTime<Utc>,
 }
 
 /// Volumes, messages and sessions.
@@ -140,7 +147,7 @@ impl Store {
         &self,
         sim: VisibleSim,
         granularity: Granularity,
-        (start, end): (NaiveDate, NaiveDate),
+        range: DayRange,
     ) -> Result<Vec<PeriodRow>, StoreError> {
         let unit = match granularity {
             Granularity::Hourly | Granularity::Daily => "day",
@@ -149,8 +156,8 @@ impl Store {
         };
         let rows = sqlx::query_as(PERIODS)
             .bind(sim.number())
-            .bind(start)
-            .bind(end)
+            .bind(range.start)
+            .bind(range.end)
             .bind(unit);
         Ok(rows.fetch_all(self.db().pool()).await?)
     }
@@ -159,13 +166,11 @@ impl Store {
     ///
     /// # Errors
     /// The database's.
-    pub async fn usage_days(
-        &self,
-        sim: VisibleSim,
-        start: NaiveDate,
-        end: NaiveDate,
-    ) -> Result<Vec<DayRow>, StoreError> {
-        let rows = sqlx::query_as(DAYS).bind(sim.number()).bind(start).bind(end);
+    pub async fn usage_days(&self, sim: VisibleSim, range: DayRange) -> Result<Vec<DayRow>, StoreError> {
+        let rows = sqlx::query_as(DAYS)
+            .bind(sim.number())
+            .bind(range.start)
+            .bind(range.end);
         Ok(rows.fetch_all(self.db().pool()).await?)
     }
 
@@ -177,14 +182,14 @@ impl Store {
     pub async fn usage_records(
         &self,
         sim: VisibleSim,
-        (from, before): (DateTime<Utc>, DateTime<Utc>),
+        span: Span,
         begins: &[DateTime<Utc>],
         without_data: &[NaiveDate],
     ) -> Result<Vec<RecordsRow>, StoreError> {
         let rows = sqlx::query_as(RECORDS)
             .bind(sim.number())
-            .bind(from)
-            .bind(before)
+            .bind(span.from)
+            .bind(span.before)
             .bind(begins)
             .bind(without_data);
         Ok(rows.fetch_all(self.db().pool()).await?)
@@ -192,11 +197,11 @@ impl Store {
 }
 
 /// Who told what is used.
-pub fn source(by_stream: bool, by_api: bool) -> &'static str {
+pub fn source(by_stream: bool, by_api: bool) -> UsageSource {
     match (by_stream, by_api) {
-        (true, true) => "mixed",
-        (false, true) => "api",
-        (_, false) => "stream",
+        (true, true) => UsageSource::Mixed,
+        (false, true) => UsageSource::Api,
+        (_, false) => UsageSource::Stream,
     }
 }
 

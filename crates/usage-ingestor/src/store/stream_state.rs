@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, NaiveDate, Utc};
+use domain::StreamKind;
 use sqlx::{PgConnection, Row};
 
 use super::Store;
@@ -24,12 +25,12 @@ pub(super) use compared;
 /// The database's.
 pub async fn note_first(
     transaction: &mut PgConnection,
-    stream: &str,
+    stream: StreamKind,
     oldest: DateTime<Utc>,
 ) -> Result<(), sqlx::Error> {
     let known: Option<DateTime<Utc>> =
         sqlx::query_scalar("SELECT first_record_at FROM stream_state WHERE stream = $1")
-            .bind(stream)
+            .bind(stream.word())
             .fetch_optional(&mut *transaction)
             .await?
             .flatten();
@@ -40,7 +41,7 @@ pub async fn note_first(
         "INSERT INTO stream_state AS held (stream, first_record_at) VALUES ($1, $2)
          ON CONFLICT (stream) DO UPDATE SET first_record_at = least(held.first_record_at, excluded.first_record_at)",
     )
-    .bind(stream)
+    .bind(stream.word())
     .bind(oldest)
     .execute(transaction)
     .await
@@ -67,7 +68,7 @@ pub struct StreamArrivals {
 ///
 /// # Errors
 /// The database's.
-pub async fn alone(transaction: &mut PgConnection, stream: &str) -> Result<bool, sqlx::Error> {
+pub async fn alone(transaction: &mut PgConnection, stream: StreamKind) -> Result<bool, sqlx::Error> {
     sqlx::query_scalar("SELECT pg_try_advisory_xact_lock(hashtext($1))")
         .bind(format!("usage stream {stream}"))
         .fetch_one(transaction)
@@ -80,14 +81,14 @@ pub async fn alone(transaction: &mut PgConnection, stream: &str) -> Result<bool,
 /// The database's.
 pub async fn arrivals(
     transaction: &mut PgConnection,
-    stream: &str,
+    stream: StreamKind,
     now: DateTime<Utc>,
 ) -> Result<StreamArrivals, sqlx::Error> {
     let rows = sqlx::query(
         "SELECT hour, sum(records + duplicates)::bigint AS records, max(last_received_at) AS last_received_at
          FROM ingest_hours WHERE stream = $1 AND hour >= $2 - interval '8 days' GROUP BY hour",
     )
-    .bind(stream)
+    .bind(stream.word())
     .bind(now)
     .fetch_all(&mut *transaction)
     .await?;
@@ -103,11 +104,11 @@ pub async fn arrivals(
 ///
 /// # Errors
 /// The database's.
-pub async fn load(transaction: &mut PgConnection, stream: &str) -> Result<StreamState, sqlx::Error> {
+pub async fn load(transaction: &mut PgConnection, stream: StreamKind) -> Result<StreamState, sqlx::Error> {
     let row = sqlx::query(
         "SELECT silent_since, expected_per_hour, filled_until FROM stream_state WHERE stream = $1",
     )
-    .bind(stream)
+    .bind(stream.word())
     .fetch_optional(transaction)
     .await?;
     Ok(row.map_or_else(StreamState::default, |row| StreamState {
@@ -123,7 +124,7 @@ pub async fn load(transaction: &mut PgConnection, stream: &str) -> Result<Stream
 /// The database's.
 pub async fn save(
     transaction: &mut PgConnection,
-    stream: &str,
+    stream: StreamKind,
     state: &StreamState,
 ) -> Result<(), sqlx::Error> {
     sqlx::query(
@@ -132,7 +133,7 @@ pub async fn save(
              silent_since = excluded.silent_since, expected_per_hour = excluded.expected_per_hour,
              filled_until = excluded.filled_until",
     )
-    .bind(stream)
+    .bind(stream.word())
     .bind(state.silent_since)
     .bind(state.expected_per_hour)
     .bind(state.filled_until)
@@ -163,12 +164,12 @@ pub async fn fill_gap(transaction: &mut PgConnection, from: NaiveDate) -> Result
 ///
 /// # Errors
 /// The database's.
-pub async fn flows(store: &Store, stream: &str) -> Result<bool, StoreError> {
+pub async fn flows(store: &Store, stream: StreamKind) -> Result<bool, StoreError> {
     let flows = sqlx::query_scalar(
         "SELECT EXISTS (SELECT FROM ingest_hours WHERE stream = $1 AND hour >= now() - interval '3 days')
             AND NOT EXISTS (SELECT FROM stream_state WHERE stream = $1 AND silent_since IS NOT NULL)",
     )
-    .bind(stream)
+    .bind(stream.word())
     .fetch_one(store.db().pool())
     .await?;
     Ok(flows)

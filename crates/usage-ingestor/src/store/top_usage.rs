@@ -1,43 +1,11 @@
 //! The SIMs that use most.
 
+use domain::TopBy;
+
 use super::usage_summary::sims_of;
 use super::{DayRange, Scope, Store};
 
 use crate::error::StoreError;
-
-/// By what the most is meant.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum TopBy {
-    Total,
-    Rx,
-    Tx,
-    SmsMo,
-    SmsMt,
-}
-
-impl TopBy {
-    /// The measure of a word.
-    pub fn from_word(word: &str) -> Option<Self> {
-        Some(match word {
-            "total" => Self::Total,
-            "rx" => Self::Rx,
-            "tx" => Self::Tx,
-            "sms_mo" => Self::SmsMo,
-            "sms_mt" => Self::SmsMt,
-            _ => return None,
-        })
-    }
-
-    fn column(self) -> &'static str {
-        match self {
-            Self::Total => "total",
-            Self::Rx => "rx",
-            Self::Tx => "tx",
-            Self::SmsMo => "sms_mo",
-            Self::SmsMt => "sms_mt",
-        }
-    }
-}
 
 /// A question for the SIMs that use most. The scope is part of its making; equal ones have equal answers for a while.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -78,7 +46,8 @@ impl TopQuery {
     /// The database's.
     pub async fn find(&self, store: &Store) -> Result<Vec<TopRow>, StoreError> {
         let (condition, organization) = sims_of(self.scope);
-        let column = self.by.column();
+        // The columns have the words' names.
+        let column = self.by.word();
         let sims = match (self.scope, self.tag.is_empty()) {
             (Scope::All, true) => "$3::uuid IS NULL AND $4 = ''".to_owned(),
             (Scope::Organization(_), true) => {

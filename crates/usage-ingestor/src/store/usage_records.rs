@@ -11,11 +11,23 @@ use super::copy::{BinaryCopy, millis_to_time};
 const COLUMNS: i16 = 16;
 
 /// What tells a record from all others.
-pub type RecordKey = (u64, i64, i64);
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RecordKey {
+    iccid: u64,
+    ended_at_ms: i64,
+    /// 1NCE's.
+    record_id: i64,
+}
 
-/// The record's key: ICCID, end in milliseconds, 1NCE's id.
-pub fn record_key(record: &UsageRecord) -> RecordKey {
-    (record.iccid, record.ended_at_ms, record.record_id)
+impl RecordKey {
+    /// The record's key.
+    pub fn of(record: &UsageRecord) -> Self {
+        Self {
+            iccid: record.iccid,
+            ended_at_ms: record.ended_at_ms,
+            record_id: record.record_id,
+        }
+    }
 }
 
 /// Stores records, which are sorted by their key and have one each; leaves those in `records` that were not stored yet.
@@ -42,7 +54,7 @@ pub async fn insert(
         }
     }
     let new = insert_unknown(transaction, records).await?;
-    records.retain(|record| new.contains(&record_key(record)));
+    records.retain(|record| new.contains(&RecordKey::of(record)));
     Ok(())
 }
 
@@ -129,11 +141,11 @@ async fn insert_unknown(
     .await?;
     let key = |row: &sqlx::postgres::PgRow| -> RecordKey {
         let ended_at: DateTime<Utc> = row.get(1);
-        (
-            row.get::<i64, _>(0).cast_unsigned(),
-            ended_at.timestamp_millis(),
-            row.get(2),
-        )
+        RecordKey {
+            iccid: row.get::<i64, _>(0).cast_unsigned(),
+            ended_at_ms: ended_at.timestamp_millis(),
+            record_id: row.get(2),
+        }
     };
     Ok(rows.iter().map(key).collect())
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use async_nats::jetstream::Message;
-use chrono::{DateTime, Utc};
+use chrono::Utc;
 use messages::INGEST;
 use service_runtime::Runtime;
 use service_runtime::bus::{BatchLimits, ConsumerSpec, Outcome, consume_batches};
@@ -11,6 +11,7 @@ use service_runtime::shutdown::Shutdown;
 
 use crate::app::App;
 use crate::app::merge::{Received, read_batch};
+use crate::app::receive::received_at;
 
 /// The name under which every merge takes batches.
 pub const DURABLE: &str = "usage-merge";
@@ -97,12 +98,13 @@ async fn handle(app: &App, messages: Vec<Message>, writer: i16, end: &Shutdown) 
 
 fn receive(message: &Message) -> Result<Received, String> {
     let info = message.info().map_err(|error| error.to_string())?;
-    let at = info.published.unix_timestamp_nanos();
-    let at = i64::try_from(at / 1_000_000).ok();
-    let at = at.and_then(DateTime::from_timestamp_millis);
     Ok(Received {
         sequence: info.stream_sequence.cast_signed(),
-        at: at.unwrap_or_else(Utc::now),
+        at: message
+            .headers
+            .as_ref()
+            .and_then(received_at)
+            .unwrap_or_else(Utc::now),
         again: info.delivered > 1,
         batch: read_batch(message.payload.clone())?,
     })

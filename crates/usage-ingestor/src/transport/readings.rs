@@ -30,8 +30,8 @@ pub async fn differences(
     request: pb::DifferencesRequest,
 ) -> Result<pb::DifferencesResponse, RpcError> {
     let query = read(scope(request.scope.clone())?, &request)?;
-    let (days, next_cursor) = app.differences(&query).await?;
-    let days = days.into_iter().map(|row| pb::DayDifference {
+    let page = app.differences(&query).await?;
+    let days = page.rows.into_iter().map(|row| pb::DayDifference {
         iccid: row.iccid.to_string(),
         day: row.day.to_string(),
         stream_total: count(row.total),
@@ -46,6 +46,6 @@ pub async fn differences(
     });
     Ok(pb::DifferencesResponse {
         days: days.collect(),
-        next_cursor,
+        next_cursor: page.next_cursor,
     })
 }

@@ -9,7 +9,7 @@ use crate::app::App;
 pub async fn read(app: App, _: pb::IngestStatusRequest) -> Result<pb::IngestStatusResponse, RpcError> {
     let status = app.ingest_status().await?;
     let streams = status.streams.into_iter().map(|row| pb::StreamStatus {
-        state: row.state().to_owned(),
+        state: row.state().to_string(),
         stream: row.stream,
         last_received_at: row.last_received_at.map(Into::into),
         last_record_at: row.last_record_at.map(Into::into),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use messages::JOBS;
 use service_runtime::Runtime;
-use service_runtime::bus::{ConsumerSpec, Outcome, Tick, consume, publish_ticks};
+use service_runtime::bus::{ConsumerSpec, DueWork};
 
 use crate::app::inventory::InventoryError;
 use crate::app::{App, discovery};
@@ -34,40 +34,16 @@ pub fn start(app: &App, runtime: &Runtime) {
     let shutdown = &runtime.shared.shutdown;
     super::inventory::start(app, runtime);
     shutdown.spawn(discovery::run(app.clone(), shutdown.clone()));
-    daily(app, runtime, "usage.inventory-due", INVENTORY, read_inventory);
-    daily(app, runtime, "usage.storage-due", STORAGE, keep_storage);
+    runtime.on_tick(daily(INVENTORY), app.clone(), read_inventory);
+    runtime.on_tick(daily(STORAGE), app.clone(), keep_storage);
 }
 
-/// Publishes a daily tick and does the work that it asks for, on one replica at a time.
-fn daily<F>(app: &App, runtime: &Runtime, job: &'static str, spec: ConsumerSpec, work: fn(App) -> F)
-where
-    F: Future<Output = Result<(), InventoryError>> + Send + 'static,
-{
-    let shared = &runtime.shared;
-    let (bus, metrics, end) = (
-        shared.bus.clone(),
-        shared.metrics.clone(),
-        shared.shutdown.clone(),
-    );
-    let tick = Tick { job, period: DAY };
-    shared
-        .shutdown
-        .spawn(publish_ticks(bus.clone(), tick, end.clone()));
-    let (app, ending) = (app.clone(), end.clone());
-    let handler = move |_message| {
-        let (work, end) = (work(app.clone()), ending.clone());
-        async move {
-            match end.or(work).await {
-                Some(Ok(())) => Outcome::Done,
-                Some(Err(error)) => {
-                    tracing::warn!(%error, job, "daily work is tried again later");
-                    Outcome::Retry(RETRY)
-                }
-                None => Outcome::Retry(Duration::ZERO),
-            }
-        }
-    };
-    shared.shutdown.spawn(consume(bus, spec, metrics, end, handler));
+fn daily(consumer: ConsumerSpec) -> DueWork {
+    DueWork {
+        consumer,
+        period: DAY,
+        retry: RETRY,
+    }
 }
 
 async fn read_inventory(app: App) -> Result<(), InventoryError> {
@@ -78,8 +54,10 @@ async fn read_inventory(app: App) -> Result<(), InventoryError> {
 
 async fn keep_storage(app: App) -> Result<(), InventoryError> {
     let config = &app.config;
-    let days = (config.usage_days, config.events_days, config.compress_after_days);
-    let edition = app.store.keep_storage(days.0, days.1, days.2).await?;
+    let edition = app
+        .store
+        .keep_storage(config.usage_days, config.events_days, config.compress_after_days)
+        .await?;
     app.store.forget_old(config.rejects_days).await?;
     tracing::info!(edition, "old data was dropped");
     Ok(())

@@ -24,7 +24,7 @@ pub async fn sim_usage(app: App, request: pb::SimUsageRequest) -> Result<pb::Sim
             sms_mo: small_count(period.amounts.sms_mo),
             sms_mt: small_count(period.amounts.sms_mt),
             sessions: small_count(period.amounts.sessions),
-            source: source(period.by_stream, period.by_api).to_owned(),
+            source: source(period.by_stream, period.by_api).to_string(),
         });
     Ok(pb::SimUsageResponse {
         periods: periods.collect(),
@@ -84,7 +84,7 @@ pub async fn export(app: App, request: pb::ExportUsageRequest) -> Result<pb::Exp
         sms_mo: small_count(row.sms_mo.into()),
         sms_mt: small_count(row.sms_mt.into()),
         sessions: small_count(row.sessions.into()),
-        source: source(row.by_stream, row.by_api).to_owned(),
+        source: source(row.by_stream, row.by_api).to_string(),
     });
     Ok(pb::ExportUsageResponse {
         rows: rows.collect(),

@@ -2,14 +2,13 @@ use std::time::Duration;
 
 use messages::RpcMethod;
 use once_client::OnceClient;
-use once_client::settings::{self as once, OnceSettings};
+use once_client::settings::OnceSettings;
 use once_emulator::{ControlClient, Emulator, EmulatorConfig};
 use service_runtime::Shared;
 use service_runtime::bus::RpcError;
-use service_runtime::config::Settings;
 use sqlx::PgConnection;
-use test_support::{DATASTREAMER, Scope, Stack};
-use usage_ingestor::{IngestorConfig, Running};
+use test_support::{DATASTREAMER, Scope, Stack, boot};
+use usage_ingestor::{IngestorConfig, Running, SERVICE};
 
 /// usage-ingestor, its emulator and its servers. There is no sim-service: a test plays it where it needs one.
 pub struct TestApp {
@@ -41,7 +40,8 @@ impl TestApp {
         settings: &[(&'static str, &'static str)],
     ) -> Self {
         let emulator = Emulator::start(emulator).await.expect("emulator");
-        usage_ingestor::migrate(&scope.runtime_config().database)
+        SERVICE
+            .migrate(&scope.runtime_config().database)
             .await
             .expect("migrate");
         let (shared, service) = serve(&scope, &emulator, settings).await;
@@ -96,49 +96,35 @@ impl TestApp {
     }
 }
 
+/// Records of the dates that tests name are kept, however long ago those are by now.
+const KEPT: [(&str, &str); 2] = [("usage_days", "36500"), ("events_days", "36500")];
+
 async fn serve(
     scope: &Scope,
     emulator: &Emulator,
     settings: &[(&'static str, &'static str)],
 ) -> (Shared, Running) {
     let base_url = emulator.base_url();
-    let keys: Vec<(String, &str)> = settings
-        .iter()
-        .map(|(key, value)| (format!("usage.{key}"), *value))
-        .collect();
+    let settings = [&KEPT, settings].concat();
     let mut values = vec![
         ("ONCE_API_BASE_URL", base_url.as_str()),
         ("ONCE_CLIENT_ID", "990001_simward"),
         ("ONCE_CLIENT_SECRET", "emulator-secret"),
         ("ONCE_SIMS_PER_SECOND", "1000"),
-        ("SIMWARD_INGEST_LISTEN", "127.0.0.1:0"),
-        ("DATASTREAMER_USER", DATASTREAMER.0),
-        ("DATASTREAMER_PASSWORD", DATASTREAMER.1),
+        ("usage.listen", "127.0.0.1:0"),
+        ("usage.user", DATASTREAMER.0),
+        ("usage.password", DATASTREAMER.1),
     ];
-    values.extend(settings);
-    let find = |name: &str| {
-        let found = values.iter().rev().find(|(key, _)| *key == name);
-        found.map(|(_, value)| (*value).to_owned())
-    };
-    let own = settings
-        .iter()
-        .zip(&keys)
-        .map(|((name, _), (key, _))| (*name, key.as_str()));
-    let names: Vec<(&str, &str)> = once::SHORT_NAMES
-        .into_iter()
-        .chain(usage_ingestor::SHORT_NAMES)
-        .chain(own)
+    let keys = settings.iter();
+    let keys: Vec<(String, &str)> = keys
+        .map(|(key, value)| (format!("usage.{key}"), *value))
         .collect();
-    let settings =
-        Settings::build(&[once::DEFAULTS, usage_ingestor::DEFAULTS], &names, find).expect("settings");
+    values.extend(keys.iter().map(|(key, value)| (key.as_str(), *value)));
+    let (settings, shared) = boot(scope, &SERVICE, &values).await;
     let config = IngestorConfig::from_settings(&settings).expect("settings");
     let account: OnceSettings = settings.section("once").expect("settings");
-    let runtime = scope.runtime_config();
-    let account = account.client(&runtime.redis.prefix).expect("an account");
-    let shared = Shared::start(runtime, "test").await.expect("servers");
+    let account = account.client(&shared.config.redis.prefix).expect("an account");
     let client = OnceClient::new(account, shared.redis.clone(), shared.metrics.recorder()).expect("a client");
-    let service = usage_ingestor::run(config, client, &shared)
-        .await
-        .expect("usage-ingestor");
-    (shared, service)
+    let service = usage_ingestor::run(config, client, &shared).await;
+    (shared, service.expect("usage-ingestor"))
 }

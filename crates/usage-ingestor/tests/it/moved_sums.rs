@@ -35,12 +35,13 @@ pub async fn both_books(app: &TestApp) -> [BTreeMap<(Uuid, String), Sums>; 2] {
                 sum(used_sms_mo)::bigint AS sms_mo, sum(used_sms_mt)::bigint AS sms_mt
          FROM sim_usage_daily JOIN sims USING (iccid) GROUP BY 1, 2",
     ];
+    // Both as they are at one moment: the readings by API book meanwhile.
+    let mut connection = app.connection().await;
+    let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ";
+    sqlx::raw_sql(begin).execute(&mut connection).await.unwrap();
     let mut books = [BTreeMap::new(), BTreeMap::new()];
     for (book, statement) in books.iter_mut().zip(SUMS) {
-        let rows = sqlx::query(statement)
-            .fetch_all(&mut app.connection().await)
-            .await
-            .unwrap();
+        let rows = sqlx::query(statement).fetch_all(&mut connection).await.unwrap();
         book.extend(
             rows.iter()
                 .map(|row| ((row.get("id"), row.get("day")), sums(row))),

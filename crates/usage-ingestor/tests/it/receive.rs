@@ -1,8 +1,12 @@
 use std::io::Write;
 
+use async_nats::HeaderMap;
 use base64::Engine;
-use chrono::Utc;
+use chrono::{DurationRound, Timelike, Utc};
+use messages::header;
+use messages::pb::usage::{IngestBatch, UsageRecord};
 use once_emulator::EmulatorConfig;
+use prost::Message;
 use serde_json::json;
 use sqlx::Row;
 use test_support::{DATASTREAMER, Stack, eventually};
@@ -10,18 +14,12 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
 use crate::harness::TestApp;
-use crate::records::{data, iccid, sms_mo};
+use crate::records::{data, days_ago, iccid, sms_mo};
 
 #[tokio::test]
 async fn a_posted_record_is_stored_and_raises_its_day() {
     let app = TestApp::start().await;
-    let noon = Utc::now()
-        .date_naive()
-        .pred_opt()
-        .unwrap()
-        .and_hms_opt(12, 0, 0)
-        .unwrap()
-        .and_utc();
+    let noon = days_ago(1);
     let records = json!([data(1, 1, noon, "0.2", "0.05"), sms_mo(2, 1, noon)]);
 
     let (status, text) = app.post("/datastreamer/v1/usage", records.to_string()).await;
@@ -289,4 +287,42 @@ async fn when_jetstream_is_gone_the_answer_is_503_and_what_was_taken_is_merged_a
         .await
         .unwrap();
     assert_eq!(counted, 2);
+}
+
+#[tokio::test]
+async fn a_batch_came_when_its_receiver_took_it_whatever_the_clock_of_jetstream() {
+    let app = TestApp::start().await;
+    let taken = hour_ago().with_nanosecond(0).unwrap() - chrono::Duration::hours(4);
+    let record = UsageRecord {
+        iccid: iccid(1).parse().unwrap(),
+        record_id: 1,
+        started_at_ms: taken.timestamp_millis(),
+        ended_at_ms: taken.timestamp_millis(),
+        rx: 1,
+        total: 1,
+        ..UsageRecord::default()
+    };
+    let batch = IngestBatch {
+        usage: vec![record],
+        ..IngestBatch::default()
+    };
+    let mut headers = HeaderMap::new();
+    headers.insert(header::TIME, taken.to_rfc3339());
+    let bus = &app.shared.bus;
+    let payload = batch.encode_to_vec().into();
+    let js = bus.jetstream();
+
+    let published = js.publish_with_headers(bus.subjects().ingest(), headers, payload);
+    published.await.unwrap().await.unwrap();
+
+    stored(&app, 1).await;
+    let (hour, last): (chrono::DateTime<Utc>, chrono::DateTime<Utc>) =
+        sqlx::query_as("SELECT hour, last_received_at FROM ingest_hours")
+            .fetch_one(&mut app.connection().await)
+            .await
+            .unwrap();
+    assert_eq!(
+        (hour, last),
+        (taken.duration_trunc(chrono::Duration::hours(1)).unwrap(), taken)
+    );
 }

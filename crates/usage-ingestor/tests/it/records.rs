@@ -1,6 +1,6 @@
 //! Records as the Data Streamer writes them (FACTS §15.2).
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, Duration, NaiveTime, SecondsFormat, Utc};
 use serde_json::{Value, json};
 
 use crate::harness::TestApp;
@@ -15,7 +15,7 @@ pub fn data(id: i64, sim: u32, ended_at: DateTime<Utc>, tx: &str, rx: &str) -> V
     let number = |text: &str| serde_json::from_str::<Value>(text).expect("a number");
     json!({
         "id": id,
-        "start_timestamp": (ended_at - chrono::Duration::minutes(15)).to_rfc3339_opts(SecondsFormat::Millis, true),
+        "start_timestamp": (ended_at - Duration::minutes(15)).to_rfc3339_opts(SecondsFormat::Millis, true),
         "end_timestamp": ended_at.to_rfc3339_opts(SecondsFormat::Millis, true),
         "imsi": "901409000000017", "imsi_id": 17, "organisation": {"id": 42, "name": "99000001"},
         "sim": {"id": 17, "iccid": iccid(sim), "msisdn": "882999000000017"},
@@ -47,8 +47,10 @@ fn sum(tx: &str, rx: &str) -> String {
     sum.to_string()
 }
 
+/// Noon of a day that is over.
 pub fn days_ago(days: i64) -> DateTime<Utc> {
-    Utc::now() - chrono::Duration::days(days)
+    let today = Utc::now().date_naive().and_time(NaiveTime::MIN).and_utc();
+    today - Duration::days(days) + Duration::hours(12)
 }
 
 /// Posts records of usage.

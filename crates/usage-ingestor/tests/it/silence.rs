@@ -8,9 +8,8 @@ use test_support::eventually_within;
 use crate::harness::TestApp;
 use crate::records::data;
 
-/// A stream that brought so many records in each hour until some hours ago.
-async fn flowed_until(app: &TestApp, hours_ago: i32, per_hour: i64) -> DateTime<Utc> {
-    let last = Utc::now() - TimeDelta::hours(i64::from(hours_ago));
+/// A stream that brought so many records in each hour until then.
+async fn flowed_until(app: &TestApp, last: DateTime<Utc>, per_hour: i64) {
     sqlx::query(
         "INSERT INTO ingest_hours (hour, stream, writer, batches, records, duplicates, rejects, last_received_at)
          SELECT date_trunc('hour', $1 - make_interval(hours => back)), 'usage', 0, 1, $2, 0, 0, $1 - make_interval(hours => back)
@@ -21,7 +20,6 @@ async fn flowed_until(app: &TestApp, hours_ago: i32, per_hour: i64) -> DateTime<
     .execute(&mut app.connection().await)
     .await
     .expect("hours");
-    last
 }
 
 /// The payload of the first event of a type.
@@ -46,7 +44,7 @@ async fn event(app: &TestApp, word: &str) -> Vec<u8> {
 #[tokio::test]
 async fn a_stream_that_stops_is_announced_its_gap_is_read_by_api_and_its_return_is_announced() {
     let app = TestApp::start().await;
-    let last = flowed_until(&app, 5, 60).await;
+    let last = Utc::now() - TimeDelta::hours(5);
     let active = 8_988_280_666_000_000_001i64;
     sqlx::query("INSERT INTO sim_usage_daily (iccid, day, total) VALUES ($1, $2, 1)")
         .bind(active)
@@ -54,6 +52,7 @@ async fn a_stream_that_stops_is_announced_its_gap_is_read_by_api_and_its_return_
         .execute(&mut app.connection().await)
         .await
         .unwrap();
+    flowed_until(&app, last, 60).await;
 
     let silent = UsageStreamSilent::decode(event(&app, "usage.stream_silent").await.as_slice()).unwrap();
 

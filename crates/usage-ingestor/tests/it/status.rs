@@ -1,3 +1,6 @@
+use async_nats::HeaderMap;
+use chrono::{TimeDelta, Utc};
+use messages::header;
 use messages::pb::usage::{DifferencesRequest, IngestStatusRequest, IngestStatusResponse};
 use messages::usage_rpc;
 
@@ -34,12 +37,19 @@ async fn streams_readings_and_what_is_wrong_are_counted() {
     let app = TestApp::start().await;
     let mut rows = Rows::of(&app).await;
     rows.run(
-        "INSERT INTO ingest_hours VALUES
-             (date_trunc('hour', now()), 'usage', 0, 2, 100, 3, 1, now(), now() - interval '5 minutes'),
-             (date_trunc('hour', now()), 'usage', 1, 1, 50, 0, 0, now() - interval '1 hour', NULL),
-             (date_trunc('hour', now()) - interval '3 hours', 'usage', 0, 4, 1000, 5, 2, now() - interval '3 hours', NULL),
-             (date_trunc('hour', now()) - interval '30 hours', 'usage', 0, 9, 9000, 9, 9, now() - interval '30 hours', NULL),
-             (date_trunc('hour', now()) - interval '60 hours', 'events', 0, 1, 7, 0, 0, '2026-01-01T00:00:00Z', NULL);
+        // The nearest hour counts whole for at least half an hour from now. Today is compared as soon as it is over, so
+        // a midnight meanwhile changes no number. What came nine days ago is too old for the watch, which would change
+        // the state of its stream.
+        "INSERT INTO ingest_hours
+             SELECT date_trunc('hour', now() + interval '30 minutes') - back, stream, writer, batches, records, duplicates,
+                    rejects, received, record
+             FROM (VALUES
+                 (interval '0 hours', 'usage', 0, 2, 100, 3, 1, now(), now() - interval '5 minutes'),
+                 ('0 hours', 'usage', 1, 1, 50, 0, 0, now() - interval '1 hour', NULL),
+                 ('3 hours', 'usage', 0, 4, 1000, 5, 2, now() - interval '3 hours', NULL),
+                 ('30 hours', 'usage', 0, 9, 9000, 9, 9, now() - interval '30 hours', NULL),
+                 ('9 days', 'events', 0, 1, 7, 0, 0, '2026-01-01T00:00:00Z', NULL))
+                 AS arrived (back, stream, writer, batches, records, duplicates, rejects, received, record);
          INSERT INTO stream_state VALUES ('events', '2026-07-01T00:00:00Z', 12.5, NULL, NULL),
                                         ('usage', NULL, NULL, NULL, now() - interval '100 days');
          INSERT INTO rejects (digest, raw, kind, reason, batch, received_at, last_received_at, replayed_at)
@@ -49,7 +59,7 @@ async fn streams_readings_and_what_is_wrong_are_counted() {
              (1, 3, now() - interval '1 hour', now() - interval '2 hours', NULL, NULL),
              (2, 3, now() + interval '1 hour', now() - interval '3 days', 'no answer', now() - interval '1 hour');
          INSERT INTO sim_usage_daily (iccid, day, api_rx, api_tx, api_total, api_sms_mo, api_sms_mt)
-             SELECT 1, (now() AT TIME ZONE 'UTC')::date - d, 5000, 0, 5000, 0, 0 FROM generate_series(1, 40) AS d",
+             SELECT 1, (now() AT TIME ZONE 'UTC')::date - d, 5000, 0, 5000, 0, 0 FROM generate_series(0, 40) AS d",
     )
     .await;
 
@@ -158,18 +168,21 @@ async fn batches_that_nobody_merged_are_counted_with_the_age_of_the_oldest() {
     let stream = app.shared.bus.jetstream().get_stream(stream).await.unwrap();
     // A subject of the stream that no consumer reads.
     let subject = app.shared.bus.subjects().prefixed("ingest.v1.test");
-    for _ in 0..3 {
-        let stored = app
-            .shared
-            .bus
-            .jetstream()
-            .publish(subject.clone(), "x".into())
-            .await;
-        stored.unwrap().await.unwrap();
+    for hours in [3, 2, 1] {
+        let taken = Utc::now() - TimeDelta::hours(hours);
+        let mut headers = HeaderMap::new();
+        headers.insert(header::TIME, taken.to_rfc3339());
+        let js = app.shared.bus.jetstream();
+        let stored = js.publish_with_headers(subject.clone(), headers, "x".into());
+        stored.await.unwrap().await.unwrap();
     }
     let waiting = status(&app).await;
     assert_eq!(waiting.batches_waiting, 3);
-    assert!(waiting.lag_seconds >= 0.0 && waiting.lag_seconds < 600.0);
+    assert!(
+        (3.0 * 3600.0..4.0 * 3600.0).contains(&waiting.lag_seconds),
+        "{}",
+        waiting.lag_seconds
+    );
     stream.purge().await.unwrap();
     assert_eq!(status(&app).await.batches_waiting, 0);
 }

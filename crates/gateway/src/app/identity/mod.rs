@@ -1,22 +1,18 @@
-//! Logins, sessions and passwords.
+//! Who may ask: people and their sessions, keys and organizations.
 
 mod counts;
-mod login;
-mod password;
-mod session;
+pub(crate) mod keys;
+pub(crate) mod organizations;
+pub(crate) mod sessions;
+pub(crate) mod users;
 
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use domain::OrganizationId;
 use messages::pb::common::Actor;
-use secrecy::SecretString;
 use service_runtime::Shared;
 use service_runtime::db::Db;
-
-pub use login::{Login, login};
-pub use password::{ChangePassword, change_password};
-pub use session::{logout, refresh};
 
 use self::counts::IdentityCounts;
 use super::RequestContext;
@@ -26,7 +22,7 @@ use crate::auth::{
 use crate::config::GatewayConfig;
 use crate::error::{ApiCode, ApiError};
 use crate::store::audit::AuditEntry;
-use crate::store::sessions::Sessions;
+use crate::store::identity::sessions::Sessions;
 
 /// What logins stand on.
 pub(crate) struct Identity {
@@ -104,17 +100,6 @@ impl RequestContext {
             details,
         }
     }
-}
-
-/// What a session hands out.
-#[derive(Debug)]
-pub struct Tokens {
-    pub access: SecretString,
-    pub refresh: SecretString,
-}
-
-fn refused(message: &'static str) -> ApiError {
-    ApiError::new(ApiCode::Unauthorized, message)
 }
 
 fn database(error: sea_orm::DbErr) -> ApiError {

@@ -1,26 +1,54 @@
-//! The OpenAPI document, gathered from what each operation's types say.
+//! The OpenAPI document, gathered from what each operation's types say, and the pages that show it.
 
+mod always;
+mod base;
 mod headers;
 mod operation;
+mod redoc;
+mod swagger;
 
-use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
+use actix_web::HttpResponse;
+use bytes::Bytes;
 use utoipa::openapi::HttpMethod;
 
-use super::frame::Operation;
-use super::frame::said::Component;
+use super::frame::envelope::Failure;
+use super::frame::said::{Component, components_of};
+use super::frame::{AnyQuery, Operation, operations};
+use crate::error::ApiError;
+
+pub fn operations() -> Vec<Operation> {
+    let mut operations = operations![get_openapi.undocumented().unmetered()];
+    operations.extend(swagger::operations());
+    operations.extend(redoc::operations());
+    operations
+}
+
+static JSON: LazyLock<Result<Bytes, serde_json::Error>> =
+    LazyLock::new(|| openapi().to_json().map(Bytes::from));
+
+/// The OpenAPI document
+#[utoipa::path(get, path = "/openapi.json")]
+async fn get_openapi(_: AnyQuery) -> Result<HttpResponse, ApiError> {
+    let json = JSON.as_ref().map_err(|error| ApiError::internal(error))?;
+    Ok(HttpResponse::Ok()
+        .content_type("application/json")
+        .body(json.clone()))
+}
 
 /// The OpenAPI 3.1 document of the gateway.
 pub fn openapi() -> utoipa::openapi::OpenApi {
-    let mut document = crate::transport::http::openapi();
-    let mut components = Vec::new();
+    let mut document = base::document();
+    let mut components = components_of::<Failure>();
     for operation in super::operations().into_iter().filter(|one| one.is_documented) {
         add(&mut document, &operation, &mut components);
     }
     let known = document.components.get_or_insert_default();
-    known
-        .schemas
-        .extend(components.into_iter().collect::<BTreeMap<_, _>>());
+    for (name, mut schema) in components {
+        always::require_nullable(&mut schema);
+        known.schemas.insert(name, schema);
+    }
     document
 }
 
@@ -46,5 +74,47 @@ fn documented(method: &actix_web::http::Method) -> Option<HttpMethod> {
         "PUT" => Some(HttpMethod::Put),
         "DELETE" => Some(HttpMethod::Delete),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use utoipa::openapi::RefOr;
+    use utoipa::openapi::schema::Schema;
+
+    use super::*;
+
+    #[test]
+    fn the_tags_are_those_that_operations_stand_under() {
+        let paths = openapi().paths.paths;
+        let operations = paths
+            .into_values()
+            .flat_map(|item| [item.get, item.post, item.put, item.delete]);
+        let used: BTreeSet<String> = operations.flatten().flat_map(|one| one.tags).flatten().collect();
+        let said = base::TAGS.iter().map(|(name, _)| (*name).to_owned()).collect();
+        assert_eq!(used, said);
+    }
+
+    #[test]
+    fn two_types_never_share_a_component() {
+        let mut known: BTreeMap<String, RefOr<Schema>> = BTreeMap::new();
+        for operation in super::super::operations() {
+            for (name, schema) in operation.said().components {
+                let first = known.entry(name.clone()).or_insert_with(|| schema.clone());
+                assert!(*first == schema, "{name} is two types");
+            }
+        }
+        assert!(known.len() > 50);
+    }
+
+    #[test]
+    fn every_documented_operation_stands_under_a_tag() {
+        for (path, item) in openapi().paths.paths {
+            for operation in [item.get, item.post, item.put, item.delete].into_iter().flatten() {
+                assert!(operation.tags.is_some_and(|tags| !tags.is_empty()), "{path}");
+            }
+        }
     }
 }

@@ -1,7 +1,10 @@
 use std::borrow::Cow;
+use std::marker::PhantomData;
 
 use actix_web::http::StatusCode;
+use actix_web::http::header::{CACHE_CONTROL, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse};
+use bytes::Bytes;
 use serde::Serialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
@@ -73,6 +76,31 @@ one_thing! {
     Answer => StatusCode::OK, "`data` is it";
     Created => StatusCode::CREATED, "`data` is what was made";
     Accepted => StatusCode::ACCEPTED, "`data` is what goes on";
+}
+
+/// 200 with a `T` that was serialized before.
+pub struct Serialized<T> {
+    pub data: Bytes,
+    pub etag: HeaderValue,
+    view: PhantomData<T>,
+}
+
+impl<T> Serialized<T> {
+    pub fn new(data: Bytes, etag: HeaderValue) -> Self {
+        let view = PhantomData;
+        Self { data, etag, view }
+    }
+}
+
+impl<T: View> Reply for Serialized<T> {
+    fn respond(self, request: &HttpRequest) -> Result<HttpResponse, ApiError> {
+        let request_id = RequestId::of_request(request);
+        Ok(envelope::serialized(&self.data, self.etag, &request_id))
+    }
+
+    fn describe(said: &mut Said) {
+        Answer::<T>::describe(said);
+    }
 }
 
 impl<T: View> Reply for Listed<T> {
@@ -158,6 +186,23 @@ fn envelope_of<T: ToSchema>(
         .description(Some(format!("The envelope around {}", T::name())));
     said.components.push((name.clone(), Schema::from(object).into()));
     Ref::from_schema_name(name).into()
+}
+
+/// The same answer, which a client may use for so many seconds without asking again.
+pub struct MaxAge<R, const SECONDS: u32>(pub R);
+
+impl<R: Reply, const SECONDS: u32> Reply for MaxAge<R, SECONDS> {
+    fn respond(self, request: &HttpRequest) -> Result<HttpResponse, ApiError> {
+        let mut response = self.0.respond(request)?;
+        let age = HeaderValue::try_from(format!("private, max-age={SECONDS}"));
+        let age = age.map_err(|error| ApiError::internal(&error))?;
+        response.headers_mut().insert(CACHE_CONTROL, age);
+        Ok(response)
+    }
+
+    fn describe(said: &mut Said) {
+        R::describe(said);
+    }
 }
 
 /// A whole answer that the operation made by itself; what it answers is said in its `#[utoipa::path]`.

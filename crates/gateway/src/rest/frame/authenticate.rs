@@ -72,14 +72,6 @@ impl<N: Needs> FromRequest for Authenticated<N> {
     }
 }
 
-/// Whether a caller who was let in still would be. Such a look is no use of the key.
-pub async fn still_allowed<N: Needs>(request: &HttpRequest) -> Result<RequestContext, ApiError> {
-    let Some(gateway) = request.app_data::<web::Data<Gateway>>() else {
-        return Err(ApiError::internal(&"the gateway is not among the app's data"));
-    };
-    authenticate(gateway, request, N::PERMISSION, false).await
-}
-
 pub async fn authenticate(
     gateway: &Gateway,
     request: &HttpRequest,

@@ -40,7 +40,35 @@ impl Extract for Upload {
     }
 }
 
-/// The same where the body may be left out.
+/// An operation without a body: an empty object does no harm, a field is a mistake.
+pub struct NoBody;
+
+impl Extract for NoBody {
+    async fn extract(reading: &mut Reading) -> Result<Option<Self>, ApiError> {
+        let bytes = json_bytes(reading, 0).await?;
+        let fields = if bytes.is_empty() {
+            Map::new()
+        } else {
+            object(&bytes)?
+        };
+        for name in fields.keys() {
+            reading
+                .faults
+                .add(name, "is no field of this request, which has none");
+        }
+        Ok(Some(Self))
+    }
+
+    fn describe(said: &mut Said) {
+        said.may_fail(&[
+            ApiCode::Validation,
+            ApiCode::PayloadTooLarge,
+            ApiCode::UnsupportedMediaType,
+        ]);
+    }
+}
+
+/// A body that may be left out.
 pub struct OptionalBody<T>(pub Body<T>);
 
 impl<T: Fields + Example + 'static, const LIMIT: usize> Extract for Body<T, LIMIT> {
@@ -98,7 +126,7 @@ fn read<T: Fields, const LIMIT: usize>(
 }
 
 /// The body, whatever its headers announce; bytes that are there are JSON.
-async fn json_bytes(reading: &mut Reading, limit: usize) -> Result<Bytes, ApiError> {
+pub(super) async fn json_bytes(reading: &mut Reading, limit: usize) -> Result<Bytes, ApiError> {
     let limit = match (limit, reading.request.app_data::<web::Data<Gateway>>()) {
         (0, Some(gateway)) => gateway.config.body_limit_bytes,
         (0, None) => return Err(ApiError::internal(&"the gateway is not among the app's data")),
@@ -147,7 +175,7 @@ fn is_json(headers: &HeaderMap) -> bool {
 }
 
 /// The JSON object in these bytes.
-fn object(bytes: &[u8]) -> Result<Map<String, Value>, ApiError> {
+pub(super) fn object(bytes: &[u8]) -> Result<Map<String, Value>, ApiError> {
     if bytes.is_empty() {
         return Err(ApiError::field("body", "is missing"));
     }

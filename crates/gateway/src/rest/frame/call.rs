@@ -1,9 +1,10 @@
 use std::future::Future;
 use std::marker::PhantomData;
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix_web::http::header::AUTHORIZATION;
-use actix_web::{HttpMessage, HttpRequest, web};
+use actix_web::{HttpRequest, web};
 use bytes::Bytes;
 use messages::RpcMethod;
 use messages::pb::common::{Actor, Scope};
@@ -15,7 +16,6 @@ use super::answer::Reply;
 use super::authenticate::{self, Needs, X_API_KEY};
 use super::once::{self, Once};
 use super::reading::{Extract, Reading};
-use super::request_id::span;
 use super::routes::Matched;
 use super::said::{Access, Said};
 use crate::app::{Act, Gateway, RequestContext};
@@ -52,6 +52,7 @@ impl<N: Needs> Extract for Call<N> {
         let named = headers.contains_key(X_API_KEY) || headers.contains_key(AUTHORIZATION);
         gateway.auth_counts.note(&outcome, named);
         let context = outcome?;
+        reading.context = Some(context.clone());
         Ok(Some(Self {
             gateway,
             request,
@@ -108,6 +109,22 @@ impl<N: Needs> Call<N> {
             .await
     }
 
+    /// The same where an answer takes longer.
+    pub async fn ask_within<M: RpcMethod + 'static>(
+        &self,
+        limit: Duration,
+        question: impl FnOnce(Scope) -> M::Request,
+    ) -> Result<M::Response, ApiError>
+    where
+        M::Request: Sync,
+    {
+        let question = question(self.principal().scope());
+        self.run(
+            move |gateway, context| async move { gateway.ask_within::<M>(limit, &context, &question).await },
+        )
+        .await
+    }
+
     /// Has a service act: what is to be done is written down before, and that it failed or that nobody knows after.
     pub async fn act<M: RpcMethod + 'static>(
         &self,
@@ -147,17 +164,13 @@ impl<N: Needs> Call<N> {
         once::once(self.clone(), bytes, work).await
     }
 
-    /// Whether the caller, who was let in, still would be.
-    pub async fn still_allowed(&self) -> Result<(), ApiError> {
-        authenticate::authenticate(&self.gateway, &self.request, N::PERMISSION, false)
-            .await
-            .map(|_| ())
+    /// The caller as it would be let in now, if it still would be. Such a look is no use of the key.
+    pub async fn still_allowed(&self) -> Result<RequestContext, ApiError> {
+        authenticate::authenticate(&self.gateway, &self.request, N::PERMISSION, false).await
     }
 
     /// The span of what leaves this process; what memory answers has none, because it costs as much as the answer.
     pub fn span(&self) -> Span {
-        let extensions = self.request.extensions();
-        let name = extensions.get::<Matched>().map_or("unmatched", Matched::name);
-        span(&self.request, name, &self.context.request_id)
+        Matched::span(&self.request, &self.context.request_id)
     }
 }

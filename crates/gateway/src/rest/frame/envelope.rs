@@ -7,9 +7,10 @@ use chrono::{SecondsFormat, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{revalidate, trace};
+use super::trace;
 use crate::cache::Tag;
-use crate::error::ApiError;
+use crate::error::{ApiCode, ApiError};
+use crate::wire::word::{OneOf, Word};
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
@@ -78,10 +79,26 @@ pub struct CursorPagination {
     pub next_cursor: Option<String>,
 }
 
+impl OneOf for ApiCode {
+    const NAME: &'static str = "ErrorCode";
+    const DESCRIPTION: &'static str = "What went wrong, for a program. The list is closed.";
+
+    fn all() -> Vec<Self> {
+        Self::ALL.to_vec()
+    }
+
+    fn word(self) -> &'static str {
+        self.row().0
+    }
+}
+
+/// The code of an error, as the document names it.
+type ErrorCode = Word<ApiCode>;
+
 /// What went wrong.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Fault {
-    /// One of a closed list.
+    #[schema(value_type = ErrorCode)]
     code: &'static str,
     /// For a person.
     message: String,
@@ -114,12 +131,12 @@ pub struct Failure {
 const OPENING: &[u8] = br#"{"success":true,"data":"#;
 
 /// 200 with `data` that is serialized already and has this tag.
-pub fn serialized(data: &[u8], tag: Tag, request_id: &str) -> HttpResponse {
+pub fn serialized(data: &[u8], etag: HeaderValue, request_id: &str) -> HttpResponse {
     let mut body = Vec::with_capacity(data.len() + 224);
     body.extend_from_slice(OPENING);
     body.extend_from_slice(data);
     close(&mut body, request_id);
-    respond(StatusCode::OK, Some(tag), body)
+    respond(StatusCode::OK, Some(etag), body)
 }
 
 /// An answer with this `data`.
@@ -130,7 +147,7 @@ pub fn answer<T: Serialize>(
 ) -> Result<HttpResponse, ApiError> {
     let mut body = OPENING.to_vec();
     write(&mut body, data)?;
-    let tag = (status == StatusCode::OK).then(|| Tag::of(&[&body[OPENING.len()..]]));
+    let tag = (status == StatusCode::OK).then(|| Tag::of(&[&body[OPENING.len()..]]).header());
     close(&mut body, request_id);
     Ok(respond(status, tag, body))
 }
@@ -170,7 +187,7 @@ fn paged<T: Serialize, P: Serialize>(
     write(&mut body, &data)?;
     body.extend_from_slice(br#","pagination":"#);
     write(&mut body, pagination)?;
-    let tag = Tag::of(&[&body[OPENING.len()..]]);
+    let tag = Tag::of(&[&body[OPENING.len()..]]).header();
     close(&mut body, request_id);
     Ok(respond(StatusCode::OK, Some(tag), body))
 }
@@ -222,10 +239,10 @@ fn write<T: Serialize>(body: &mut Vec<u8>, value: &T) -> Result<(), ApiError> {
 }
 
 /// The middleware takes the tag away again where it has no place.
-fn respond(status: StatusCode, tag: Option<Tag>, body: Vec<u8>) -> HttpResponse {
+fn respond(status: StatusCode, etag: Option<HeaderValue>, body: Vec<u8>) -> HttpResponse {
     let mut response = HttpResponse::build(status);
     response.insert_header((CONTENT_TYPE, JSON));
-    if let Some(etag) = tag.and_then(revalidate::etag) {
+    if let Some(etag) = etag {
         response.insert_header((ETAG, etag));
     }
     response.body(body)
@@ -238,7 +255,6 @@ fn now() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::ApiCode;
     use actix_web::body::to_bytes;
     use serde_json::{Value, json};
 
@@ -257,7 +273,7 @@ mod tests {
 
     #[actix_web::test]
     async fn every_form_of_the_envelope() {
-        let one = to_bytes(serialized(br#"{"iccid":"1"}"#, Tag::of(&[]), r#"a"b\c"#).into_body())
+        let one = to_bytes(serialized(br#"{"iccid":"1"}"#, Tag::of(&[]).header(), r#"a"b\c"#).into_body())
             .await
             .unwrap();
         insta::assert_snapshot!(without_time(&one), @r#"{"data":{"iccid":"1"},"meta":{"request_id":"a\"b\\c","timestamp":null},"success":true}"#);

@@ -4,6 +4,7 @@ use std::pin::Pin;
 use actix_web::dev::Payload;
 use actix_web::http::Method;
 use actix_web::{HttpRequest, HttpResponse};
+use utoipa::__dev::Tags;
 use utoipa::Path;
 use utoipa::openapi::HttpMethod;
 
@@ -27,11 +28,12 @@ pub struct Operation {
     answer: Box<dyn Fn(HttpRequest, Payload) -> Answering + Send + Sync>,
     say: fn(&mut Said),
     operation: fn() -> utoipa::openapi::path::Operation,
+    tags: fn() -> Vec<&'static str>,
 }
 
 impl Operation {
     /// The operation of `handler`, of which `P` is the documentation that `#[utoipa::path]` made.
-    pub fn new<P: Path, Parts, H: Handler<Parts>>(_: P, handler: H) -> Self {
+    pub fn new<P: Path + Tags<'static>, Parts, H: Handler<Parts>>(_: P, handler: H) -> Self {
         Self {
             path: P::path(),
             methods: P::methods().iter().map(method).collect(),
@@ -41,6 +43,7 @@ impl Operation {
             answer: Box::new(move |request, payload| Box::pin(handler.handle(request, payload))),
             say: H::describe,
             operation: P::operation,
+            tags: P::tags,
         }
     }
 
@@ -68,7 +71,11 @@ impl Operation {
 
     /// All that is said about it.
     pub fn said(&self) -> Said {
-        let mut said = Said::new((self.operation)());
+        let mut operation = (self.operation)();
+        // `#[utoipa::path]` keeps them apart from the rest.
+        let tags = (self.tags)().into_iter().map(ToOwned::to_owned);
+        operation.tags = Some(tags.collect::<Vec<_>>()).filter(|tags| !tags.is_empty());
+        let mut said = Said::new(operation);
         (self.say)(&mut said);
         said.may_fail(self.more_codes);
         said

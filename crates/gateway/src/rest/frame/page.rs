@@ -40,21 +40,11 @@ impl AfterId {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rest::frame::fields::{Fields, Source};
-    use crate::rest::frame::query::pairs;
-    use crate::rest::frame::reading::Faults;
-
-    fn read(query: &str) -> Result<AfterId, crate::error::ApiError> {
-        let mut faults = Faults::default();
-        let mut source = Source::Query(pairs(query, AfterId::NAMES, &mut faults));
-        let page = AfterId::take(&mut source, &mut faults);
-        faults.or(())?;
-        Ok(page.unwrap())
-    }
+    use crate::rest::frame::query::read;
 
     #[test]
     fn a_full_page_leads_on_and_the_last_one_does_not() {
-        let page = read("page_size=2").unwrap();
+        let page = read::<AfterId>("page_size=2").unwrap();
         assert_eq!(page.limit(), 3);
         let ids = |count: u128| (1..=count).map(Uuid::from_u128).collect::<Vec<_>>();
         let cut: Listed<Uuid> = page.cut(ids(3), |id| *id);
@@ -62,14 +52,14 @@ mod tests {
             (cut.rows, cut.next_cursor.clone()),
             (ids(2), ids(2)[1].to_string())
         );
-        let page = read(&format!("page_size=2&cursor={}", cut.next_cursor)).unwrap();
+        let page = read::<AfterId>(&format!("page_size=2&cursor={}", cut.next_cursor)).unwrap();
         assert_eq!(page.after(), Some(Uuid::from_u128(2)));
         assert_eq!(page.cut::<_, Uuid>(ids(2), |id| *id).next_cursor, "");
     }
 
     #[test]
     fn bad_parameters_are_named_at_once() {
-        let error = read("page_size=101&cursor=x&page=1").unwrap_err();
+        let error = read::<AfterId>("page_size=101&cursor=x&page=1").unwrap_err();
         assert_eq!(error.fields.len(), 3);
     }
 }

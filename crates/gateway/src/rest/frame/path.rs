@@ -18,7 +18,7 @@ pub trait PathField: Field + 'static {
     /// Its place in the path, without braces.
     const NAME: &'static str;
     const DESCRIPTION: &'static str;
-    /// What is answered when the path names no such thing.
+    /// What is answered when the path names no such thing. `Validation`: it is told with the other faults.
     const CODE: ApiCode;
 
     /// Why it is none.
@@ -58,6 +58,11 @@ impl<T: PathField> Extract for InPath<T> {
         let text = text.unwrap_or_default();
         match T::parse(text) {
             Some(value) => Ok(Some(Self(value))),
+            None if T::CODE == ApiCode::Validation => {
+                let refusal = T::refusal(text);
+                reading.faults.add(T::NAME, refusal);
+                Ok(None)
+            }
             None => Err(ApiError::new(T::CODE, T::refusal(text))),
         }
     }

@@ -38,6 +38,28 @@ impl<T: Fields + 'static> Extract for Query<T> {
     }
 }
 
+/// The fields of a query string by themselves.
+#[cfg(test)]
+pub fn read<T: Fields>(query: &str) -> Result<T, ApiError> {
+    let mut faults = Faults::default();
+    let mut source = Source::Query(pairs(query, T::NAMES, &mut faults));
+    let taken = T::take(&mut source, &mut faults);
+    faults.or(())?;
+    taken.ok_or_else(|| ApiError::internal(&"fields without a fault are not complete"))
+}
+
+/// A query string that is not looked at: what browsers and watching programs add does no harm.
+pub struct AnyQuery;
+
+impl Extract for AnyQuery {
+    async fn extract(reading: &mut Reading) -> Result<Option<Self>, ApiError> {
+        reading.ignore_query();
+        Ok(Some(Self))
+    }
+
+    fn describe(_: &mut Said) {}
+}
+
 /// The pairs of a query string, each at most once. What is not known is a fault, because a misspelt filter must not show
 /// everything.
 pub fn pairs(query: &str, known: &[&str], faults: &mut Faults) -> Vec<(String, String)> {
@@ -73,4 +95,14 @@ pub fn any_pairs(query: &str) -> Option<Vec<(String, String)>> {
     web::Query::<Vec<(String, String)>>::from_query(query)
         .ok()
         .map(web::Query::into_inner)
+}
+
+/// A query string as an operation would read it.
+#[cfg(test)]
+pub fn read<T: Fields>(query: &str) -> Result<T, crate::error::ApiError> {
+    let mut faults = Faults::default();
+    let mut source = Source::Query(pairs(query, T::NAMES, &mut faults));
+    let read = T::take(&mut source, &mut faults);
+    faults.or(())?;
+    Ok(read.expect("what has no fault was read"))
 }

@@ -7,15 +7,8 @@ use actix_web::http::{Method, StatusCode};
 use metrics::Counter;
 use service_runtime::metrics::Metrics;
 
-use crate::cache::Tag;
-
 /// A client may keep the answer, but asks before it uses it.
 const REVALIDATE: HeaderValue = HeaderValue::from_static("private, no-cache");
-
-/// The weak `ETag`: `meta` differs each time.
-pub fn etag(tag: Tag) -> Option<HeaderValue> {
-    HeaderValue::try_from(format!("W/\"{tag}\"")).ok()
-}
 
 /// How often what a client had still held.
 pub struct Revalidations {

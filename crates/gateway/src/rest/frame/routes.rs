@@ -5,8 +5,10 @@ use actix_web::http::Method;
 use actix_web::{HttpMessage, HttpRequest, HttpResponse, web};
 use matchit::{InsertError, Router};
 use percent_encoding::percent_decode_str;
+use tracing::Span;
 
 use super::operation::Operation;
+use super::request_id::span;
 use crate::error::{ApiCode, ApiError};
 
 /// Every operation, found by address and method without trying one after the other.
@@ -42,6 +44,14 @@ impl Matched {
 
     pub fn is_metered(&self) -> bool {
         self.route.operation.is_metered
+    }
+
+    /// The span of a request that leaves this process; what memory answers has none, because it costs as much as the
+    /// answer.
+    pub fn span(request: &HttpRequest, request_id: &str) -> Span {
+        let extensions = request.extensions();
+        let name = extensions.get::<Self>().map_or("unmatched", Self::name);
+        span(request, name, request_id)
     }
 
     /// What stands at this place of the path.

@@ -66,9 +66,14 @@ impl Said {
 
     /// A reference to the component of `T`, which is described with all that it refers to.
     pub fn refer<T: ToSchema>(&mut self) -> RefOr<Schema> {
-        let mut components = vec![(T::name().into_owned(), T::schema())];
-        T::schemas(&mut components);
-        self.components.extend(components);
+        self.components.extend(components_of::<T>());
         Ref::from_schema_name(T::name()).into()
     }
+}
+
+/// The component of `T` and those that it refers to.
+pub fn components_of<T: ToSchema>() -> Vec<Component> {
+    let mut components = vec![(T::name().into_owned(), T::schema())];
+    T::schemas(&mut components);
+    components
 }

@@ -4,14 +4,14 @@ use serde_json::{Value, json};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::app::organizations::{self, NewOrganization};
+use crate::app::identity::organizations::{self, NewOrganization};
 use crate::error::ApiError;
 use crate::rest::frame::authenticate::{AdminUsers, Anybody};
 use crate::rest::frame::example::TIME;
 use crate::rest::frame::fields::{Name, Slug};
 use crate::rest::frame::page::AfterId;
 use crate::rest::frame::{Body, Call, Created, Example, Listed, Once, Operation, Query, fields, operations};
-use crate::store::organizations::OrganizationRow;
+use crate::store::identity::organizations::OrganizationRow;
 
 pub fn operations() -> Vec<Operation> {
     operations![list_organizations, create_organization]

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use domain::{AccountSlug, Iccid};
+use domain::{AccountSlug, Iccid, ItemOutcome};
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, StreamExt};
 use messages::ErrorCode;
@@ -14,11 +14,11 @@ use uuid::Uuid;
 
 use super::plan::{UNKNOWN, UNLISTED};
 use super::reason;
-use super::work::{Work, is_expired};
+use super::spec::{JobSpec, is_expired};
 use super::worker::{MOST_ATTEMPTS, Progress, Worker};
 use crate::app::update_sim::EXPIRED;
 use crate::error::{AppError, StoreError};
-use crate::store::{Item, Job, OpenCall, Settled, Store, StoredSim, begin_under};
+use crate::store::{CallItem, Item, Job, OpenCall, Settled, Store, StoredSim, begin_under};
 
 /// Items that are looked at together.
 const AT_ONCE: i64 = 500;
@@ -29,9 +29,9 @@ const MOST_PAGES: u32 = 20;
 
 impl Worker {
     /// Some items of a transfer or extension: first what was called and not answered, then new calls.
-    pub async fn act_on_some(&self, job: &Job, action: &Work) -> Result<Progress, StoreError> {
+    pub async fn act_on_some(&self, job: &Job, action: &JobSpec) -> Result<Progress, StoreError> {
         self.settle_calls(job, action).await?;
-        let items = self.app.store.due_items(self.id, "pending", AT_ONCE).await?;
+        let items = self.app.store.due_items(self.id, AT_ONCE).await?;
         if items.is_empty() {
             let open = self.app.store.has_open_items(self.id).await?;
             return Ok(if open { Progress::Waits } else { Progress::Nothing });
@@ -43,7 +43,7 @@ impl Worker {
             match self.judge(action, &item, sims.get(&item.iccid)) {
                 Err((code, why)) => settled.push(Settled::failed(item.seq, code, why)),
                 Ok(_) if job.dry_run => {
-                    settled.push(Settled::new(item.seq, "succeeded", diff(action, None)));
+                    settled.push(Settled::new(item.seq, ItemOutcome::Succeeded, diff(action, None)));
                 }
                 Ok(account) => groups.entry(account).or_default().push(item),
             }
@@ -65,7 +65,7 @@ impl Worker {
     /// The account to ask, or why the SIM is left alone.
     fn judge(
         &self,
-        action: &Work,
+        action: &JobSpec,
         item: &Item,
         sim: Option<&StoredSim>,
     ) -> Result<AccountSlug, (ErrorCode, String)> {
@@ -73,7 +73,7 @@ impl Worker {
         if sim.missing_since.is_some() {
             return Err((ErrorCode::NotFound, UNLISTED.to_owned()));
         }
-        if matches!(action, Work::Transfer { .. }) && is_expired(sim) {
+        if matches!(action, JobSpec::Transfer { .. }) && is_expired(sim) {
             return Err((ErrorCode::Conflict, EXPIRED.to_owned()));
         }
         if self.app.client(&sim.account).is_none() || Iccid::from_i64(item.iccid).is_err() {
@@ -86,7 +86,7 @@ impl Worker {
     async fn act(
         &self,
         job: &Job,
-        action: &Work,
+        action: &JobSpec,
         account: &AccountSlug,
         items: &[Item],
     ) -> Result<Progress, StoreError> {
@@ -110,7 +110,7 @@ impl Worker {
         let iccids = items.iter().filter_map(|item| Iccid::from_i64(item.iccid).ok());
         let outcome = send(client, action, iccids.collect()).await;
         tracing::info!(
-            job = %self.id, call = %call.id, account = account.as_str(), sims = items.len(), kind = job.kind,
+            job = %self.id, call = %call.id, account = account.as_str(), sims = items.len(), kind = %job.kind,
             error = outcome.as_ref().err().map(tracing::field::display), "1NCE was asked to act"
         );
         match outcome {
@@ -126,7 +126,7 @@ impl Worker {
     async fn called(
         &self,
         job: &Job,
-        action: &Work,
+        action: &JobSpec,
         call: Uuid,
         seqs: &[i64],
         order: Option<u64>,
@@ -134,7 +134,7 @@ impl Worker {
         let diff = diff(action, order);
         let settled: Vec<Settled> = seqs
             .iter()
-            .map(|seq| Settled::new(*seq, "succeeded", diff.clone()))
+            .map(|seq| Settled::new(*seq, ItemOutcome::Succeeded, diff.clone()))
             .collect();
         let mut transaction = begin_under(&self.app.store, &self.lease).await?;
         if let Some(number) = order.and_then(|number| i64::try_from(number).ok()) {
@@ -142,7 +142,7 @@ impl Worker {
         }
         Store::settle_items(&mut transaction, self.id, &settled).await?;
         transaction.commit().await?;
-        self.metrics.settled(&job.kind, &settled);
+        self.metrics.settled(job.kind, &settled);
         Ok(())
     }
 
@@ -201,7 +201,7 @@ impl Worker {
     }
 
     /// Looks at every call without an outcome that is due: of this process, or of one that died.
-    pub async fn settle_calls(&self, job: &Job, action: &Work) -> Result<Progress, StoreError> {
+    pub async fn settle_calls(&self, job: &Job, action: &JobSpec) -> Result<Progress, StoreError> {
         let calls = self.app.store.open_calls(self.id).await?;
         for call in &calls {
             if self.shutdown.has_started() {
@@ -212,33 +212,34 @@ impl Worker {
         if !calls.is_empty() {
             return Ok(Progress::Went);
         }
-        let waits = self.app.store.has_items(self.id, "calling").await?;
+        let waits = self.app.store.has_called_items(self.id).await?;
         Ok(if waits { Progress::Waits } else { Progress::Nothing })
     }
 
-    async fn settle_call(&self, job: &Job, action: &Work, call: &OpenCall) -> Result<(), StoreError> {
+    async fn settle_call(&self, job: &Job, action: &JobSpec, call: &OpenCall) -> Result<(), StoreError> {
         let all = self.app.store.call_items(call.id).await?;
         let client = AccountSlug::parse(&call.account)
             .ok()
             .and_then(|account| self.app.client(&account));
         let proven = match (client, action) {
             (None, _) => Proof::default(),
-            (Some(client), Work::Extension { .. }) => self.find_order(client, call, &all).await?,
+            (Some(client), JobSpec::Extension { .. }) => self.find_order(client, call, &all).await?,
             (Some(client), _) => find_gone(client, &all).await,
         };
         let (mut settled, mut later) = (Vec::new(), Vec::new());
-        for (seq, iccid, attempts, _) in all.iter().filter(|item| item.3) {
-            if proven.done.contains(iccid) {
-                settled.push(Settled::new(*seq, "succeeded", diff(action, proven.order)));
-            } else if attempts + 1 < MOST_ATTEMPTS && client.is_some() {
-                later.push((*seq, *attempts));
+        for item in all.iter().filter(|item| item.is_open) {
+            if proven.done.contains(&item.iccid) {
+                let diff = diff(action, proven.order);
+                settled.push(Settled::new(item.seq, ItemOutcome::Succeeded, diff));
+            } else if item.attempts + 1 < MOST_ATTEMPTS && client.is_some() {
+                later.push(item);
             } else {
-                settled.push(uncertain(*seq, call));
+                settled.push(uncertain(item.seq, call));
             }
         }
         self.settle(job, &settled).await?;
-        let attempts = later.iter().map(|(_, attempts)| *attempts).max().unwrap_or(0);
-        let seqs: Vec<i64> = later.into_iter().map(|(seq, _)| seq).collect();
+        let attempts = later.iter().map(|item| item.attempts).max().unwrap_or(0);
+        let seqs: Vec<i64> = later.iter().map(|item| item.seq).collect();
         self.postpone(&seqs, self.pause(attempts + 1).as_secs_f64()).await
     }
 
@@ -252,7 +253,7 @@ impl Worker {
         let Some(before) = call.order_before.and_then(|number| u64::try_from(number).ok()) else {
             return Ok(Proof::default());
         };
-        let mut called: Vec<i64> = all.iter().map(|item| item.1).collect();
+        let mut called: Vec<i64> = all.iter().map(|item| item.iccid).collect();
         called.sort_unstable();
         for page in 1..=MOST_PAGES {
             let Ok(orders) = client.list_orders(Lane::Command, page, true).await else {
@@ -282,9 +283,6 @@ impl Worker {
     }
 }
 
-/// Place, card, attempts, and whether it waits to be settled.
-type CallItem = (i64, i64, i32, bool);
-
 /// What a reading of 1NCE has proven.
 #[derive(Debug, Default)]
 struct Proof {
@@ -295,8 +293,8 @@ struct Proof {
 /// The SIMs of a transfer that have left the account.
 async fn find_gone(client: &OnceClient, all: &[CallItem]) -> Proof {
     let mut looks: Vec<BoxFuture<'_, Option<i64>>> = Vec::new();
-    for item in all.iter().filter(|item| item.3) {
-        looks.push(is_gone(client, item.1).boxed());
+    for item in all.iter().filter(|item| item.is_open) {
+        looks.push(is_gone(client, item.iccid).boxed());
     }
     let looks = futures_util::stream::iter(looks).buffer_unordered(8);
     let done: Vec<Option<i64>> = looks.collect().await;
@@ -314,8 +312,8 @@ async fn is_gone(client: &OnceClient, number: i64) -> Option<i64> {
 }
 
 /// The newest order before an extension; `None` when 1NCE does not tell, which leaves a lost answer to a person.
-async fn newest_order(client: &OnceClient, action: &Work) -> Result<Option<i64>, ClientError> {
-    if !matches!(action, Work::Extension { .. }) {
+async fn newest_order(client: &OnceClient, action: &JobSpec) -> Result<Option<i64>, ClientError> {
+    if !matches!(action, JobSpec::Extension { .. }) {
         return Ok(None);
     }
     match client.list_orders(Lane::Command, 1, true).await {
@@ -332,9 +330,9 @@ async fn newest_order(client: &OnceClient, action: &Work) -> Result<Option<i64>,
 }
 
 /// Returns the order that 1NCE told.
-async fn send(client: &OnceClient, action: &Work, iccids: Vec<Iccid>) -> Result<Option<u64>, ClientError> {
+async fn send(client: &OnceClient, action: &JobSpec, iccids: Vec<Iccid>) -> Result<Option<u64>, ClientError> {
     match action {
-        Work::Transfer {
+        JobSpec::Transfer {
             target_organisation, ..
         } => {
             let transfer = Transfer {
@@ -344,26 +342,26 @@ async fn send(client: &OnceClient, action: &Work, iccids: Vec<Iccid>) -> Result<
             };
             client.transfer(Lane::Command, &transfer).await.map(|()| None)
         }
-        Work::Extension {
+        JobSpec::Extension {
             product_id,
             payment_method,
             ..
         } => {
-            let payment = Work::payment(payment_method);
+            let payment = JobSpec::payment(payment_method);
             let receipt = client
                 .extend(Lane::Command, &iccids, *product_id, payment)
                 .await?;
             Ok(receipt.order_number)
         }
-        Work::Update { .. } | Work::Import { .. } => {
+        JobSpec::Update { .. } | JobSpec::Import { .. } => {
             Err(ClientError::Invalid("an update is no action".to_owned()))
         }
     }
 }
 
-fn diff(action: &Work, order: Option<u64>) -> Option<Value> {
+fn diff(action: &JobSpec, order: Option<u64>) -> Option<Value> {
     match action {
-        Work::Transfer {
+        JobSpec::Transfer {
             target_organisation, ..
         } => Some(json!({ "target_organisation": { "from": null, "to": target_organisation } })),
         _ => order.map(|number| json!({ "order": { "from": null, "to": number.to_string() } })),
@@ -377,6 +375,6 @@ fn uncertain(seq: i64, call: &OpenCall) -> Settled {
             "1NCE was asked at {} and did not tell whether it did it: look at the account before asking again",
             call.called_at.to_rfc3339_opts(chrono::SecondsFormat::Secs, true)
         )),
-        ..Settled::new(seq, "uncertain", None)
+        ..Settled::new(seq, ItemOutcome::Uncertain, None)
     }
 }

@@ -1,12 +1,9 @@
+use domain::{JobKind, JobStatus};
 use metrics::Gauge;
 use service_runtime::ignored::Ignored;
 use service_runtime::metrics::Metrics;
 
-use super::KINDS;
 use crate::store::{Job, Settled, Store};
-
-/// The statuses of jobs that have not ended.
-const OPEN: [&str; 5] = ["uploading", "queued", "running", "paused", "cancelled"];
 
 /// How jobs go.
 #[derive(Clone)]
@@ -22,9 +19,9 @@ impl JobMetrics {
     }
 
     /// Items that have an outcome now.
-    pub fn settled(&self, kind: &str, settled: &[Settled]) {
+    pub fn settled(&self, kind: JobKind, settled: &[Settled]) {
         for settled in settled {
-            let labels = [("kind", kind), ("outcome", settled.outcome)];
+            let labels = [("kind", kind.word()), ("outcome", settled.outcome.word())];
             self.metrics
                 .counter("simward_job_items_total", &labels)
                 .increment(1);
@@ -33,7 +30,7 @@ impl JobMetrics {
 
     /// A job that is over.
     pub fn ended(&self, job: &Job) {
-        let labels = [("kind", job.kind.as_str()), ("status", job.status.as_str())];
+        let labels = [("kind", job.kind.word()), ("status", job.status.word())];
         self.metrics
             .counter("simward_jobs_ended_total", &labels)
             .increment(1);
@@ -45,15 +42,19 @@ impl JobMetrics {
             Ok(counts) => counts,
             failed => return failed.ignored("counting the jobs for their metrics"),
         };
-        for kind in KINDS {
-            let of_kind = || counts.iter().filter(move |row| row.0 == kind);
-            for status in OPEN {
-                let jobs: i64 = of_kind().filter(|row| row.1 == status).map(|row| row.2).sum();
-                self.gauge("simward_jobs", &[("kind", kind), ("status", status)])
-                    .set(jobs as f64);
+        for kind in JobKind::ALL {
+            let of_kind = || counts.iter().filter(move |count| count.kind == kind);
+            for status in JobStatus::ALL.into_iter().filter(|status| !status.is_final()) {
+                let of_status = of_kind().filter(|count| count.status == status);
+                let jobs: i64 = of_status.map(|count| count.jobs).sum();
+                self.gauge(
+                    "simward_jobs",
+                    &[("kind", kind.word()), ("status", status.word())],
+                )
+                .set(jobs as f64);
             }
-            let waiting: i64 = of_kind().map(|row| row.3).sum();
-            self.gauge("simward_job_items_waiting", &[("kind", kind)])
+            let waiting: i64 = of_kind().map(|count| count.items_waiting).sum();
+            self.gauge("simward_job_items_waiting", &[("kind", kind.word())])
                 .set(waiting as f64);
         }
     }

@@ -5,67 +5,22 @@ mod metrics;
 mod plan;
 mod request;
 mod runner;
+mod spec;
 mod updates;
-mod work;
 mod worker;
 
 pub use runner::run;
 
+use domain::{JobAction, JobKind, JobStatus};
 use messages::ErrorCode;
 use messages::pb::sim as pb;
 use prost::Message;
+use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::App;
 use crate::error::{AppError, StoreError};
 use crate::store::{Job, JobList, JobPage, Line, NewJob, ResultList, ResultPage, Scope, Store};
-
-/// The statuses of a job.
-pub const STATUSES: [&str; 7] = [
-    "uploading",
-    "queued",
-    "running",
-    "paused",
-    "completed",
-    "cancelled",
-    "failed",
-];
-/// What jobs do.
-pub const KINDS: [&str; 4] = ["sims.update", "sims.import", "sims.transfer", "sims.extension"];
-/// What may have become of an item.
-pub const OUTCOMES: [&str; 6] = [
-    "pending",
-    "succeeded",
-    "unchanged",
-    "failed",
-    "uncertain",
-    "cancelled",
-];
-
-/// What may be done to a job as a whole.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Control {
-    /// Begin nothing more for now.
-    Pause,
-    /// Go on.
-    Resume,
-    /// Begin nothing more.
-    Cancel,
-}
-
-impl Control {
-    /// The status of a job of status `from` after it; `None` when that is not possible.
-    fn applied_to(self, from: &str, has_started: bool) -> Option<&'static str> {
-        match (self, from) {
-            (Self::Pause, "queued" | "running" | "paused") => Some("paused"),
-            (Self::Resume, "paused") if has_started => Some("running"),
-            (Self::Resume, "paused" | "queued") => Some("queued"),
-            (Self::Resume, "running") => Some("running"),
-            (Self::Cancel, "uploading" | "queued" | "running" | "paused" | "cancelled") => Some("cancelled"),
-            _ => None,
-        }
-    }
-}
 
 impl App {
     /// Stores a job; its work begins when this has been answered. The same request again is answered with the job.
@@ -81,18 +36,21 @@ impl App {
         let id = job_id(&request.job_id)?;
         request.actor = None;
         let bytes = request.encode_to_vec();
-        let (work, named) = request::read_work(scope, request.work)?;
+        let (spec, named) = request::read_spec(scope, request.work)?;
         let new = NewJob {
             id,
-            kind: work.kind(),
+            kind: spec.kind(),
             dry_run: request.dry_run,
             scope,
             created_by: actor,
-            work: serde_json::to_value(&work).map_err(StoreError::from)?,
+            spec: serde_json::to_value(&spec).map_err(StoreError::from)?,
             request: &bytes,
             named,
         };
-        let job = self.store.create_job(&new).await?;
+        let job =
+            self.store.create_job(&new).await?.ok_or_else(|| {
+                AppError::Conflict("another request has made a job with this id".to_owned())
+            })?;
         self.wake_jobs.notify_one();
         Ok(job)
     }
@@ -114,7 +72,15 @@ impl App {
         {
             return Err(AppError::field("lines", "are numbered from 1"));
         }
-        self.store.add_job_lines(scope, job_id(id)?, &lines).await
+        let id = job_id(id)?;
+        let mut transaction = self.store.db().pool().begin().await?;
+        let job = lock(&mut transaction, scope, id).await?;
+        if job.status != JobStatus::Uploading {
+            return Err(AppError::Conflict("the job takes no lines any more".to_owned()));
+        }
+        let stored = Store::add_job_lines(&mut transaction, id, &lines).await?;
+        transaction.commit().await?;
+        Ok(stored)
     }
 
     /// All lines are there: the work begins.
@@ -123,7 +89,23 @@ impl App {
     /// [`AppError::UnknownJob`], [`AppError::Conflict`] for another number of lines.
     pub async fn submit_job(&self, scope: Scope, id: &str, items: u64) -> Result<Job, AppError> {
         let items = i64::try_from(items).unwrap_or(i64::MAX);
-        let job = self.store.submit_job(scope, job_id(id)?, items).await?;
+        let id = job_id(id)?;
+        let mut transaction = self.store.db().pool().begin().await?;
+        let job = lock(&mut transaction, scope, id).await?;
+        if job.kind != JobKind::Import {
+            return Err(AppError::Conflict("the job takes no lines".to_owned()));
+        }
+        let stored = Store::count_items(&mut transaction, id).await?;
+        if stored != items {
+            let reason = format!("{stored} lines are stored, not {items}");
+            return Err(AppError::Conflict(reason));
+        }
+        let job = match job.status {
+            JobStatus::Uploading => Store::end_upload(&mut transaction, id, stored).await?,
+            JobStatus::Cancelled => return Err(AppError::Conflict("the job is cancelled".to_owned())),
+            _ => return Ok(job),
+        };
+        transaction.commit().await?;
         self.wake_jobs.notify_one();
         Ok(job)
     }
@@ -133,7 +115,8 @@ impl App {
     /// # Errors
     /// [`AppError::UnknownJob`].
     pub async fn job(&self, scope: Scope, id: &str) -> Result<Job, AppError> {
-        self.store.job(scope, job_id(id)?).await
+        let job = self.store.job(scope, job_id(id)?).await?;
+        job.ok_or(AppError::UnknownJob)
     }
 
     /// A page of jobs.
@@ -141,7 +124,7 @@ impl App {
     /// # Errors
     /// [`AppError::Invalid`] for a foreign cursor.
     pub async fn list_jobs(&self, list: &JobList) -> Result<JobPage, AppError> {
-        self.store.list_jobs(list).await
+        Ok(self.store.list_jobs(list).await?)
     }
 
     /// A page of items.
@@ -149,8 +132,9 @@ impl App {
     /// # Errors
     /// [`AppError::UnknownJob`].
     pub async fn job_results(&self, scope: Scope, list: &ResultList) -> Result<ResultPage, AppError> {
-        self.store.job(scope, list.job).await?;
-        self.store.job_results(list).await
+        let job = self.store.job(scope, list.job).await?;
+        job.ok_or(AppError::UnknownJob)?;
+        Ok(self.store.job_results(list).await?)
     }
 
     /// Pauses, resumes or cancels a job. What has its effect already is answered as done.
@@ -161,13 +145,13 @@ impl App {
         &self,
         scope: Scope,
         id: &str,
-        control: Control,
+        action: JobAction,
         actor: &str,
     ) -> Result<Job, AppError> {
         let id = job_id(id)?;
         let mut transaction = self.store.db().pool().begin().await?;
-        let job = Store::lock_job(&mut transaction, scope, id).await?;
-        let Some(status) = control.applied_to(&job.status, job.started_at.is_some()) else {
+        let job = lock(&mut transaction, scope, id).await?;
+        let Some(status) = job.status.after(action, job.started_at.is_some()) else {
             return Err(AppError::Conflict(format!("the job is {}", job.status)));
         };
         if status == job.status {
@@ -175,10 +159,15 @@ impl App {
         }
         let job = Store::set_job_status(&mut transaction, id, status).await?;
         transaction.commit().await?;
-        tracing::info!(job = %id, status, actor, "job");
+        tracing::info!(job = %id, %status, actor, "job");
         self.wake_jobs.notify_one();
         Ok(job)
     }
+}
+
+async fn lock(transaction: &mut PgConnection, scope: Scope, id: Uuid) -> Result<Job, AppError> {
+    let job = Store::lock_job(transaction, scope, id).await?;
+    job.ok_or(AppError::UnknownJob)
 }
 
 /// The id of a job.

@@ -1,10 +1,12 @@
 //! What is to be done with one item of an update or import, from what is stored.
 
+use domain::ItemOutcome;
 use messages::ErrorCode;
 use serde_json::Value;
 
-use super::work::is_expired;
-use crate::app::update_sim::{EXPIRED, SimUpdateRequest};
+use super::spec::is_expired;
+use crate::app::change_request::ChangeRequest;
+use crate::app::update_sim::EXPIRED;
 use crate::store::{Item, Settled, StoredSim};
 
 /// Why a SIM that 1NCE does not list is left alone.
@@ -26,7 +28,7 @@ pub enum Step {
 /// The step, and the outcome where it is known.
 pub fn plan(
     item: &Item,
-    request: &SimUpdateRequest,
+    request: &ChangeRequest,
     sim: Option<&StoredSim>,
     dry_run: bool,
 ) -> (Step, Option<Settled>) {
@@ -36,7 +38,7 @@ pub fn plan(
     };
     let diff = request.diff(sim);
     if diff.is_empty() {
-        return settled(Settled::new(item.seq, "unchanged", None));
+        return settled(Settled::new(item.seq, ItemOutcome::Unchanged, None));
     }
     let at_provider = request.differs_at_provider(sim);
     if at_provider && is_expired(sim) {
@@ -47,7 +49,7 @@ pub fn plan(
     }
     if dry_run {
         let diff = Some(Value::Object(diff));
-        return settled(Settled::new(item.seq, "succeeded", diff));
+        return settled(Settled::new(item.seq, ItemOutcome::Succeeded, diff));
     }
     let step = if at_provider { Step::AtProvider } else { Step::Here };
     (step, None)

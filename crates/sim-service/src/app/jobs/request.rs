@@ -1,14 +1,15 @@
 //! A job from the wire: every field that is not accepted is named at once.
 
+use domain::ListStatus;
 use messages::pb::sim as pb;
 use once_client::model::PaymentMethod;
 
-use super::work::{JobFilter, Selected, Work, read_iccids};
-use crate::app::list_sims::{check_search, status_code};
-use crate::app::update_sim::{FOREIGN_ORGANIZATION, SimUpdateRequest};
+use super::spec::{JobFilter, JobSpec, Selected, read_iccids};
+use crate::app::change_request::{self, ChangeRequest};
+use crate::app::list_sims::check_search;
+use crate::app::update_sim::FOREIGN_ORGANIZATION;
 use crate::error::AppError;
 use crate::store::Scope;
-use crate::transport::change::change;
 
 /// SIMs that one request may name; a filter has no limit.
 const MOST_NAMED: usize = 10_000;
@@ -19,10 +20,10 @@ const MOST_TEXT: usize = 255;
 type Wrong = Vec<(String, String)>;
 
 /// What a request wants, and the SIMs that it names.
-pub fn read_work(
+pub fn read_spec(
     scope: Scope,
     work: Option<pb::create_job_request::Work>,
-) -> Result<(Work, Option<Vec<i64>>), AppError> {
+) -> Result<(JobSpec, Option<Vec<i64>>), AppError> {
     use pb::create_job_request::Work as Wire;
     let mut wrong = Wrong::new();
     let read = match work {
@@ -33,14 +34,14 @@ pub fn read_work(
             if change.is_empty() && wrong.is_empty() {
                 wrong.push(("change".to_owned(), "changes nothing".to_owned()));
             }
-            (Work::Update { selected, change }, named)
+            (JobSpec::Update { selected, change }, named)
         }
         Some(Wire::Import(import)) => {
             if import.source.chars().count() > MOST_TEXT || import.source.contains('\0') {
                 wrong.push(("source".to_owned(), "has at most 255 characters".to_owned()));
             }
             let source = import.source;
-            (Work::Import { source }, None)
+            (JobSpec::Import { source }, None)
         }
         Some(Wire::Transfer(transfer)) => {
             let (selected, named) = read_selection(transfer.selection, &mut wrong);
@@ -52,11 +53,11 @@ pub fn read_work(
                     "is no customer number".to_owned(),
                 ));
             }
-            let work = Work::Transfer {
+            let spec = JobSpec::Transfer {
                 selected,
                 target_organisation: target,
             };
-            (work, named)
+            (spec, named)
         }
         Some(Wire::Extension(extension)) => {
             let (selected, named) = read_selection(extension.selection, &mut wrong);
@@ -65,14 +66,14 @@ pub fn read_work(
                 let rule = "is banktransfer, creditcard, monthlyinvoice or boleto";
                 wrong.push(("payment_method".to_owned(), rule.to_owned()));
             }
-            let payment_method = Work::payment(&word).word().to_owned();
+            let payment_method = JobSpec::payment(&word).word().to_owned();
             let product_id = extension.product_id;
-            let work = Work::Extension {
+            let spec = JobSpec::Extension {
                 selected,
                 product_id,
                 payment_method,
             };
-            (work, named)
+            (spec, named)
         }
     };
     if wrong.is_empty() {
@@ -83,8 +84,8 @@ pub fn read_work(
 }
 
 /// The same of one line; what is wrong with it is the line's error.
-pub fn read_change(scope: Scope, told: pb::SimChange, prefix: &str, wrong: &mut Wrong) -> SimUpdateRequest {
-    let change = change(told, prefix, wrong);
+pub fn read_change(scope: Scope, told: pb::SimChange, prefix: &str, wrong: &mut Wrong) -> ChangeRequest {
+    let change = change_request::read(told, prefix, wrong);
     if change.patch.organization.is_some() && scope != Scope::All {
         wrong.push((
             format!("{prefix}organization_id"),
@@ -132,13 +133,16 @@ fn read_selection(selection: Option<pb::SimSelection>, wrong: &mut Wrong) -> (Se
 fn read_filter(filter: pb::SimFilter, wrong: &mut Wrong) -> JobFilter {
     let set = |text: String| Some(text).filter(|text| !text.is_empty());
     let mut refuse = |field: &str, reason: &str| wrong.push((field.to_owned(), reason.to_owned()));
-    let status = set(filter.status);
-    if status.as_deref().is_some_and(|word| status_code(word).is_none()) {
-        refuse(
-            "filter.status",
-            "is Enabled, Disabled, Expired, Unknown or Missing",
-        );
-    }
+    let status = set(filter.status).and_then(|word| {
+        let read = ListStatus::from_word(&word);
+        if read.is_none() {
+            refuse(
+                "filter.status",
+                "is Enabled, Disabled, Expired, Unknown or Missing",
+            );
+        }
+        read
+    });
     let tag = set(filter.tag);
     if tag
         .as_ref()
@@ -158,7 +162,7 @@ mod tests {
     use super::*;
     use pb::create_job_request::Work as Wire;
 
-    fn names(result: Result<(Work, Option<Vec<i64>>), AppError>) -> Vec<String> {
+    fn names(result: Result<(JobSpec, Option<Vec<i64>>), AppError>) -> Vec<String> {
         let Err(AppError::Invalid(fields)) = result else {
             panic!("accepted")
         };
@@ -186,7 +190,7 @@ mod tests {
         };
         let scope = Scope::Organization(domain::OrganizationId::DEFAULT);
         assert_eq!(
-            names(read_work(scope, Some(Wire::Update(update)))),
+            names(read_spec(scope, Some(Wire::Update(update)))),
             [
                 "filter.status",
                 "filter.search",
@@ -207,9 +211,9 @@ mod tests {
             }))
         };
         let twice = extension(vec![card.clone(), card.clone()]);
-        let (_, named) = read_work(Scope::All, twice).unwrap();
+        let (_, named) = read_spec(Scope::All, twice).unwrap();
         assert_eq!(named, Some(vec![8_988_999_000_000_000_017]));
         let wrong = extension(vec![card, "pump".into()]);
-        assert_eq!(names(read_work(Scope::All, wrong)), ["iccids[1]"]);
+        assert_eq!(names(read_spec(Scope::All, wrong)), ["iccids[1]"]);
     }
 }

@@ -10,7 +10,7 @@ use tracing::Instrument;
 use uuid::Uuid;
 
 use super::metrics::JobMetrics;
-use super::worker::work;
+use super::worker;
 use crate::app::App;
 use crate::error::StoreError;
 
@@ -76,7 +76,7 @@ impl Runner {
     }
 
     fn take_up(&mut self, id: Uuid) {
-        let work = work(
+        let run = worker::run(
             self.app.clone(),
             id,
             Uuid::now_v7(),
@@ -84,7 +84,7 @@ impl Runner {
             self.shutdown.clone(),
         );
         let job = async move {
-            if let Err(error) = work.await {
+            if let Err(error) = run.await {
                 tracing::warn!(%error, job = %id, "the job pauses where it is");
             }
         };

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use domain::Iccid;
+use domain::{Iccid, ItemOutcome};
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, StreamExt, TryStreamExt};
 use once_client::Lane;
@@ -12,7 +12,8 @@ use super::plan::{Step, plan};
 use super::reason;
 use super::worker::{MOST_ATTEMPTS, Progress, Worker};
 use crate::app::announce::Announcements;
-use crate::app::update_sim::{Change, SimUpdateRequest, patch_sims, store_update};
+use crate::app::change_request::ChangeRequest;
+use crate::app::update_sim::{MadeChange, patch_sims};
 use crate::error::{AppError, StoreError};
 use crate::store::{Item, Job, Settled, SimPatch, Store, StoredSim, begin_under};
 
@@ -20,16 +21,16 @@ use crate::store::{Item, Job, Settled, SimPatch, Store, StoredSim, begin_under};
 const AT_ONCE: i64 = 500;
 
 /// An item, and what is wanted of its SIM.
-type Wanted = (Item, SimUpdateRequest);
+type Wanted = (Item, ChangeRequest);
 
 impl Worker {
     /// Some items of an update, or of an import when the job has no change of its own.
     pub async fn update_some(
         &self,
         job: &Job,
-        change: Option<&SimUpdateRequest>,
+        change: Option<&ChangeRequest>,
     ) -> Result<Progress, StoreError> {
-        let items = self.app.store.due_items(self.id, "pending", AT_ONCE).await?;
+        let items = self.app.store.due_items(self.id, AT_ONCE).await?;
         if items.is_empty() {
             let open = self.app.store.has_open_items(self.id).await?;
             return Ok(if open { Progress::Waits } else { Progress::Nothing });
@@ -89,14 +90,14 @@ impl Worker {
                 continue;
             };
             let diff = Some(Value::Object(request.diff(old)));
-            settled.push(Settled::new(item.seq, "succeeded", diff));
+            settled.push(Settled::new(item.seq, ItemOutcome::Succeeded, diff));
             announcements.patched(&changed, &job.created_by);
         }
         announcements.batch.write(&mut transaction).await?;
         Store::settle_items(&mut transaction, self.id, &settled).await?;
         transaction.commit().await?;
         self.app.outbox.poke();
-        self.metrics.settled(&job.kind, &settled);
+        self.metrics.settled(job.kind, &settled);
         Ok(())
     }
 
@@ -117,10 +118,19 @@ impl Worker {
             .change_at_provider(Lane::Command, &stored, &request)
             .await;
         let error = match outcome {
-            Ok(change) => match self.store_one(job, &item, &stored, change, &request).await {
-                Ok(()) => return Ok(()),
-                Err(error) => error,
-            },
+            Ok(change) => {
+                let made = MadeChange {
+                    scope: job.scope(),
+                    stored: &stored,
+                    request: &request,
+                    at_provider: Some(change),
+                    actor: &job.created_by,
+                };
+                match self.store_one(job, &item, made).await {
+                    Ok(()) => return Ok(()),
+                    Err(error) => error,
+                }
+            }
             Err(error) => error,
         };
         match error {
@@ -141,42 +151,25 @@ impl Worker {
     }
 
     /// What 1NCE did, what is kept here, the events and the outcome, all together.
-    async fn store_one(
-        &self,
-        job: &Job,
-        item: &Item,
-        stored: &StoredSim,
-        change: (chrono::DateTime<chrono::Utc>, Change),
-        request: &SimUpdateRequest,
-    ) -> Result<(), AppError> {
-        let diff = Some(Value::Object(request.diff(stored)));
-        let settled = [Settled::new(item.seq, "succeeded", diff)];
+    async fn store_one(&self, job: &Job, item: &Item, made: MadeChange<'_>) -> Result<(), AppError> {
+        let diff = Some(Value::Object(made.request.diff(made.stored)));
+        let settled = [Settled::new(item.seq, ItemOutcome::Succeeded, diff)];
         let mut announcements = Announcements::new(&self.app.subjects);
         let mut transaction = begin_under(&self.app.store, &self.lease).await?;
-        let actor = &job.created_by;
-        let made = (stored, Some(change));
-        store_update(
-            &mut transaction,
-            &mut announcements,
-            job.scope(),
-            made,
-            request,
-            actor,
-        )
-        .await?;
+        made.store(&mut transaction, &mut announcements).await?;
         announcements.batch.write(&mut transaction).await?;
         Store::settle_items(&mut transaction, self.id, &settled).await?;
         transaction.commit().await?;
         self.app.outbox.poke();
-        self.metrics.settled(&job.kind, &settled);
+        self.metrics.settled(job.kind, &settled);
         Ok(())
     }
 }
 
-fn wanted_of(item: &Item, change: Option<&SimUpdateRequest>) -> Result<SimUpdateRequest, StoreError> {
+fn wanted_of(item: &Item, change: Option<&ChangeRequest>) -> Result<ChangeRequest, StoreError> {
     match (change, &item.change) {
         (Some(change), _) => Ok(change.clone()),
         (None, Some(change)) => Ok(serde_json::from_value(change.clone())?),
-        (None, None) => Ok(SimUpdateRequest::default()),
+        (None, None) => Ok(ChangeRequest::default()),
     }
 }

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use domain::{ItemOutcome, JobStatus};
 use futures_util::FutureExt;
 use messages::ErrorCode;
 use once_client::ClientError;
@@ -11,11 +12,11 @@ use service_runtime::shutdown::Shutdown;
 use uuid::Uuid;
 
 use super::metrics::JobMetrics;
-use super::work::Work;
+use super::spec::JobSpec;
 use crate::app::App;
 use crate::app::announce::Announcements;
-use crate::error::{AppError, StoreError};
-use crate::store::{Job, LeftOver, Scope, Settled, Store, begin_under};
+use crate::error::StoreError;
+use crate::store::{Job, LeftOver, Scope, Settled, StatusChange, Store, begin_under};
 
 /// How often a failure that may pass is tried again, and how often a call without an answer is looked at.
 pub const MOST_ATTEMPTS: i32 = 5;
@@ -50,7 +51,7 @@ pub struct Worker {
 ///
 /// # Errors
 /// The database's, and the loss of the lease: another process continues.
-pub async fn work(
+pub async fn run(
     app: App,
     id: Uuid,
     owner: Uuid,
@@ -65,7 +66,7 @@ pub async fn work(
     let Some(job) = app.store.take_up_job(&lease, id).await? else {
         return Ok(lease.release(&db).await?);
     };
-    tracing::info!(job = %id, kind = job.kind, status = job.status, done = job.done, "job is taken up");
+    tracing::info!(job = %id, kind = %job.kind, status = %job.status, done = job.done, "job is taken up");
     let worker = Worker {
         app,
         lease,
@@ -104,13 +105,11 @@ impl Worker {
 
     async fn drive(&self) -> Result<(), StoreError> {
         while !self.shutdown.has_started() && !self.gives_way().await? {
-            let job = match self.app.store.job(Scope::All, self.id).await {
-                Ok(job) => job,
-                Err(AppError::Store(error)) => return Err(error),
-                Err(_) => return Ok(()),
+            let Some(job) = self.app.store.job(Scope::All, self.id).await? else {
+                return Ok(());
             };
-            let outcome = match serde_json::from_value(job.work.clone()) {
-                Ok(work) => self.step(&job, &work).await,
+            let outcome = match serde_json::from_value(job.spec.clone()) {
+                Ok(spec) => self.step(&job, &spec).await,
                 Err(error) => Err(StoreError::Json(error)),
             };
             let progress = match outcome {
@@ -126,33 +125,41 @@ impl Worker {
         Ok(())
     }
 
-    async fn step(&self, job: &Job, work: &Work) -> Result<Progress, StoreError> {
-        match (job.status.as_str(), work) {
-            ("queued", work) => {
-                self.app.store.begin_job(&self.lease, job, work.filter()).await?;
+    async fn step(&self, job: &Job, spec: &JobSpec) -> Result<Progress, StoreError> {
+        match (job.status, spec) {
+            (JobStatus::Queued, spec) => {
+                self.app.store.begin_job(&self.lease, job, spec.filter()).await?;
                 Ok(Progress::Went)
             }
-            ("running", Work::Update { change, .. }) => self.update_some(job, Some(change)).await,
-            ("running", Work::Import { .. }) => self.update_some(job, None).await,
-            ("running", action) => self.act_on_some(job, action).await,
-            (_, Work::Update { .. } | Work::Import { .. }) => Ok(Progress::Nothing),
+            (JobStatus::Running, JobSpec::Update { change, .. }) => self.update_some(job, Some(change)).await,
+            (JobStatus::Running, JobSpec::Import { .. }) => self.update_some(job, None).await,
+            (JobStatus::Running, action) => self.act_on_some(job, action).await,
+            (_, JobSpec::Update { .. } | JobSpec::Import { .. }) => Ok(Progress::Nothing),
             (_, action) => self.settle_calls(job, action).await,
         }
     }
 
     /// Whether this worker has nothing more to do for the job.
     async fn is_over(&self, job: &Job, progress: Progress) -> Result<bool, StoreError> {
-        let end = match (progress, job.status.as_str()) {
+        let from = job.status;
+        let end = match (progress, from) {
             (Progress::Went, _) => return Ok(false),
             (Progress::Waits, _) => {
                 self.shutdown.sleep(self.pause(0).min(LONGEST_POLL)).await;
                 return Ok(false);
             }
-            (Progress::Nothing, "running") => self.finish(("running", "completed"), None).await?,
-            (Progress::Nothing, "cancelled") => self.finish(("cancelled", "cancelled"), None).await?,
+            (Progress::Nothing, JobStatus::Running) => {
+                let to = JobStatus::Completed;
+                self.finish(StatusChange { from, to }, None).await?
+            }
+            (Progress::Nothing, JobStatus::Cancelled) => {
+                self.finish(StatusChange { from, to: from }, None).await?
+            }
             (Progress::Nothing, _) => true,
-            (Progress::Failed(code, reason), from) => {
-                self.finish((from, "failed"), Some((code, reason))).await?
+            (Progress::Failed(code, reason), _) => {
+                let to = JobStatus::Failed;
+                self.finish(StatusChange { from, to }, Some((code, reason)))
+                    .await?
             }
         };
         Ok(end)
@@ -161,18 +168,19 @@ impl Worker {
     /// Ends the job and tells it; `false` when somebody has changed its status meanwhile.
     async fn finish(
         &self,
-        change: (&str, &str),
+        change: StatusChange,
         failure: Option<(ErrorCode, String)>,
     ) -> Result<bool, StoreError> {
         let left_over = match &failure {
             Some((code, reason)) => LeftOver {
-                outcome: "failed",
+                outcome: ItemOutcome::Failed,
                 code: Some(code.word()),
                 message: Some(reason),
             },
             None => LeftOver {
-                outcome: "cancelled",
-                ..LeftOver::default()
+                outcome: ItemOutcome::Cancelled,
+                code: None,
+                message: None,
             },
         };
         let error = failure
@@ -190,7 +198,7 @@ impl Worker {
         self.app.outbox.poke();
         self.metrics.ended(&job);
         tracing::info!(
-            job = %job.id, kind = job.kind, status = job.status, done = job.done, failed = job.failed,
+            job = %job.id, kind = %job.kind, status = %job.status, done = job.done, failed = job.failed,
             unchanged = job.unchanged, uncertain = job.uncertain, error = job.error, "job is over"
         );
         Ok(true)
@@ -198,7 +206,7 @@ impl Worker {
 
     /// Whether another item may begin: the job is neither paused nor cancelled, and the process goes on.
     pub async fn may_begin(&self) -> Result<bool, StoreError> {
-        Ok(!self.shutdown.has_started() && self.app.store.job_status(self.id).await? == "running")
+        Ok(!self.shutdown.has_started() && self.app.store.job_status(self.id).await? == JobStatus::Running)
     }
 
     async fn gives_way(&self) -> Result<bool, StoreError> {
@@ -232,7 +240,7 @@ impl Worker {
         let mut transaction = begin_under(&self.app.store, &self.lease).await?;
         Store::settle_items(&mut transaction, self.id, settled).await?;
         transaction.commit().await?;
-        self.metrics.settled(&job.kind, settled);
+        self.metrics.settled(job.kind, settled);
         Ok(())
     }
 

@@ -1,13 +1,14 @@
 //! The end of a run, and what is told about it.
 
 use chrono::{DateTime, Utc};
+use domain::RunState;
 use service_runtime::ignored::Ignored;
 use service_runtime::lease::Lease;
 
 use super::{SweepError, Sweeper};
 use crate::app::announce::Announcements;
 use crate::error::StoreError;
-use crate::store::{RunState, Store, SyncRun, set_complete};
+use crate::store::{Store, SyncRun, set_complete};
 
 /// SIMs that one transaction marks as missing.
 const MARKED_AT_ONCE: usize = 1_000;

@@ -1,3 +1,4 @@
+use domain::RunState;
 use metrics::{Counter, Gauge};
 use service_runtime::metrics::Metrics;
 
@@ -25,8 +26,14 @@ impl SweepMetrics {
             pages: metrics.counter("simward_sweep_pages_total", &[label]),
             changed: metrics.counter("simward_sweep_changed_sims_total", &[label]),
             rejected: metrics.counter("simward_sweep_rejected_records_total", &[label]),
-            completed: metrics.counter("simward_sweep_runs_total", &[label, ("state", "completed")]),
-            failed: metrics.counter("simward_sweep_runs_total", &[label, ("state", "failed")]),
+            completed: metrics.counter(
+                "simward_sweep_runs_total",
+                &[label, ("state", RunState::Completed.word())],
+            ),
+            failed: metrics.counter(
+                "simward_sweep_runs_total",
+                &[label, ("state", RunState::Failed.word())],
+            ),
             running: metrics.gauge("simward_sweep_running", &[label]),
         }
     }

@@ -61,7 +61,7 @@ pub async fn run(app: App, client: OnceClient, metrics: Metrics, shutdown: Shutd
         owner: Uuid::now_v7(),
     };
     while !shutdown.has_started() {
-        if let Err(error) = sweeper.work(&shutdown).await {
+        if let Err(error) = sweeper.take_up(&shutdown).await {
             tracing::warn!(%error, account = sweeper.account, "the sweep pauses at its checkpoint");
         }
         tokio::select! {
@@ -84,7 +84,7 @@ struct Sweeper {
 
 impl Sweeper {
     /// Takes up the account's active run, if there is one that nobody works on.
-    async fn work(&self, shutdown: &Shutdown) -> Result<(), StoreError> {
+    async fn take_up(&self, shutdown: &Shutdown) -> Result<(), StoreError> {
         let store = &self.app.store;
         if store.active_run(&self.account).await?.is_none() {
             return Ok(());

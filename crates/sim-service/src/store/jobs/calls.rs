@@ -20,6 +20,19 @@ pub struct OpenCall {
     pub order_before: Option<i64>,
 }
 
+/// A SIM of a call.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct CallItem {
+    /// The item's place in its job.
+    pub seq: i64,
+    /// The card's number.
+    pub iccid: i64,
+    /// How often it was looked at in vain.
+    pub attempts: i32,
+    /// It waits to be settled.
+    pub is_open: bool,
+}
+
 impl Store {
     /// Writes down that these pending items are about to be called; returns those that are.
     ///
@@ -131,27 +144,27 @@ impl Store {
         )
     }
 
-    /// Whether the job has items of this state.
+    /// Whether the job has items of a call without an outcome.
     ///
     /// # Errors
     /// The database's.
-    pub async fn has_items(&self, job: Uuid, state: &str) -> Result<bool, StoreError> {
-        Ok(
-            sqlx::query_scalar("SELECT EXISTS (SELECT FROM job_items WHERE job_id = $1 AND outcome = $2)")
-                .bind(job)
-                .bind(state)
-                .fetch_one(self.db.pool())
-                .await?,
+    pub async fn has_called_items(&self, job: Uuid) -> Result<bool, StoreError> {
+        Ok(sqlx::query_scalar(
+            "SELECT EXISTS (SELECT FROM job_items WHERE job_id = $1 AND outcome = 'calling')",
         )
+        .bind(job)
+        .fetch_one(self.db.pool())
+        .await?)
     }
 
-    /// Every item of a call: place, card, attempts, and whether it waits to be settled.
+    /// Every item of a call.
     ///
     /// # Errors
     /// The database's.
-    pub async fn call_items(&self, call: Uuid) -> Result<Vec<(i64, i64, i32, bool)>, StoreError> {
+    pub async fn call_items(&self, call: Uuid) -> Result<Vec<CallItem>, StoreError> {
         Ok(sqlx::query_as(
-            "SELECT seq, iccid, attempts, outcome = 'calling' FROM job_items WHERE call_id = $1 ORDER BY seq",
+            "SELECT seq, iccid, attempts, outcome = 'calling' AS is_open FROM job_items
+             WHERE call_id = $1 ORDER BY seq",
         )
         .bind(call)
         .fetch_all(self.db.pool())

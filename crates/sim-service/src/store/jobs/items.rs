@@ -1,15 +1,14 @@
 //! Items: lines of an import, what is open, and outcomes.
 
 use chrono::{DateTime, Utc};
-use domain::Iccid;
+use domain::{Iccid, ItemOutcome};
 use serde::Serialize;
 use serde_json::Value;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::{Job, Store, read_job};
-use crate::error::{AppError, StoreError};
-use crate::store::Scope;
+use crate::error::StoreError;
 
 /// A line of an import.
 #[derive(Debug, Clone, Serialize)]
@@ -44,8 +43,8 @@ pub struct Item {
 pub struct Settled {
     /// The item.
     pub seq: i64,
-    /// `succeeded`, `unchanged`, `failed`, `uncertain` or `cancelled`.
-    pub outcome: &'static str,
+    /// What became of it.
+    pub outcome: ItemOutcome,
     /// A word of the closed list.
     pub code: Option<&'static str>,
     /// Why.
@@ -56,7 +55,7 @@ pub struct Settled {
 
 impl Settled {
     /// Without a reason.
-    pub fn new(seq: i64, outcome: &'static str, diff: Option<Value>) -> Self {
+    pub fn new(seq: i64, outcome: ItemOutcome, diff: Option<Value>) -> Self {
         Self {
             seq,
             outcome,
@@ -71,7 +70,7 @@ impl Settled {
         Self {
             code: Some(code.word()),
             message: Some(message.into()),
-            ..Self::new(seq, "failed", None)
+            ..Self::new(seq, ItemOutcome::Failed, None)
         }
     }
 }
@@ -87,8 +86,9 @@ pub struct ItemResult {
     pub iccid: Option<i64>,
     /// As it stands in the file.
     pub text: Option<String>,
-    /// The word.
-    pub outcome: String,
+    /// What became of it.
+    #[sqlx(try_from = "String")]
+    pub outcome: ItemOutcome,
     /// Why it failed.
     pub code: Option<String>,
     /// Why it failed.
@@ -120,13 +120,12 @@ impl Store {
     /// Stores lines of an import once each; returns how many lines are stored now.
     ///
     /// # Errors
-    /// [`AppError::UnknownJob`], [`AppError::Conflict`] when the job takes no lines; the database's.
-    pub async fn add_job_lines(&self, scope: Scope, id: Uuid, lines: &[Line]) -> Result<i64, AppError> {
-        let mut transaction = self.db.pool().begin().await?;
-        let job = Self::lock_job(&mut transaction, scope, id).await?;
-        if job.status != "uploading" {
-            return Err(AppError::Conflict("the job takes no lines any more".to_owned()));
-        }
+    /// The database's.
+    pub async fn add_job_lines(
+        transaction: &mut PgConnection,
+        id: Uuid,
+        lines: &[Line],
+    ) -> Result<i64, StoreError> {
         sqlx::query(
             "INSERT INTO job_items (job_id, seq, line, iccid, text, change, outcome, code, message, finished_at)
              SELECT $1, told.line, told.line, told.iccid::bigint, told.text, told.change,
@@ -144,31 +143,14 @@ impl Store {
             .bind(id)
             .execute(&mut *transaction)
             .await?;
-        let stored = count_items(&mut transaction, id).await?;
-        transaction.commit().await?;
-        Ok(stored)
+        Self::count_items(transaction, id).await
     }
 
-    /// Ends the upload of `items` lines: the work may begin. A job that was submitted before is answered as it is.
+    /// Ends the upload of that many lines: the work may begin.
     ///
     /// # Errors
-    /// [`AppError::UnknownJob`], [`AppError::Conflict`] for another number or a job that is no upload.
-    pub async fn submit_job(&self, scope: Scope, id: Uuid, items: i64) -> Result<Job, AppError> {
-        let mut transaction = self.db.pool().begin().await?;
-        let job = Self::lock_job(&mut transaction, scope, id).await?;
-        if job.kind != "sims.import" {
-            return Err(AppError::Conflict("the job takes no lines".to_owned()));
-        }
-        let stored = count_items(&mut transaction, id).await?;
-        if stored != items {
-            let reason = format!("{stored} lines are stored, not {items}");
-            return Err(AppError::Conflict(reason));
-        }
-        match job.status.as_str() {
-            "uploading" => {}
-            "cancelled" => return Err(AppError::Conflict("the job is cancelled".to_owned())),
-            _ => return Ok(job),
-        }
+    /// The database's.
+    pub async fn end_upload(transaction: &mut PgConnection, id: Uuid, lines: i64) -> Result<Job, StoreError> {
         sqlx::query(
             "UPDATE job_items SET outcome = 'failed', code = 'VALIDATION_ERROR', finished_at = clock_timestamp(),
                  message = 'line ' || first || ' names the same SIM'
@@ -185,26 +167,23 @@ impl Store {
              WHERE id = $1",
         )
         .bind(id)
-        .bind(stored)
+        .bind(lines)
         .execute(&mut *transaction)
         .await?;
-        let job = read_job(&mut transaction, id).await?;
-        transaction.commit().await?;
-        Ok(job)
+        read_job(transaction, id).await
     }
 
-    /// Items of this state that are due, in their order.
+    /// Pending items that are due, in their order.
     ///
     /// # Errors
     /// The database's.
-    pub async fn due_items(&self, id: Uuid, state: &str, most: i64) -> Result<Vec<Item>, StoreError> {
+    pub async fn due_items(&self, id: Uuid, most: i64) -> Result<Vec<Item>, StoreError> {
         Ok(sqlx::query_as(
             "SELECT seq, iccid, change, attempts FROM job_items
-             WHERE job_id = $1 AND outcome = $2 AND (retry_at IS NULL OR retry_at <= clock_timestamp())
-             ORDER BY seq LIMIT $3",
+             WHERE job_id = $1 AND outcome = 'pending' AND (retry_at IS NULL OR retry_at <= clock_timestamp())
+             ORDER BY seq LIMIT $2",
         )
         .bind(id)
-        .bind(state)
         .bind(most)
         .fetch_all(self.db.pool())
         .await?)
@@ -265,13 +244,17 @@ impl Store {
         .await?;
         Ok(())
     }
-}
 
-async fn count_items(connection: &mut PgConnection, id: Uuid) -> Result<i64, StoreError> {
-    Ok(
-        sqlx::query_scalar("SELECT count(*) FROM job_items WHERE job_id = $1")
-            .bind(id)
-            .fetch_one(connection)
-            .await?,
-    )
+    /// How many items the job has.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn count_items(connection: &mut PgConnection, id: Uuid) -> Result<i64, StoreError> {
+        Ok(
+            sqlx::query_scalar("SELECT count(*) FROM job_items WHERE job_id = $1")
+                .bind(id)
+                .fetch_one(connection)
+                .await?,
+        )
+    }
 }

@@ -1,10 +1,12 @@
 //! Pages of jobs and of their items.
 
+use domain::{ItemOutcome, JobKind, JobStatus};
 use sqlx::{AssertSqlSafe, QueryBuilder};
 use uuid::Uuid;
 
 use super::{COLUMNS, ItemResult, Job, Scope, Store};
-use crate::error::AppError;
+use crate::error::StoreError;
+use crate::store::PageError;
 
 /// Which jobs, the newest first. The scope is part of its making.
 #[derive(Debug, Clone)]
@@ -12,9 +14,9 @@ pub struct JobList {
     /// Whose jobs.
     pub scope: Scope,
     /// Only of this status.
-    pub status: Option<String>,
+    pub status: Option<JobStatus>,
     /// Only of this kind.
-    pub kind: Option<String>,
+    pub kind: Option<JobKind>,
     /// Behind the job that this cursor names.
     pub cursor: Option<String>,
     /// Rows wanted.
@@ -36,7 +38,7 @@ pub struct ResultList {
     /// The job.
     pub job: Uuid,
     /// Only with this outcome; `pending` is also what is being called.
-    pub outcome: Option<String>,
+    pub outcome: Option<ItemOutcome>,
     /// Behind this place.
     pub after: i64,
     /// Rows wanted.
@@ -66,20 +68,20 @@ impl Store {
     /// One page of jobs.
     ///
     /// # Errors
-    /// [`AppError::Invalid`] for a foreign cursor; the database's.
-    pub async fn list_jobs(&self, list: &JobList) -> Result<JobPage, AppError> {
+    /// [`PageError::Refused`] for a foreign cursor; the database's.
+    pub async fn list_jobs(&self, list: &JobList) -> Result<JobPage, PageError> {
         let mut query = QueryBuilder::new(format!("SELECT {COLUMNS} FROM jobs WHERE true"));
         if let Some(organization) = list.scope.filter() {
             query.push(" AND organization_id = ").push_bind(organization);
         }
-        if let Some(status) = &list.status {
-            query.push(" AND status = ").push_bind(status);
+        if let Some(status) = list.status {
+            query.push(" AND status = ").push_bind(status.word());
         }
-        if let Some(kind) = &list.kind {
-            query.push(" AND kind = ").push_bind(kind);
+        if let Some(kind) = list.kind {
+            query.push(" AND kind = ").push_bind(kind.word());
         }
         if let Some(cursor) = &list.cursor {
-            let invalid = || AppError::field("cursor", "is not a cursor of this list");
+            let invalid = || PageError::cursor("is not a cursor of this list");
             let (micros, id) = read_cursor(cursor).ok_or_else(invalid)?;
             let at = chrono::DateTime::from_timestamp_micros(micros).ok_or_else(invalid)?;
             query.push(" AND (created_at, id) < (").push_bind(at);
@@ -103,20 +105,20 @@ impl Store {
     ///
     /// # Errors
     /// The database's.
-    pub async fn job_results(&self, list: &ResultList) -> Result<ResultPage, AppError> {
-        let outcomes: Option<Vec<&str>> = match list.outcome.as_deref() {
-            None => None,
-            Some("pending") => Some(vec!["pending", "calling"]),
-            Some(outcome) => Some(vec![outcome]),
-        };
+    pub async fn job_results(&self, list: &ResultList) -> Result<ResultPage, StoreError> {
+        let outcomes = list.outcome.map(|outcome| match outcome {
+            ItemOutcome::Pending => vec!["pending", "calling"],
+            outcome => vec![outcome.word()],
+        });
         let condition = if outcomes.is_some() {
-            "outcome = ANY($2)"
+            "job_items.outcome = ANY($2)"
         } else {
             "$2::text[] IS NULL"
         };
         let sql = format!(
-            "SELECT seq, line, iccid, text, outcome, code, message, diff, finished_at FROM job_items
-             WHERE job_id = $1 AND {condition} AND seq > $3 ORDER BY seq LIMIT $4"
+            "SELECT seq, line, iccid, text, replace(outcome, 'calling', 'pending') AS outcome, code,
+                 message, diff, finished_at FROM job_items
+             WHERE job_id = $1 AND {condition} AND seq > $3 ORDER BY job_items.seq LIMIT $4"
         );
         let mut items: Vec<ItemResult> = sqlx::query_as(AssertSqlSafe(sql))
             .bind(list.job)

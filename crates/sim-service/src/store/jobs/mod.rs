@@ -5,29 +5,32 @@ mod items;
 mod listing;
 mod progress;
 
-pub use calls::OpenCall;
+pub use calls::{CallItem, OpenCall};
 pub use items::{Item, ItemResult, Line, Settled};
 pub use listing::{JobList, JobPage, ResultList, ResultPage, cursor_after};
-pub use progress::LeftOver;
+pub use progress::{LeftOver, StatusChange};
 
 use chrono::{DateTime, Utc};
+use domain::{JobKind, JobStatus};
 use serde_json::Value;
 use service_runtime::lease::{Lease, LeaseError};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::{ListFilter, Scope, Store};
-use crate::error::{AppError, StoreError};
+use crate::error::StoreError;
 
 /// One job as the database holds it.
 #[derive(Debug, Clone, PartialEq, sqlx::FromRow)]
 pub struct Job {
     /// The caller's.
     pub id: Uuid,
-    /// `sims.update` and so on.
-    pub kind: String,
-    /// `uploading`, `queued`, `running`, `paused`, `completed`, `cancelled` or `failed`.
-    pub status: String,
+    /// What it does.
+    #[sqlx(try_from = "String")]
+    pub kind: JobKind,
+    /// Where it stands.
+    #[sqlx(try_from = "String")]
+    pub status: JobStatus,
     /// Nothing is changed.
     pub dry_run: bool,
     /// `None`: the whole platform.
@@ -35,7 +38,8 @@ pub struct Job {
     /// `kind:id` of the actor.
     pub created_by: String,
     /// What is wanted.
-    pub work: Value,
+    #[sqlx(rename = "work")]
+    pub spec: Value,
     /// Known once the SIMs of a filter are counted.
     pub total: Option<i64>,
     /// Items with an outcome.
@@ -73,8 +77,8 @@ pub(super) const COLUMNS: &str = "jobs.id, jobs.kind, jobs.status, jobs.dry_run,
 pub struct NewJob<'a> {
     /// The caller's.
     pub id: Uuid,
-    /// `sims.update` and so on.
-    pub kind: &'static str,
+    /// What it does.
+    pub kind: JobKind,
     /// Nothing is changed.
     pub dry_run: bool,
     /// Whose SIMs it may touch.
@@ -82,7 +86,7 @@ pub struct NewJob<'a> {
     /// `kind:id` of the actor.
     pub created_by: &'a str,
     /// What is wanted.
-    pub work: Value,
+    pub spec: Value,
     /// The request's bytes, to know the same one again.
     pub request: &'a [u8],
     /// The named SIMs; `None` when a filter or an import tells them.
@@ -90,15 +94,15 @@ pub struct NewJob<'a> {
 }
 
 impl Store {
-    /// Stores a job with its named SIMs, or returns the one that the same request has made.
+    /// Stores a job with its named SIMs, or returns the one that the same request has made; `None` when another request
+    /// has used the id.
     ///
     /// # Errors
-    /// [`AppError::Conflict`] when another request has used the id; the database's.
-    pub async fn create_job(&self, job: &NewJob<'_>) -> Result<Job, AppError> {
-        let status = if job.kind == "sims.import" {
-            "uploading"
-        } else {
-            "queued"
+    /// The database's.
+    pub async fn create_job(&self, job: &NewJob<'_>) -> Result<Option<Job>, StoreError> {
+        let status = match job.kind {
+            JobKind::Import => JobStatus::Uploading,
+            _ => JobStatus::Queued,
         };
         let total = job.named.as_ref().map(|named| named.len() as i64);
         let mut transaction = self.db.pool().begin().await?;
@@ -107,12 +111,12 @@ impl Store {
              VALUES ($1, $2, $3, $4, $5, $6, $7, sha256($8), $9) ON CONFLICT (id) DO NOTHING",
         )
         .bind(job.id)
-        .bind(job.kind)
-        .bind(status)
+        .bind(job.kind.word())
+        .bind(status.word())
         .bind(job.dry_run)
         .bind(job.scope.filter())
         .bind(job.created_by)
-        .bind(&job.work)
+        .bind(&job.spec)
         .bind(job.request)
         .bind(total)
         .execute(&mut *transaction)
@@ -132,11 +136,11 @@ impl Store {
         }
         let stored = read_job(&mut transaction, job.id).await?;
         transaction.commit().await?;
-        Ok(stored)
+        Ok(Some(stored))
     }
 
     /// The job of this id, if the same request has made it.
-    async fn same_job(&self, job: &NewJob<'_>) -> Result<Job, AppError> {
+    async fn same_job(&self, job: &NewJob<'_>) -> Result<Option<Job>, StoreError> {
         let same: Option<bool> = sqlx::query_scalar(
             "SELECT digest = sha256($2) AND organization_id IS NOT DISTINCT FROM $3 FROM jobs WHERE id = $1",
         )
@@ -145,44 +149,45 @@ impl Store {
         .bind(job.scope.filter())
         .fetch_optional(self.db.pool())
         .await?;
-        if same == Some(true) {
-            return self.job(job.scope, job.id).await;
+        match same {
+            Some(true) => self.job(job.scope, job.id).await,
+            _ => Ok(None),
         }
-        let reason = "another request has made a job with this id";
-        Err(AppError::Conflict(reason.to_owned()))
     }
 
-    /// One job.
+    /// One job; `None` when the scope holds none.
     ///
     /// # Errors
-    /// [`AppError::UnknownJob`], the database's.
-    pub async fn job(&self, scope: Scope, id: Uuid) -> Result<Job, AppError> {
+    /// The database's.
+    pub async fn job(&self, scope: Scope, id: Uuid) -> Result<Option<Job>, StoreError> {
         let sql = format!(
             "SELECT {COLUMNS} FROM jobs WHERE id = $1 AND ($2::uuid IS NULL OR organization_id = $2)"
         );
-        let job: Option<Job> = sqlx::query_as(sqlx::AssertSqlSafe(sql))
+        Ok(sqlx::query_as(sqlx::AssertSqlSafe(sql))
             .bind(id)
             .bind(scope.filter())
             .fetch_optional(self.db.pool())
-            .await?;
-        job.ok_or(AppError::UnknownJob)
+            .await?)
     }
 
     /// The same, locked until the caller's transaction ends.
     ///
     /// # Errors
-    /// [`AppError::UnknownJob`], the database's.
-    pub async fn lock_job(transaction: &mut PgConnection, scope: Scope, id: Uuid) -> Result<Job, AppError> {
+    /// The database's.
+    pub async fn lock_job(
+        transaction: &mut PgConnection,
+        scope: Scope,
+        id: Uuid,
+    ) -> Result<Option<Job>, StoreError> {
         let sql = format!(
             "SELECT {COLUMNS} FROM jobs
              WHERE id = $1 AND ($2::uuid IS NULL OR organization_id = $2) FOR UPDATE"
         );
-        let job: Option<Job> = sqlx::query_as(sqlx::AssertSqlSafe(sql))
+        Ok(sqlx::query_as(sqlx::AssertSqlSafe(sql))
             .bind(id)
             .bind(scope.filter())
             .fetch_optional(transaction)
-            .await?;
-        job.ok_or(AppError::UnknownJob)
+            .await?)
     }
 
     /// Sets the status of a locked job.
@@ -192,11 +197,11 @@ impl Store {
     pub async fn set_job_status(
         transaction: &mut PgConnection,
         id: Uuid,
-        status: &str,
+        status: JobStatus,
     ) -> Result<Job, StoreError> {
         sqlx::query("UPDATE jobs SET status = $2 WHERE id = $1")
             .bind(id)
-            .bind(status)
+            .bind(status.word())
             .execute(&mut *transaction)
             .await?;
         read_job(transaction, id).await

@@ -1,5 +1,6 @@
 //! How a job comes along: taking it up, its SIMs, its end.
 
+use domain::{ItemOutcome, JobKind, JobStatus, UnknownWord};
 use service_runtime::lease::Lease;
 use sqlx::{PgConnection, QueryBuilder};
 use uuid::Uuid;
@@ -64,11 +65,13 @@ impl Store {
     ///
     /// # Errors
     /// The database's.
-    pub async fn job_status(&self, id: Uuid) -> Result<String, StoreError> {
-        Ok(sqlx::query_scalar("SELECT status FROM jobs WHERE id = $1")
+    pub async fn job_status(&self, id: Uuid) -> Result<JobStatus, StoreError> {
+        let word: String = sqlx::query_scalar("SELECT status FROM jobs WHERE id = $1")
             .bind(id)
             .fetch_one(self.db.pool())
-            .await?)
+            .await?;
+        let status = word.parse();
+        status.map_err(|unknown: UnknownWord| sqlx::Error::Decode(unknown.into()).into())
     }
 
     /// Begins a queued job: the SIMs of its filter become its items. Does nothing to a job of another status.
@@ -109,14 +112,14 @@ impl Store {
     }
 
     /// Ends a job in the caller's transaction, which proves the lease at its end: what is still pending becomes `left_over`, and the counters are counted
-    /// anew. `None` when its status is not `from` any more.
+    /// anew. `None` when its status is another one by now.
     ///
     /// # Errors
     /// The database's.
     pub async fn finish_job(
         transaction: &mut PgConnection,
         id: Uuid,
-        (from, to): (&str, &str),
+        change: StatusChange,
         left_over: &LeftOver<'_>,
         error: Option<&str>,
     ) -> Result<Option<Job>, StoreError> {
@@ -128,8 +131,8 @@ impl Store {
              WHERE id = $1 AND status = $2 AND finished_at IS NULL",
         )
         .bind(id)
-        .bind(from)
-        .bind(to)
+        .bind(change.from.word())
+        .bind(change.to.word())
         .bind(error)
         .execute(&mut *transaction)
         .await?;
@@ -142,7 +145,7 @@ impl Store {
              WHERE job_id = $1 AND outcome = 'pending'",
         )
         .bind(id)
-        .bind(left_over.outcome)
+        .bind(left_over.outcome.word())
         .bind(left_over.code)
         .bind(left_over.message)
         .execute(&mut *transaction)
@@ -166,9 +169,9 @@ impl Store {
     ///
     /// # Errors
     /// The database's.
-    pub async fn count_jobs(&self) -> Result<Vec<(String, String, i64, i64)>, StoreError> {
+    pub async fn count_jobs(&self) -> Result<Vec<JobCount>, StoreError> {
         Ok(sqlx::query_as(
-            "SELECT kind, status, count(*), coalesce(sum(total - done), 0)::bigint FROM jobs
+            "SELECT kind, status, count(*) AS jobs, coalesce(sum(total - done), 0)::bigint AS items_waiting FROM jobs
              WHERE finished_at IS NULL GROUP BY kind, status",
         )
         .fetch_all(self.db.pool())
@@ -176,11 +179,35 @@ impl Store {
     }
 }
 
+/// A job's status and the next one.
+#[derive(Debug, Clone, Copy)]
+pub struct StatusChange {
+    /// It must have this one.
+    pub from: JobStatus,
+    /// The next one.
+    pub to: JobStatus,
+}
+
+/// Unfinished jobs of one kind and status.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct JobCount {
+    /// The kind.
+    #[sqlx(try_from = "String")]
+    pub kind: JobKind,
+    /// The status.
+    #[sqlx(try_from = "String")]
+    pub status: JobStatus,
+    /// How many.
+    pub jobs: i64,
+    /// Their items without an outcome.
+    pub items_waiting: i64,
+}
+
 /// What becomes of the items that a job leaves behind.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 pub struct LeftOver<'a> {
-    /// `cancelled` or `failed`.
-    pub outcome: &'a str,
+    /// Cancelled or failed.
+    pub outcome: ItemOutcome,
     /// A word of the closed list.
     pub code: Option<&'a str>,
     /// Why.

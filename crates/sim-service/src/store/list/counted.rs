@@ -1,9 +1,10 @@
 //! Lists whose total is kept: one statement tells total and rows, so they are of one moment.
 
+use domain::SimSort;
 use sqlx::{FromRow, PgPool, Postgres, QueryBuilder, Row};
 
-use super::{Found, ListPage, ListRow, MISSING, Position, SimList, SortBy};
-use crate::error::AppError;
+use super::{Found, ListPage, ListRow, MISSING, Position, SimList};
+use crate::store::PageError;
 use crate::store::row::SELECT;
 
 /// ICCIDs of one row of `sim_buckets`.
@@ -24,7 +25,7 @@ impl SimList {
         &self,
         pool: &PgPool,
         position: Option<&Position>,
-    ) -> Result<Found, AppError> {
+    ) -> Result<Found, PageError> {
         let mut query = self.counted_query(position)?;
         let rows = query
             .build()
@@ -46,13 +47,13 @@ impl SimList {
         Ok(found)
     }
 
-    fn counted_query(&self, position: Option<&Position>) -> Result<QueryBuilder<Postgres>, AppError> {
+    fn counted_query(&self, position: Option<&Position>) -> Result<QueryBuilder<Postgres>, PageError> {
         let mut query = QueryBuilder::new(
             "SELECT total, page.* FROM (SELECT coalesce(sum(sims), 0)::bigint AS total FROM fleet_counts WHERE ",
         );
         self.push_scope_and_status(&mut query);
         query.push(") AS counted LEFT JOIN (");
-        if self.sort == SortBy::Iccid {
+        if self.sort == SimSort::Iccid {
             self.push_walk(&mut query, position);
         } else {
             self.push_page(&mut query, position, false)?;
@@ -65,7 +66,7 @@ impl SimList {
     /// Whether one plan is good for every value: not for an organization's SIMs of a status, which may be all or none of
     /// either, and not beside another order.
     fn has_kept_plan(&self) -> bool {
-        self.sort == SortBy::Iccid && (self.filter.status.is_none() || self.scope.filter().is_none())
+        self.sort == SimSort::Iccid && (self.filter.status.is_none() || self.scope.filter().is_none())
     }
 
     /// The rows in ICCID order, read along one index; under the table's own name, as [`SELECT`] wants them.
@@ -140,7 +141,7 @@ impl SimList {
         query.push("SELECT * FROM sims WHERE list_status ");
         // Written out: a plan that is kept for any status could not use an index of the listed SIMs.
         match self.filter.status {
-            Some(status) => query.push(format!("= {status}")),
+            Some(status) => query.push(format!("= {}", status.code())),
             None => query.push(format!("< {MISSING}")),
         };
         let organization = self.scope.filter();
@@ -179,7 +180,7 @@ impl SimList {
 
 #[cfg(test)]
 mod tests {
-    use domain::{AccountSlug, OrganizationId, Scope};
+    use domain::{AccountSlug, ListStatus, OrganizationId, Scope};
     use proptest::prelude::*;
     use service_runtime::db::Db;
     use sqlx::AssertSqlSafe;
@@ -253,12 +254,12 @@ mod tests {
             .unwrap();
         held.retain(|sim| {
             let of_status = match list.filter.status {
-                Some(status) => sim.list_status == status,
+                Some(status) => sim.list_status == status.code(),
                 None => sim.list_status < MISSING,
             };
             of_status && list.scope.holds(OrganizationId(sim.organization_id))
         });
-        let by_status = list.sort == SortBy::Status;
+        let by_status = list.sort == SimSort::Status;
         held.sort_by_key(|sim| (if by_status { sim.list_status } else { 0 }, sim.iccid));
         let mut iccids: Vec<i64> = held.iter().map(|sim| sim.iccid).collect();
         if list.descending {
@@ -302,9 +303,9 @@ mod tests {
         ];
         let status = prop_oneof![
             Just(None),
-            prop::sample::select(vec![0, 1, 2, MISSING]).prop_map(Some)
+            prop::sample::select(vec![0, 1, 2, MISSING]).prop_map(|code| Some(ListStatus::from_code(code)))
         ];
-        let sort = prop_oneof![3 => Just(SortBy::Iccid), 1 => Just(SortBy::Status)];
+        let sort = prop_oneof![3 => Just(SimSort::Iccid), 1 => Just(SimSort::Status)];
         let page = prop_oneof![1..4_usize, 1..80_usize];
         let size = prop::sample::select(vec![1, 7, 50, 1_000]);
         (scope, status, sort, any::<bool>(), size, page).prop_map(
@@ -322,7 +323,11 @@ mod tests {
                     size,
                 };
                 // Numbers reach no further in another order.
-                let reach = if sort == SortBy::Iccid { page } else { page.min(10) };
+                let reach = if sort == SimSort::Iccid {
+                    page
+                } else {
+                    page.min(10)
+                };
                 (list, reach)
             },
         )
@@ -380,7 +385,7 @@ mod tests {
         for (scope, status, index) in [
             (Scope::All, None, "sims_listed"),
             (one, None, "sims_organization"),
-            (Scope::All, Some(MISSING), "sims_status"),
+            (Scope::All, Some(ListStatus::Missing), "sims_status"),
         ] {
             for page in [1, 3, 300] {
                 let list = SimList {
@@ -389,7 +394,7 @@ mod tests {
                         status,
                         ..ListFilter::default()
                     },
-                    sort: SortBy::Iccid,
+                    sort: SimSort::Iccid,
                     descending: page == 3,
                     page: ListPage::Number(page),
                     size: 50,

@@ -2,8 +2,10 @@
 
 use std::fmt;
 
-use super::{ListRow, Position, SimList, SortBy};
-use crate::error::AppError;
+use domain::SimSort;
+
+use super::{ListRow, Position, SimList};
+use crate::store::PageError;
 use crate::store::row::SimRow;
 
 /// The place behind a row of a list. Its text is made when it is shown: one row of a page needs it.
@@ -26,11 +28,11 @@ impl SimList {
     /// Takes the row apart: the place behind it, and its SIM.
     pub(super) fn cursor_after(&self, row: ListRow) -> (ListCursor, SimRow) {
         let key = match self.sort {
-            SortBy::Iccid => String::new(),
-            SortBy::Label => row.sort_label,
-            SortBy::Status => row.list_status.to_string(),
-            SortBy::CreatedAt => row.sim.created_at.timestamp_micros().to_string(),
-            SortBy::UpdatedAt => row.sim.updated_at.timestamp_micros().to_string(),
+            SimSort::Iccid => String::new(),
+            SimSort::Label => row.sort_label,
+            SimSort::Status => row.list_status.to_string(),
+            SimSort::CreatedAt => row.sim.created_at.timestamp_micros().to_string(),
+            SimSort::UpdatedAt => row.sim.updated_at.timestamp_micros().to_string(),
         };
         let iccid = row.sim.provider.iccid;
         let cursor = ListCursor {
@@ -41,8 +43,8 @@ impl SimList {
         (cursor, row.sim)
     }
 
-    pub(super) fn read_cursor(&self, cursor: &str) -> Result<Position, AppError> {
-        let text = unhex(cursor).ok_or_else(|| AppError::field("cursor", "is not a cursor of this list"))?;
+    pub(super) fn read_cursor(&self, cursor: &str) -> Result<Position, PageError> {
+        let text = unhex(cursor).ok_or_else(|| PageError::cursor("is not a cursor of this list"))?;
         let mut parts = text.splitn(4, '~');
         let matches = parts.next() == Some(self.sort.word()) && parts.next() == Some(self.direction());
         match (
@@ -54,7 +56,7 @@ impl SimList {
                 key: key.to_owned(),
                 iccid,
             }),
-            _ => Err(AppError::field("cursor", "belongs to a list with another order")),
+            _ => Err(PageError::cursor("belongs to a list with another order")),
         }
     }
 }
@@ -81,7 +83,7 @@ mod tests {
     use crate::store::Scope;
     use proptest::prelude::*;
 
-    fn list(sort: SortBy, descending: bool) -> SimList {
+    fn list(sort: SimSort, descending: bool) -> SimList {
         let (filter, page) = (ListFilter::default(), ListPage::Number(1));
         SimList {
             scope: Scope::All,
@@ -104,15 +106,15 @@ mod tests {
             },
         }
         .to_string();
-        assert!(list(SortBy::Label, false).read_cursor(&cursor).is_ok());
-        assert!(list(SortBy::Label, true).read_cursor(&cursor).is_err());
-        assert!(list(SortBy::Iccid, false).read_cursor(&cursor).is_err());
+        assert!(list(SimSort::Label, false).read_cursor(&cursor).is_ok());
+        assert!(list(SimSort::Label, true).read_cursor(&cursor).is_err());
+        assert!(list(SimSort::Iccid, false).read_cursor(&cursor).is_err());
     }
 
     proptest! {
         #[test]
         fn a_foreign_cursor_never_panics(cursor in "(\\PC*|[0-9a-f]*)") {
-            if let Ok(position) = list(SortBy::Iccid, false).read_cursor(&cursor) {
+            if let Ok(position) = list(SimSort::Iccid, false).read_cursor(&cursor) {
                 prop_assert!(unhex(&cursor).is_some_and(|text| text.contains(&position.iccid.to_string())));
             }
         }

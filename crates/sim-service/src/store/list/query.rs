@@ -1,12 +1,12 @@
 //! The SQL of a list. These statements are not prepared for reuse: a plan for any tag or search is a bad plan for most.
 
 use chrono::DateTime;
+use domain::SimSort;
 use sqlx::{PgConnection, Postgres, QueryBuilder};
 
-use super::{COUNT_CAP, ListFilter, ListPage, ListRow, MAX_OFFSET, MISSING, Position, SimList, SortBy};
-use crate::error::AppError;
-use crate::store::Scope;
+use super::{COUNT_CAP, ListFilter, ListPage, ListRow, MAX_OFFSET, MISSING, Position, SimList, column};
 use crate::store::row::SELECT;
+use crate::store::{PageError, Scope};
 
 impl SimList {
     /// How many SIMs a tag or a search finds, up to [`COUNT_CAP`], and whether there are more.
@@ -26,7 +26,7 @@ impl SimList {
     }
 
     /// How many rows come before the page.
-    fn offset(&self) -> Result<i64, AppError> {
+    fn offset(&self) -> Result<i64, PageError> {
         let ListPage::Number(page) = self.page else {
             return Ok(0);
         };
@@ -34,7 +34,10 @@ impl SimList {
         if offset > MAX_OFFSET {
             let reason =
                 format!("page numbers reach {MAX_OFFSET} rows in this order or filter; use the cursor");
-            return Err(AppError::Invalid(vec![("page".to_owned(), reason)]));
+            return Err(PageError::Refused {
+                field: "page",
+                reason,
+            });
         }
         Ok(offset)
     }
@@ -44,7 +47,7 @@ impl SimList {
         connection: &mut PgConnection,
         position: Option<&Position>,
         few: bool,
-    ) -> Result<Vec<ListRow>, AppError> {
+    ) -> Result<Vec<ListRow>, PageError> {
         let mut query = QueryBuilder::new("");
         self.push_page(&mut query, position, few)?;
         Ok(query
@@ -60,9 +63,9 @@ impl SimList {
         query: &mut QueryBuilder<Postgres>,
         position: Option<&Position>,
         few: bool,
-    ) -> Result<(), AppError> {
+    ) -> Result<(), PageError> {
         let offset = self.offset()?;
-        let tag = self.filter.tag_alone().filter(|_| self.sort == SortBy::Iccid);
+        let tag = self.filter.tag_alone().filter(|_| self.sort == SimSort::Iccid);
         if few && tag.is_none() {
             // Found first and sorted then: the planner would rather walk an ordered index past everything else.
             query.push("WITH found AS MATERIALIZED (SELECT iccid, list_status, sort_label,");
@@ -97,7 +100,7 @@ impl SimList {
         let list = Self {
             scope,
             filter,
-            sort: SortBy::Iccid,
+            sort: SimSort::Iccid,
             descending: false,
             page: ListPage::Number(1),
             size: 1,
@@ -107,7 +110,7 @@ impl SimList {
 
     pub(super) fn push_scope_and_status(&self, query: &mut QueryBuilder<Postgres>) {
         match self.filter.status {
-            Some(status) => query.push("list_status = ").push_bind(status),
+            Some(status) => query.push("list_status = ").push_bind(status.code()),
             None => query.push("list_status < ").push_bind(MISSING),
         };
         if let Some(organization) = self.scope.filter() {
@@ -144,20 +147,20 @@ impl SimList {
         }
     }
 
-    fn push_after(&self, query: &mut QueryBuilder<Postgres>, position: &Position) -> Result<(), AppError> {
+    fn push_after(&self, query: &mut QueryBuilder<Postgres>, position: &Position) -> Result<(), PageError> {
         let comparison = if self.descending { "<" } else { ">" };
-        let invalid = || AppError::field("cursor", "is not a cursor of this list");
-        if self.sort == SortBy::Iccid {
+        let invalid = || PageError::cursor("is not a cursor of this list");
+        if self.sort == SimSort::Iccid {
             query
                 .push(format!(" AND iccid {comparison} "))
                 .push_bind(position.iccid);
             return Ok(());
         }
-        query.push(format!(" AND ({}, iccid) {comparison} (", self.sort.column()));
+        query.push(format!(" AND ({}, iccid) {comparison} (", column(self.sort)));
         match self.sort {
-            SortBy::Label | SortBy::Iccid => query.push_bind(position.key.clone()),
-            SortBy::Status => query.push_bind(position.key.parse::<i16>().map_err(|_| invalid())?),
-            SortBy::CreatedAt | SortBy::UpdatedAt => {
+            SimSort::Label | SimSort::Iccid => query.push_bind(position.key.clone()),
+            SimSort::Status => query.push_bind(position.key.parse::<i16>().map_err(|_| invalid())?),
+            SimSort::CreatedAt | SimSort::UpdatedAt => {
                 let micros = position.key.parse().map_err(|_| invalid())?;
                 query.push_bind(DateTime::from_timestamp_micros(micros).ok_or_else(invalid)?)
             }
@@ -169,8 +172,8 @@ impl SimList {
     pub(super) fn push_order(&self, query: &mut QueryBuilder<Postgres>) {
         let direction = self.direction();
         query.push(" ORDER BY ");
-        if self.sort != SortBy::Iccid {
-            query.push(format!("{} {direction}, ", self.sort.column()));
+        if self.sort != SimSort::Iccid {
+            query.push(format!("{} {direction}, ", column(self.sort)));
         }
         query.push(format!("iccid {direction}"));
     }

@@ -1,3 +1,5 @@
+use domain::RejectKind;
+
 use super::wire::RecordWire;
 
 /// What a record is, told by its fields: streams of both kinds may share one URL (FACTS §15.1).
@@ -29,12 +31,12 @@ impl Kind {
         }
     }
 
-    /// The word in `rejects`.
-    pub fn word(self) -> &'static str {
+    /// What a rejected one is told as.
+    pub fn rejected(self) -> RejectKind {
         match self {
-            Self::Usage => "usage",
-            Self::Event | Self::SmsMo | Self::SmsReport => "event",
-            Self::Unknown => "unknown",
+            Self::Usage => RejectKind::Usage,
+            Self::Event | Self::SmsMo | Self::SmsReport => RejectKind::Event,
+            Self::Unknown => RejectKind::Unknown,
         }
     }
 }

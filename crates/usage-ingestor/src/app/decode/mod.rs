@@ -120,7 +120,7 @@ fn reject(raw: &str, kind: Kind, reason: &str) -> pb::RejectedRecord {
     pb::RejectedRecord {
         raw: raw.as_bytes()[..end].to_vec(),
         reason: reason.replace('\0', "\u{fffd}"),
-        kind: kind.word().to_owned(),
+        kind: kind.rejected().to_string(),
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use messages::pb::usage::{EventKind, EventRecord, Operator};
 use serde_json::Value;
 
-use crate::store::presence::Fact;
+use crate::store::presence::{Fact, Place, Told};
 
 const UPDATE_LOCATION: i32 = 1;
 const CREATE_CONTEXT: i32 = 3;
@@ -39,7 +39,6 @@ pub fn facts(events: &[EventRecord]) -> (Vec<Fact>, BTreeMap<u32, Operator>) {
 }
 
 fn read(event: &EventRecord, detail: &Value) -> Fact {
-    let at = event.occurred_at_ms;
     let context = &detail["pdp_context"];
     let online = match event.type_id {
         DELETE_CONTEXT => Some(false),
@@ -51,12 +50,18 @@ fn read(event: &EventRecord, detail: &Value) -> Fact {
     };
     let mcc = small(&detail["country"]["mcc"]).or_else(|| small(&context["mcc"]));
     let operator = number(&detail["id"]).or_else(|| number(&context["operator_id"]));
+    let operator = operator.unwrap_or(0).cast_signed();
     Fact {
         iccid: event.iccid.cast_signed(),
-        online: online.map(|online| (at, online)),
-        place: mcc.map(|mcc| (at, mcc, operator.unwrap_or(0).cast_signed())),
-        rat: small(&context["rat_type"]).map(|rat| (at, rat)),
+        online: online.map(|online| told(event, online)),
+        place: mcc.map(|mcc| told(event, Place { mcc, operator })),
+        rat: small(&context["rat_type"]).map(|rat| told(event, rat)),
     }
+}
+
+fn told<T>(event: &EventRecord, value: T) -> Told<T> {
+    let at_ms = event.occurred_at_ms;
+    Told { at_ms, value }
 }
 
 fn is_quiet(event: &EventRecord) -> bool {
@@ -131,9 +136,18 @@ mod tests {
 
         let expected = Fact {
             iccid: ICCID.cast_signed(),
-            online: Some((30, false)),
-            place: Some((30, 222, 0)),
-            rat: Some((20, 8)),
+            online: Some(Told {
+                at_ms: 30,
+                value: false,
+            }),
+            place: Some(Told {
+                at_ms: 30,
+                value: Place {
+                    mcc: 222,
+                    operator: 0,
+                },
+            }),
+            rat: Some(Told { at_ms: 20, value: 8 }),
         };
         assert_eq!(told, [expected]);
         assert_eq!(facts(&backwards).0, told);
@@ -150,7 +164,7 @@ mod tests {
         for refused in [event(3, 1, &without_context), alert] {
             let (told, _) = facts(&[refused]);
             assert_eq!(told[0].online, None);
-            assert_eq!(told[0].place.map(|(_, mcc, _)| mcc), Some(262));
+            assert_eq!(told[0].place.map(|told| told.value.mcc), Some(262));
         }
     }
 

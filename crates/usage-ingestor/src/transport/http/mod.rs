@@ -15,7 +15,6 @@ use service_runtime::ignored::Ignored;
 use service_runtime::shutdown::Shutdown;
 use tracing::Instrument;
 
-use crate::StartError;
 use crate::app::App;
 use crate::app::receive::{Receipt, ReceiveError};
 use body::{BodyError, Memory};
@@ -41,12 +40,20 @@ struct Receiver {
     metrics: ReceiveMetrics,
 }
 
+/// The address cannot be listened on.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot listen on {address}: {source}")]
+pub struct ListenError {
+    address: String,
+    source: std::io::Error,
+}
+
 /// Binds and serves; the end of the process waits for it.
-pub fn serve(app: &App, shutdown: &Shutdown) -> Result<SocketAddr, StartError> {
+pub fn serve(app: &App, shutdown: &Shutdown) -> Result<SocketAddr, ListenError> {
     let config = &app.config;
     let listen = config.listen.clone();
-    let failed = |source| StartError::Listen {
-        listen: listen.clone(),
+    let failed = |source| ListenError {
+        address: listen.clone(),
         source,
     };
     let receiver = web::Data::new(Receiver {

@@ -1,6 +1,9 @@
 //! Fields of queries and bodies: types that read themselves and say what they accept.
 
+mod both;
 mod number;
+#[cfg(test)]
+mod tests;
 mod text;
 mod time;
 mod word;
@@ -11,11 +14,13 @@ use serde_json::{Map, Value};
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{AdditionalProperties, Object, ObjectBuilder, Schema};
 
+pub use crate::wire::word::{OneOf, Word};
+pub(crate) use crate::wire::word::{one_of, words};
+pub use both::Both;
 pub use number::{Flag, Number, PageSize};
 pub use text::{Cursor, Name, Slug, Text};
 pub use time::{Day, Moment};
-pub(crate) use word::words;
-pub use word::{List, OneOf, Word, WordOr, Words};
+pub use word::{List, WordOr, Words};
 
 use super::reading::Faults;
 
@@ -37,6 +42,11 @@ pub trait Field: Sized {
     /// What holds when the field is absent; `None`: it must not be.
     fn absent() -> Option<Self> {
         None
+    }
+
+    /// Whether a parameter without a text, as in `?status=`, counts as absent.
+    fn empty_is_absent() -> bool {
+        false
     }
 
     /// The value in JSON; each fault is added with its place, such as `tags[2]`.
@@ -76,6 +86,10 @@ pub trait Slot: Sized {
     /// What it is without the field; `None`: it must not be absent.
     fn absent() -> Option<Self>;
     fn present(value: Self::Field) -> Self;
+
+    fn slot_schema() -> RefOr<Schema> {
+        Self::Field::schema()
+    }
 }
 
 impl<T: Field> Slot for T {
@@ -100,6 +114,11 @@ impl<T: Field> Slot for Option<T> {
     fn present(value: T) -> Self {
         Some(value)
     }
+
+    /// Absent means that nothing is said, whatever holds elsewhere.
+    fn slot_schema() -> RefOr<Schema> {
+        word::without_default(T::schema())
+    }
 }
 
 /// What is said about one field.
@@ -115,7 +134,7 @@ impl FieldSchema {
         Self {
             name,
             is_required: S::absent().is_none(),
-            schema: S::Field::schema(),
+            schema: S::slot_schema(),
             doc,
         }
     }
@@ -126,14 +145,24 @@ impl FieldSchema {
     }
 }
 
+/// How many fields a request has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Count {
+    Any,
+    /// A change of nothing is a mistake.
+    AtLeastOne,
+    /// The fields exclude each other.
+    One,
+}
+
 /// The fields of a query string, a body or an object in one.
 pub trait Fields: Sized {
     /// The component's name.
     const NAME: &'static str;
     const DESCRIPTION: &'static str;
     const NAMES: &'static [&'static str];
-    /// Whether at least one field has to be there.
-    const IS_CHANGE: bool;
+    /// How many fields have to be there.
+    const COUNT: Count;
 
     /// Takes its fields out of the source; `None` when one of them is at fault.
     fn take(source: &mut Source, faults: &mut Faults) -> Option<Self>;
@@ -154,20 +183,27 @@ pub enum Source {
 impl Source {
     /// All fields of a JSON object; one that is not known is a fault.
     pub fn read<T: Fields>(object: Map<String, Value>, place: &str, faults: &mut Faults) -> Option<T> {
+        let count = object
+            .keys()
+            .filter(|name| T::NAMES.contains(&name.as_str()))
+            .count();
         let is_empty = object.is_empty();
         let mut source = Self::Json {
             object,
             place: place.to_owned(),
         };
         let taken = T::take(&mut source, faults);
-        if is_empty && T::IS_CHANGE {
-            let at = if place.is_empty() {
-                "body"
-            } else {
-                place.trim_end_matches('.')
-            };
-            faults.add(at, "names no field to change");
-            return None;
+        let at = match place.trim_end_matches('.') {
+            "" => "body",
+            at => at,
+        };
+        match T::COUNT {
+            Count::AtLeastOne if is_empty => {
+                faults.add(at, "names no field to change");
+                return None;
+            }
+            Count::One if count != 1 => faults.add(at, format!("has one of {}", T::NAMES.join(", "))),
+            _ => {}
         }
         let Self::Json { object, .. } = source else {
             return taken;
@@ -184,7 +220,8 @@ impl Source {
         let (at, value) = match self {
             Self::Query(pairs) => {
                 let found = pairs.iter().find(|(known, _)| known == name);
-                let Some((_, text)) = found else {
+                let given = found.filter(|(_, text)| !(text.is_empty() && S::Field::empty_is_absent()));
+                let Some((_, text)) = given else {
                     return absent(name, faults);
                 };
                 let value = S::Field::parse(text);
@@ -243,7 +280,8 @@ pub fn component<T: Fields>() -> Object {
     let mut object = ObjectBuilder::new()
         .description(Some(T::DESCRIPTION))
         .additional_properties(Some(AdditionalProperties::FreeForm(false)))
-        .min_properties(T::IS_CHANGE.then_some(1));
+        .min_properties((T::COUNT != Count::Any).then_some(1))
+        .max_properties((T::COUNT == Count::One).then_some(1));
     for field in T::describe() {
         if field.is_required {
             object = object.required(field.name);
@@ -255,9 +293,10 @@ pub fn component<T: Fields>() -> Object {
 }
 
 /// Declares a struct whose fields are read from a query string or a JSON object, collecting every fault, and described
-/// from the same types: `pub struct Name { /// Meaning. field: Type }`. A struct marked `change` has at least one field.
+/// from the same types: `pub struct Name { /// Meaning. field: Type }`. A struct marked `change` has at least one field, one
+/// marked `choice` exactly one.
 macro_rules! fields {
-    ($(#[doc = $doc:literal])* $vis:vis struct $name:ident $(: $change:ident)? {
+    ($(#[doc = $doc:literal])* $vis:vis struct $name:ident $(: $count:ident)? {
         $($(#[doc = $field_doc:literal])* $field:ident : $type:ty),* $(,)?
     }) => {
         $(#[doc = $doc])*
@@ -267,20 +306,22 @@ macro_rules! fields {
         impl $crate::rest::frame::fields::Fields for $name {
             const NAME: &'static str = stringify!($name);
             const DESCRIPTION: &'static str = $crate::rest::frame::fields::trimmed(concat!($($doc, "\n"),*));
-            const NAMES: &'static [&'static str] = &[$(stringify!($field)),*];
-            const IS_CHANGE: bool = $crate::rest::frame::fields::is_change!($($change)?);
+            const NAMES: &'static [&'static str] = &[$($crate::rest::frame::fields::plain(stringify!($field))),*];
+            const COUNT: $crate::rest::frame::fields::Count = $crate::rest::frame::fields::count!($($count)?);
 
             fn take(
                 source: &mut $crate::rest::frame::fields::Source,
                 faults: &mut $crate::rest::frame::reading::Faults,
             ) -> Option<Self> {
-                $(let $field = source.slot::<$type>(stringify!($field), faults);)*
+                $(let $field = source.slot::<$type>(
+                    $crate::rest::frame::fields::plain(stringify!($field)), faults,
+                );)*
                 Some(Self { $($field: $field?),* })
             }
 
             fn describe() -> Vec<$crate::rest::frame::fields::FieldSchema> {
                 vec![$($crate::rest::frame::fields::FieldSchema::of::<$type>(
-                    stringify!($field), concat!($($field_doc, "\n"),*),
+                    $crate::rest::frame::fields::plain(stringify!($field)), concat!($($field_doc, "\n"),*),
                 )),*]
             }
         }
@@ -288,15 +329,26 @@ macro_rules! fields {
 }
 pub(crate) use fields;
 
-macro_rules! is_change {
+macro_rules! count {
     () => {
-        false
+        $crate::rest::frame::fields::Count::Any
     };
     (change) => {
-        true
+        $crate::rest::frame::fields::Count::AtLeastOne
+    };
+    (choice) => {
+        $crate::rest::frame::fields::Count::One
     };
 }
-pub(crate) use is_change;
+pub(crate) use count;
+
+/// The name of a field that is a word of Rust too: `r#type` is `type`.
+pub const fn plain(name: &'static str) -> &'static str {
+    match name.as_bytes() {
+        [b'r', b'#', ..] => name.split_at(2).1,
+        _ => name,
+    }
+}
 
 /// A doc comment without the spaces around it.
 pub const fn trimmed(doc: &'static str) -> &'static str {

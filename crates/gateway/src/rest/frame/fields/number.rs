@@ -6,18 +6,18 @@ use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
 
 use super::Field;
 
-/// True or false; false when it is absent from a query or body that does not call it optional.
+/// True or false; `DEFAULT` when it is absent from a query or body that does not call it optional.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Flag(pub bool);
+pub struct Flag<const DEFAULT: bool = false>(pub bool);
 
-impl Field for Flag {
+impl<const DEFAULT: bool> Field for Flag<DEFAULT> {
     fn rule() -> Cow<'static, str> {
-        "is true or false".into()
+        bool::rule()
     }
 
     fn schema() -> RefOr<Schema> {
         let flag = ObjectBuilder::new().schema_type(Type::Boolean);
-        Schema::from(flag.default(Some(Value::Bool(false)))).into()
+        Schema::from(flag.default(Some(Value::Bool(DEFAULT)))).into()
     }
 
     fn read(value: &Value) -> Option<Self> {
@@ -29,7 +29,26 @@ impl Field for Flag {
     }
 
     fn absent() -> Option<Self> {
-        Some(Self(false))
+        Some(Self(DEFAULT))
+    }
+}
+
+/// Without a default.
+impl Field for bool {
+    fn rule() -> Cow<'static, str> {
+        "is true or false".into()
+    }
+
+    fn schema() -> RefOr<Schema> {
+        Schema::from(ObjectBuilder::new().schema_type(Type::Boolean)).into()
+    }
+
+    fn read(value: &Value) -> Option<Self> {
+        value.as_bool()
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        text.parse().ok()
     }
 }
 

@@ -7,6 +7,7 @@ use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, Schema, SchemaFormat, 
 use uuid::Uuid;
 
 use super::Field;
+use crate::rest::frame::reading::Faults;
 
 /// No control characters, as a pattern of JSON Schema.
 pub const PLAIN: &str = r"^[^\u0000-\u001F\u007F-\u009F]*$";
@@ -84,6 +85,17 @@ impl Field for Iccid {
 
     fn parse(text: &str) -> Option<Self> {
         Self::parse(text).ok()
+    }
+
+    fn collect(at: &str, value: Value, faults: &mut Faults) -> Option<Self> {
+        let reason = match value.as_str().map(Self::parse) {
+            Some(Ok(iccid)) => return Some(iccid),
+            // More exact than the rule.
+            Some(Err(error)) => error.to_string().into(),
+            None => Self::rule(),
+        };
+        faults.add(at, reason);
+        None
     }
 }
 

@@ -21,7 +21,8 @@ impl Field for Day {
         Schema::from(
             ObjectBuilder::new()
                 .schema_type(Type::String)
-                .format(Some(format)),
+                .format(Some(format))
+                .examples(["2026-06-30"]),
         )
         .into()
     }
@@ -71,7 +72,8 @@ impl Field for Moment {
     }
 
     fn schema() -> RefOr<Schema> {
-        Schema::from(ObjectBuilder::new().schema_type(Type::String)).into()
+        let text = ObjectBuilder::new().schema_type(Type::String);
+        Schema::from(text.examples(["2026-06-01", "2026-06-30T12:00:00Z"])).into()
     }
 
     fn read(value: &Value) -> Option<Self> {

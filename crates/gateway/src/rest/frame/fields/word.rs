@@ -1,26 +1,13 @@
 use std::borrow::Cow;
 
 use serde_json::Value;
+use utoipa::PartialSchema;
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, OneOfBuilder, Schema, SchemaType, Type};
-use utoipa::{PartialSchema, ToSchema};
 
 use super::Field;
 use crate::rest::frame::reading::Faults;
-
-/// A closed list of words.
-pub trait OneOf: Copy + 'static {
-    /// The component's name.
-    const NAME: &'static str;
-    const DESCRIPTION: &'static str;
-
-    fn all() -> Vec<Self>;
-    fn word(self) -> &'static str;
-}
-
-/// One word of a closed list; in answers and bodies it is a component of its own.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Word<T>(pub T);
+use crate::wire::word::{OneOf, Word, all_words};
 
 impl<T: OneOf> Field for Word<T> {
     fn rule() -> Cow<'static, str> {
@@ -38,27 +25,10 @@ impl<T: OneOf> Field for Word<T> {
     fn parse(text: &str) -> Option<Self> {
         T::all().into_iter().find(|one| one.word() == text).map(Self)
     }
-}
 
-impl<T: OneOf> PartialSchema for Word<T> {
-    fn schema() -> RefOr<Schema> {
-        let text = ObjectBuilder::new().schema_type(Type::String);
-        Schema::from(
-            text.enum_values(Some(all_words::<T>()))
-                .description(Some(T::DESCRIPTION)),
-        )
-        .into()
+    fn empty_is_absent() -> bool {
+        true
     }
-}
-
-impl<T: OneOf> ToSchema for Word<T> {
-    fn name() -> Cow<'static, str> {
-        T::NAME.into()
-    }
-}
-
-fn all_words<T: OneOf>() -> Vec<&'static str> {
-    T::all().into_iter().map(T::word).collect()
 }
 
 /// The same where a word holds when none is given.
@@ -80,8 +50,20 @@ impl<T: OneOf + Default> Field for WordOr<T> {
         Word::read(value).map(|word| Self(word.0))
     }
 
+    /// An empty parameter is none.
+    fn parse(text: &str) -> Option<Self> {
+        match text {
+            "" => Self::absent(),
+            text => Word::parse(text).map(|word| Self(word.0)),
+        }
+    }
+
     fn absent() -> Option<Self> {
         Some(Self(T::default()))
+    }
+
+    fn empty_is_absent() -> bool {
+        true
     }
 }
 
@@ -121,6 +103,17 @@ pub fn nullable(schema: RefOr<Schema>) -> RefOr<Schema> {
             let null = ObjectBuilder::new().schema_type(Type::Null);
             Schema::from(OneOfBuilder::new().item(null).item(schema)).into()
         }
+    }
+}
+
+/// The schema without a default.
+pub fn without_default(schema: RefOr<Schema>) -> RefOr<Schema> {
+    match schema {
+        RefOr::T(Schema::Object(mut object)) => {
+            object.default = None;
+            Schema::Object(object).into()
+        }
+        schema => schema,
     }
 }
 
@@ -182,40 +175,3 @@ impl<T: Field, const MIN: usize, const MAX: usize> Field for List<T, MIN, MAX> {
         all.map(Self)
     }
 }
-
-/// Declares a closed list of words: the enum, and its component's name behind `as`.
-macro_rules! words {
-    ($(#[doc = $doc:literal])* $vis:vis enum $name:ident as $component:literal {
-        $($variant:ident = $word:literal),+ $(,)?
-    }) => {
-        $(#[doc = $doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-        $vis enum $name { $($variant),+ }
-
-        impl $crate::rest::frame::fields::OneOf for $name {
-            const NAME: &'static str = $component;
-            const DESCRIPTION: &'static str = $crate::rest::frame::fields::trimmed(concat!($($doc, "\n"),*));
-
-            fn all() -> Vec<Self> {
-                vec![$(Self::$variant),+]
-            }
-
-            fn word(self) -> &'static str {
-                match self { $(Self::$variant => $word),+ }
-            }
-        }
-
-        impl utoipa::PartialSchema for $name {
-            fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
-                <$crate::rest::frame::fields::Word<Self> as utoipa::PartialSchema>::schema()
-            }
-        }
-
-        impl utoipa::ToSchema for $name {
-            fn name() -> std::borrow::Cow<'static, str> {
-                $component.into()
-            }
-        }
-    };
-}
-pub(crate) use words;

@@ -105,7 +105,14 @@ impl History {
     }
 }
 
-pub type Sums = (i64, i64, i64, i64, i64);
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Sums {
+    pub rx: i64,
+    pub tx: i64,
+    pub total: i64,
+    pub sms_mo: i64,
+    pub sms_mt: i64,
+}
 
 /// What the books must say: keys, days, sessions and fleet sums of the distinct records.
 #[derive(Debug, PartialEq, Eq, Default)]
@@ -119,11 +126,11 @@ pub struct Books {
 }
 
 pub fn add(sums: &mut Sums, record: &pb::UsageRecord) {
-    sums.0 += record.rx.cast_signed();
-    sums.1 += record.tx.cast_signed();
-    sums.2 += record.total.cast_signed();
-    sums.3 += i64::from(record.sms_mo);
-    sums.4 += i64::from(record.sms_mt);
+    sums.rx += record.rx.cast_signed();
+    sums.tx += record.tx.cast_signed();
+    sums.total += record.total.cast_signed();
+    sums.sms_mo += i64::from(record.sms_mo);
+    sums.sms_mt += i64::from(record.sms_mt);
 }
 
 pub fn expected(history: &History) -> Books {
@@ -166,18 +173,18 @@ pub fn expected(history: &History) -> Books {
         let used = &mut books.days.entry(key).or_default().0;
         let before = *used;
         // A KB for each record may be rounding; what is beyond did not come by stream.
-        if told.rx + told.tx > used.2 + 1024 * data_records.get(&key).copied().unwrap_or(0) {
-            (used.0, used.1, used.2) = (told.rx, told.tx, told.rx + told.tx);
+        if told.rx + told.tx > used.total + 1024 * data_records.get(&key).copied().unwrap_or(0) {
+            (used.rx, used.tx, used.total) = (told.rx, told.tx, told.rx + told.tx);
         }
-        used.3 = used.3.max(told.sms_mo);
-        used.4 = used.4.max(told.sms_mt);
+        used.sms_mo = used.sms_mo.max(told.sms_mo);
+        used.sms_mt = used.sms_mt.max(told.sms_mt);
         // No operator is known of it.
         let rest = books.fleet.entry((key.1, 0)).or_default();
-        rest.0 += used.0 - before.0;
-        rest.1 += used.1 - before.1;
-        rest.2 += used.2 - before.2;
-        rest.3 += used.3 - before.3;
-        rest.4 += used.4 - before.4;
+        rest.rx += used.rx - before.rx;
+        rest.tx += used.tx - before.tx;
+        rest.total += used.total - before.total;
+        rest.sms_mo += used.sms_mo - before.sms_mo;
+        rest.sms_mt += used.sms_mt - before.sms_mt;
     }
     books.fleet.retain(|_, sums| *sums != Sums::default());
     books

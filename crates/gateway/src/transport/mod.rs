@@ -1,3 +1,0 @@
-//! HTTP in, use cases behind it.
-
-pub mod http;

@@ -1,0 +1,4 @@
+//! What of the services' messages both the use cases and the REST API need.
+
+pub mod sim;
+pub(crate) mod word;
