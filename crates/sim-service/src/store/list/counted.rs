@@ -180,7 +180,7 @@ impl SimList {
 
 #[cfg(test)]
 mod tests {
-    use domain::{AccountSlug, OrganizationId, Scope};
+    use domain::{AccountSlug, ListStatus, OrganizationId, Scope};
     use proptest::prelude::*;
     use service_runtime::db::Db;
     use sqlx::AssertSqlSafe;
@@ -254,7 +254,7 @@ mod tests {
             .unwrap();
         held.retain(|sim| {
             let of_status = match list.filter.status {
-                Some(status) => sim.list_status == status,
+                Some(status) => sim.list_status == status.code(),
                 None => sim.list_status < MISSING,
             };
             of_status && list.scope.holds(OrganizationId(sim.organization_id))
@@ -303,7 +303,7 @@ mod tests {
         ];
         let status = prop_oneof![
             Just(None),
-            prop::sample::select(vec![0, 1, 2, MISSING]).prop_map(Some)
+            prop::sample::select(vec![0, 1, 2, MISSING]).prop_map(|code| Some(ListStatus::from_code(code)))
         ];
         let sort = prop_oneof![3 => Just(SimSort::Iccid), 1 => Just(SimSort::Status)];
         let page = prop_oneof![1..4_usize, 1..80_usize];
@@ -385,7 +385,7 @@ mod tests {
         for (scope, status, index) in [
             (Scope::All, None, "sims_listed"),
             (one, None, "sims_organization"),
-            (Scope::All, Some(MISSING), "sims_status"),
+            (Scope::All, Some(ListStatus::Missing), "sims_status"),
         ] {
             for page in [1, 3, 300] {
                 let list = SimList {

@@ -1,7 +1,7 @@
 //! Lists of SIMs: filters, sorting, keyset cursors, and page numbers that stay fast at a million rows.
 //!
-//! Totals, and the place of any page in ICCID order, come from `sim_buckets`. Where a tag or a search filters, the
-//! total is counted up to [`COUNT_CAP`], and pages are walked to up to [`MAX_OFFSET`] rows.
+//! Totals come from `fleet_counts`, the place of any page in ICCID order from `sim_buckets`. Where a tag or a search
+//! filters, the total is counted up to [`COUNT_CAP`], and pages are walked to up to [`MAX_OFFSET`] rows.
 
 mod counted;
 mod cursor;
