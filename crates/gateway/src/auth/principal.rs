@@ -4,7 +4,7 @@ use domain::{OrganizationId, Scope};
 use messages::pb::common::{Actor, Scope as WireScope};
 use uuid::Uuid;
 
-use crate::limits::RateLimits;
+use crate::limits::Allowance;
 
 use super::{KeyUsage, Permission, Permissions, Role};
 
@@ -16,7 +16,7 @@ pub struct Principal {
     pub organization: Option<OrganizationId>,
     pub permissions: Permissions,
     /// How many requests there may be.
-    pub limits: RateLimits,
+    pub allowance: Allowance,
 }
 
 /// Who that is.

@@ -72,6 +72,6 @@ fn principal(session: Uuid, stored: StoredSession, limits: RateLimits) -> Option
         },
         organization: stored.organization_id.map(domain::OrganizationId),
         permissions: role.permissions(),
-        limits,
+        allowance: limits.into(),
     })
 }

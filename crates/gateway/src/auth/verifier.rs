@@ -86,6 +86,6 @@ fn accept(stored: StoredKey, hash: &[u8; 32], now: DateTime<Utc>, book: &UsageBo
         },
         organization: stored.organization,
         permissions: Permissions::of_words(&stored.scopes),
-        limits: stored.limits,
+        allowance: stored.limits.into(),
     })
 }

@@ -6,8 +6,8 @@ mod meter;
 mod proxies;
 mod window;
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use chrono::Utc;
@@ -35,6 +35,20 @@ const FORGET: Duration = Duration::from_secs(2 * 3600);
 pub struct RateLimits {
     pub per_minute: u32,
     pub per_hour: u32,
+}
+
+/// The requests that a verified caller has. Where they are counted is looked up once as long as the caller is believed.
+#[derive(Debug)]
+pub struct Allowance {
+    limits: RateLimits,
+    meter: OnceLock<Arc<Meter>>,
+}
+
+impl From<RateLimits> for Allowance {
+    fn from(limits: RateLimits) -> Self {
+        let meter = OnceLock::new();
+        Self { limits, meter }
+    }
 }
 
 /// How a caller stands in the window that is nearest to its end of requests.
@@ -102,15 +116,14 @@ impl Limiter {
     }
 
     /// Takes one request of a caller; `subject` is the id of its key or user.
-    pub async fn take(&self, subject: Uuid, limits: RateLimits) -> Verdict {
-        let meter = match self.meters.get(&subject) {
-            Some(meter) => meter,
-            None => self.meters.get_with(subject, || Arc::new(Meter::new(limits))),
-        };
+    pub async fn take(&self, subject: Uuid, allowance: &Allowance) -> Verdict {
+        let limits = allowance.limits;
+        let found = || self.meters.get_with(subject, || Arc::new(Meter::new(limits)));
+        let meter = allowance.meter.get_or_init(found);
         let verdict = match meter.spend(limits, self.clock.now_ms()) {
             Some(verdict) => verdict,
             // Few requests wait here; the others need not carry what it needs.
-            None => Box::pin(self.take_more(subject, &meter, limits)).await,
+            None => Box::pin(self.take_more(subject, meter, limits)).await,
         };
         if verdict.retry_after.is_some() {
             self.limited_callers.increment(1);

@@ -14,8 +14,8 @@ use service_runtime::bus::RpcError;
 use utoipa::ToSchema;
 
 use super::frame::fields::{OneOf, words};
-use super::frame::request_id::RequestId;
 use super::frame::said::{Said, Success};
+use super::frame::state::RequestState;
 use super::frame::{AnyQuery, Operation, Reply, operations};
 use crate::app::Gateway;
 use crate::error::ApiError;
@@ -134,7 +134,7 @@ impl HealthView {
 
 /// On the main runtime, to whose reactor the connections belong that are asked.
 async fn ask(gateway: Data<Gateway>, request: &HttpRequest) -> Result<HealthView, ApiError> {
-    let request_id = RequestId::of_request(request);
+    let request_id = Arc::clone(&RequestState::of(request).id);
     let asked = Arc::clone(&gateway);
     let work = async move {
         let own = asked.health.report();

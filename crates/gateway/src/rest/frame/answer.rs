@@ -13,8 +13,8 @@ use utoipa::openapi::{Ref, RefOr};
 
 use super::envelope::{self, CursorPagination, Meta, Pagination};
 use super::example::{self, Example};
-use super::request_id::RequestId;
 use super::said::{Said, Success};
+use super::state::RequestState;
 use crate::error::ApiError;
 
 /// What an operation answers when all is well.
@@ -56,7 +56,7 @@ macro_rules! one_thing {
     ($($reply:ident => $status:expr, $description:literal;)+) => { $(
         impl<T: View> Reply for $reply<T> {
             fn respond(self, request: &HttpRequest) -> Result<HttpResponse, ApiError> {
-                envelope::answer($status, &self.0, &RequestId::of_request(request))
+                envelope::answer($status, &self.0, &RequestState::of(request))
             }
 
             fn describe(said: &mut Said) {
@@ -94,8 +94,8 @@ impl<T> Serialized<T> {
 
 impl<T: View> Reply for Serialized<T> {
     fn respond(self, request: &HttpRequest) -> Result<HttpResponse, ApiError> {
-        let request_id = RequestId::of_request(request);
-        Ok(envelope::serialized(&self.data, self.etag, &request_id))
+        let state = RequestState::of(request);
+        Ok(envelope::serialized(&self.data, self.etag, &state))
     }
 
     fn describe(said: &mut Said) {
@@ -105,8 +105,8 @@ impl<T: View> Reply for Serialized<T> {
 
 impl<T: View> Reply for Listed<T> {
     fn respond(self, request: &HttpRequest) -> Result<HttpResponse, ApiError> {
-        let request_id = RequestId::of_request(request);
-        envelope::listed(&self.rows, self.page_size, self.next_cursor, &request_id)
+        let state = RequestState::of(request);
+        envelope::listed(&self.rows, self.page_size, self.next_cursor, &state)
     }
 
     fn describe(said: &mut Said) {
@@ -117,7 +117,7 @@ impl<T: View> Reply for Listed<T> {
 
 impl<T: View> Reply for Page<T> {
     fn respond(self, request: &HttpRequest) -> Result<HttpResponse, ApiError> {
-        envelope::page(&self.rows, &self.pagination, &RequestId::of_request(request))
+        envelope::page(&self.rows, &self.pagination, &RequestState::of(request))
     }
 
     fn describe(said: &mut Said) {

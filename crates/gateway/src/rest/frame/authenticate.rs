@@ -1,15 +1,12 @@
-use std::future::Future;
-use std::marker::PhantomData;
-use std::pin::Pin;
 use std::sync::Arc;
 
-use actix_web::dev::Payload;
+use actix_web::HttpRequest;
 use actix_web::http::header::{AUTHORIZATION, HeaderName, HeaderValue};
-use actix_web::{FromRequest, HttpRequest, web};
 
 use super::query::{API_KEY, any_pairs};
 use super::rate;
-use super::request_id::{RequestId, client_addr};
+use super::request_id::client_addr;
+use super::state::RequestState;
 use crate::app::{Gateway, RequestContext};
 use crate::auth::{Permission, Principal, Refusal};
 use crate::error::{ApiCode, ApiError};
@@ -50,28 +47,7 @@ needs! {
     ReadAudit => Some(Permission::ReadAudit),
 }
 
-/// A caller whose key or access token is good and has the permission.
-pub struct Authenticated<N: Needs>(pub RequestContext, PhantomData<N>);
-
-impl<N: Needs> FromRequest for Authenticated<N> {
-    type Error = ApiError;
-    type Future = Pin<Box<dyn Future<Output = Result<Self, ApiError>>>>;
-
-    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let request = request.clone();
-        Box::pin(async move {
-            let Some(gateway) = request.app_data::<web::Data<Gateway>>() else {
-                return Err(ApiError::internal(&"the gateway is not among the app's data"));
-            };
-            let outcome = authenticate(gateway, &request, N::PERMISSION, true).await;
-            let headers = request.headers();
-            let named = headers.contains_key(X_API_KEY) || headers.contains_key(AUTHORIZATION);
-            gateway.auth_counts.note(&outcome, named);
-            outcome.map(|context| Self(context, PhantomData))
-        })
-    }
-}
-
+/// The caller of a request, if it may make it; `is_use`: it counts as a request.
 pub async fn authenticate(
     gateway: &Gateway,
     request: &HttpRequest,
@@ -108,7 +84,7 @@ pub async fn authenticate(
     }
     Ok(RequestContext {
         principal,
-        request_id: RequestId::of_request(request),
+        request_id: Arc::clone(&RequestState::of(request).id),
         remote_addr: client_addr(gateway, request),
     })
 }

@@ -16,7 +16,7 @@ use super::answer::Reply;
 use super::authenticate::{self, Needs, X_API_KEY};
 use super::once::{self, Once};
 use super::reading::{Extract, Reading};
-use super::routes::Matched;
+use super::request_id::span;
 use super::said::{Access, Said};
 use crate::app::{Act, Gateway, RequestContext};
 use crate::auth::Principal;
@@ -171,6 +171,6 @@ impl<N: Needs> Call<N> {
 
     /// The span of what leaves this process; what memory answers has none, because it costs as much as the answer.
     pub fn span(&self) -> Span {
-        Matched::span(&self.request, &self.context.request_id)
+        span(&self.request)
     }
 }

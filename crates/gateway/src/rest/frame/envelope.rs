@@ -1,13 +1,15 @@
 //! The one form of every answer: `success`, `data` or `error`, `meta`.
 
+use std::cell::Cell;
+
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CONTENT_TYPE, ETAG, HeaderValue};
-use chrono::{SecondsFormat, Utc};
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::trace;
+use super::state::RequestState;
 use crate::cache::Tag;
 use crate::error::{ApiCode, ApiError};
 use crate::wire::word::{OneOf, Word};
@@ -28,23 +30,6 @@ pub struct Meta {
     trace_id: Option<String>,
 }
 
-/// An answer with one thing in it.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct Answer<T> {
-    success: bool,
-    data: T,
-    meta: Meta,
-}
-
-/// An answer with a page of things in it.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct Page<T> {
-    success: bool,
-    data: Vec<T>,
-    pagination: Pagination,
-    meta: Meta,
-}
-
 /// Where a page stands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Pagination {
@@ -59,15 +44,6 @@ pub struct Pagination {
     pub has_prev: bool,
     /// Give it as `cursor` to read on; null on the last page.
     pub next_cursor: Option<String>,
-}
-
-/// An answer with a page of things that only a cursor leads on from.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct Listed<T> {
-    success: bool,
-    data: Vec<T>,
-    pagination: CursorPagination,
-    meta: Meta,
 }
 
 /// Where such a page stands; nobody counts what is behind it.
@@ -131,11 +107,11 @@ pub struct Failure {
 const OPENING: &[u8] = br#"{"success":true,"data":"#;
 
 /// 200 with `data` that is serialized already and has this tag.
-pub fn serialized(data: &[u8], etag: HeaderValue, request_id: &str) -> HttpResponse {
+pub fn serialized(data: &[u8], etag: HeaderValue, state: &RequestState) -> HttpResponse {
     let mut body = Vec::with_capacity(data.len() + 224);
     body.extend_from_slice(OPENING);
     body.extend_from_slice(data);
-    close(&mut body, request_id);
+    close(&mut body, state);
     respond(StatusCode::OK, Some(etag), body)
 }
 
@@ -143,12 +119,12 @@ pub fn serialized(data: &[u8], etag: HeaderValue, request_id: &str) -> HttpRespo
 pub fn answer<T: Serialize>(
     status: StatusCode,
     data: &T,
-    request_id: &str,
+    state: &RequestState,
 ) -> Result<HttpResponse, ApiError> {
     let mut body = OPENING.to_vec();
     write(&mut body, data)?;
     let tag = (status == StatusCode::OK).then(|| Tag::of(&[&body[OPENING.len()..]]).header());
-    close(&mut body, request_id);
+    close(&mut body, state);
     Ok(respond(status, tag, body))
 }
 
@@ -156,9 +132,9 @@ pub fn answer<T: Serialize>(
 pub fn page<T: Serialize>(
     data: &[T],
     pagination: &Pagination,
-    request_id: &str,
+    state: &RequestState,
 ) -> Result<HttpResponse, ApiError> {
-    paged(data, pagination, request_id)
+    paged(data, pagination, state)
 }
 
 /// 200 with a page that only a cursor leads on from; an empty cursor ends it.
@@ -166,7 +142,7 @@ pub fn listed<T: Serialize>(
     data: &[T],
     page_size: u32,
     next_cursor: String,
-    request_id: &str,
+    state: &RequestState,
 ) -> Result<HttpResponse, ApiError> {
     let next_cursor = (!next_cursor.is_empty()).then_some(next_cursor);
     let pagination = CursorPagination {
@@ -174,13 +150,13 @@ pub fn listed<T: Serialize>(
         has_next: next_cursor.is_some(),
         next_cursor,
     };
-    paged(data, &pagination, request_id)
+    paged(data, &pagination, state)
 }
 
 fn paged<T: Serialize, P: Serialize>(
     data: &[T],
     pagination: &P,
-    request_id: &str,
+    state: &RequestState,
 ) -> Result<HttpResponse, ApiError> {
     let mut body = Vec::with_capacity(1024 * data.len() + 512);
     body.extend_from_slice(OPENING);
@@ -188,12 +164,12 @@ fn paged<T: Serialize, P: Serialize>(
     body.extend_from_slice(br#","pagination":"#);
     write(&mut body, pagination)?;
     let tag = Tag::of(&[&body[OPENING.len()..]]).header();
-    close(&mut body, request_id);
+    close(&mut body, state);
     Ok(respond(StatusCode::OK, Some(tag), body))
 }
 
 /// The body of an answer to a request that failed.
-pub fn failure(error: &ApiError, request_id: &str) -> Vec<u8> {
+pub fn failure(error: &ApiError, state: &RequestState) -> Vec<u8> {
     let fields = error.fields.iter().map(|(field, reason)| FieldFault {
         field: field.clone(),
         reason: reason.clone(),
@@ -208,26 +184,26 @@ pub fn failure(error: &ApiError, request_id: &str) -> Vec<u8> {
             },
         },
         meta: Meta {
-            timestamp: now(),
-            request_id: request_id.to_owned(),
-            trace_id: trace::current().map(|trace| trace.text()),
+            timestamp: String::from_utf8_lossy(&now()).into_owned(),
+            request_id: state.id.to_string(),
+            trace_id: state.trace.get().map(|trace| trace.text()),
         },
     };
     serde_json::to_vec(&failure).unwrap_or_default()
 }
 
-fn close(body: &mut Vec<u8>, request_id: &str) {
+fn close(body: &mut Vec<u8>, state: &RequestState) {
     body.extend_from_slice(br#","meta":{"timestamp":""#);
-    body.extend_from_slice(now().as_bytes());
+    body.extend_from_slice(&now());
     body.extend_from_slice(br#"","request_id":""#);
     // Visible ASCII: only these two need an escape.
-    for byte in request_id.bytes() {
+    for byte in state.id.bytes() {
         if matches!(byte, b'"' | b'\\') {
             body.push(b'\\');
         }
         body.push(byte);
     }
-    if let Some(trace) = trace::current() {
+    if let Some(trace) = state.trace.get() {
         body.extend_from_slice(br#"","trace_id":""#);
         body.extend_from_slice(trace.as_bytes());
     }
@@ -248,8 +224,31 @@ fn respond(status: StatusCode, etag: Option<HeaderValue>, body: Vec<u8>) -> Http
     response.body(body)
 }
 
-fn now() -> String {
-    Utc::now().to_rfc3339_opts(SecondsFormat::Millis, true)
+thread_local! {
+    /// The last second that an answer was made in, and its text: an answer formats milliseconds only.
+    static SECOND: Cell<(i64, [u8; 19])> = const { Cell::new((i64::MIN, [0; 19])) };
+}
+
+/// The present moment in RFC 3339, UTC, with milliseconds.
+fn now() -> [u8; 24] {
+    let milliseconds = Utc::now().timestamp_millis();
+    let second = milliseconds.div_euclid(1000);
+    let (known, mut text) = SECOND.get();
+    if known != second {
+        let moment = DateTime::from_timestamp(second, 0).unwrap_or_default();
+        let formatted = moment.format("%Y-%m-%dT%H:%M:%S").to_string();
+        for (digit, byte) in text.iter_mut().zip(formatted.bytes()) {
+            *digit = byte;
+        }
+        SECOND.set((second, text));
+    }
+    let mut now = *b"0000-00-00T00:00:00.000Z";
+    now[..19].copy_from_slice(&text);
+    let rest = milliseconds.rem_euclid(1000);
+    for (place, unit) in [(20, 100), (21, 10), (22, 1)] {
+        now[place] = b'0' + u8::try_from(rest / unit % 10).unwrap_or(0);
+    }
+    now
 }
 
 #[cfg(test)]
@@ -258,24 +257,33 @@ mod tests {
     use actix_web::body::to_bytes;
     use serde_json::{Value, json};
 
+    fn state(id: &str) -> RequestState {
+        RequestState::new(id.into(), None)
+    }
+
+    #[test]
+    fn the_moment_is_that_of_the_clock() {
+        for _ in 0..3 {
+            let before = Utc::now().timestamp_millis();
+            let told = String::from_utf8(now().to_vec()).unwrap();
+            let told = told.parse::<DateTime<Utc>>().unwrap().timestamp_millis();
+            assert!((before..=Utc::now().timestamp_millis()).contains(&told));
+        }
+    }
+
     fn without_time(body: &[u8]) -> String {
         let mut value: Value = serde_json::from_slice(body).unwrap();
         let timestamp = value["meta"]["timestamp"].take();
-        assert!(
-            timestamp
-                .as_str()
-                .unwrap()
-                .parse::<chrono::DateTime<Utc>>()
-                .is_ok()
-        );
+        assert!(timestamp.as_str().unwrap().parse::<DateTime<Utc>>().is_ok());
         value.to_string()
     }
 
     #[actix_web::test]
     async fn every_form_of_the_envelope() {
-        let one = to_bytes(serialized(br#"{"iccid":"1"}"#, Tag::of(&[]).header(), r#"a"b\c"#).into_body())
-            .await
-            .unwrap();
+        let one =
+            to_bytes(serialized(br#"{"iccid":"1"}"#, Tag::of(&[]).header(), &state(r#"a"b\c"#)).into_body())
+                .await
+                .unwrap();
         insta::assert_snapshot!(without_time(&one), @r#"{"data":{"iccid":"1"},"meta":{"request_id":"a\"b\\c","timestamp":null},"success":true}"#);
 
         let pagination = Pagination {
@@ -288,13 +296,13 @@ mod tests {
             has_prev: false,
             next_cursor: Some("c".into()),
         };
-        let many = page(&[json!({"iccid": "1"})], &pagination, "r").unwrap();
+        let many = page(&[json!({"iccid": "1"})], &pagination, &state("r")).unwrap();
         let many = to_bytes(many.into_body()).await.unwrap();
         insta::assert_snapshot!(without_time(&many), @r#"{"data":[{"iccid":"1"}],"meta":{"request_id":"r","timestamp":null},"pagination":{"has_next":true,"has_prev":false,"next_cursor":"c","page":1,"page_size":2,"total":3,"total_is_capped":false,"total_pages":2},"success":true}"#);
 
         let mut error = ApiError::field("label", "is too long");
-        insta::assert_snapshot!(without_time(&failure(&error, "r")), @r#"{"error":{"code":"VALIDATION_ERROR","details":{"fields":[{"field":"label","reason":"is too long"}]},"message":"the request has invalid fields"},"meta":{"request_id":"r","timestamp":null},"success":false}"#);
+        insta::assert_snapshot!(without_time(&failure(&error, &state("r"))), @r#"{"error":{"code":"VALIDATION_ERROR","details":{"fields":[{"field":"label","reason":"is too long"}]},"message":"the request has invalid fields"},"meta":{"request_id":"r","timestamp":null},"success":false}"#);
         error = ApiError::new(ApiCode::NotFound, "the SIM does not exist");
-        insta::assert_snapshot!(without_time(&failure(&error, "r")), @r#"{"error":{"code":"NOT_FOUND","details":{},"message":"the SIM does not exist"},"meta":{"request_id":"r","timestamp":null},"success":false}"#);
+        insta::assert_snapshot!(without_time(&failure(&error, &state("r"))), @r#"{"error":{"code":"NOT_FOUND","details":{},"message":"the SIM does not exist"},"meta":{"request_id":"r","timestamp":null},"success":false}"#);
     }
 }

@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::envelope;
+use super::state::RequestState;
 use crate::app::idempotency::{self, KeptAnswer, Next};
 use crate::app::{Gateway, RequestContext};
 use crate::error::{ApiCode, ApiError};
@@ -49,10 +50,10 @@ where
     loop {
         match idempotency::begin(gateway, &call).await? {
             Next::Work(turn) => {
-                let (gateway, request_id) = (gateway.clone(), context.request_id.to_string());
+                let (gateway, state) = (gateway.clone(), RequestState::of(request));
                 let work = async move {
                     let outcome = work(turn.id).await;
-                    finish(&gateway, call, turn, outcome, &request_id).await
+                    finish(&gateway, call, turn, outcome, &state).await
                 };
                 let done = actix_web::rt::spawn(work).await;
                 return done.unwrap_or_else(|error| Err(ApiError::internal(&error)));
@@ -102,7 +103,7 @@ async fn finish(
     call: Call,
     turn: Turn,
     outcome: Result<HttpResponse, ApiError>,
-    request_id: &str,
+    state: &RequestState,
 ) -> Result<HttpResponse, ApiError> {
     let (outcome, kept) = match outcome {
         Ok(response) => {
@@ -110,7 +111,7 @@ async fn finish(
             (Ok(response), kept)
         }
         Err(error) => {
-            let kept = of_error(&error, request_id);
+            let kept = of_error(&error, state);
             (Err(error), kept)
         }
     };
@@ -140,7 +141,7 @@ async fn read(response: HttpResponse) -> Result<(HttpResponse, KeptAnswer), ApiE
     Ok((head.set_body(body).map_into_boxed_body(), kept))
 }
 
-fn of_error(error: &ApiError, request_id: &str) -> KeptAnswer {
+fn of_error(error: &ApiError, state: &RequestState) -> KeptAnswer {
     let mut headers = vec![(CONTENT_TYPE.to_string(), "application/json".to_owned())];
     if let Some(time) = error.retry_after {
         headers.push((RETRY_AFTER.to_string(), time.as_secs().max(1).to_string()));
@@ -148,7 +149,7 @@ fn of_error(error: &ApiError, request_id: &str) -> KeptAnswer {
     KeptAnswer {
         status: error.code.row().1.as_u16(),
         headers,
-        body: String::from_utf8_lossy(&envelope::failure(error, request_id)).into_owned(),
+        body: String::from_utf8_lossy(&envelope::failure(error, state)).into_owned(),
     }
 }
 

@@ -24,6 +24,7 @@ pub mod request_id;
 pub mod revalidate;
 pub mod routes;
 pub mod said;
+pub mod state;
 pub mod trace;
 
 pub use answer::{Accepted, Answer, Created, Listed, MaxAge, Page, Reply, Serialized};

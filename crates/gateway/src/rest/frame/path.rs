@@ -1,4 +1,3 @@
-use actix_web::HttpMessage;
 use domain::Iccid;
 use utoipa::openapi::Required;
 use utoipa::openapi::path::{ParameterBuilder, ParameterIn};
@@ -6,8 +5,8 @@ use uuid::Uuid;
 
 use super::fields::Field;
 use super::reading::{Extract, Reading};
-use super::routes::Matched;
 use super::said::Said;
+use super::state::RequestState;
 use crate::error::{ApiCode, ApiError};
 
 /// What the path names.
@@ -51,11 +50,11 @@ impl PathField for Uuid {
 
 impl<T: PathField> Extract for InPath<T> {
     async fn extract(reading: &mut Reading) -> Result<Option<Self>, ApiError> {
-        let extensions = reading.request.extensions();
-        let text = extensions
-            .get::<Matched>()
-            .and_then(|matched| matched.named(T::NAME));
-        let text = text.unwrap_or_default();
+        let state = RequestState::of(&reading.request);
+        let matched = state.matched.get();
+        let text = matched
+            .and_then(|matched| matched.named(T::NAME))
+            .unwrap_or_default();
         match T::parse(text) {
             Some(value) => Ok(Some(Self(value))),
             None if T::CODE == ApiCode::Validation => {

@@ -6,9 +6,9 @@ use actix_web::{HttpRequest, web};
 use tracing::Instrument;
 
 use super::reading::{Extract, Reading};
-use super::request_id::{RequestId, client_addr};
-use super::routes::Matched;
+use super::request_id::{client_addr, span};
 use super::said::{Access, Said};
+use super::state::RequestState;
 use crate::app::Gateway;
 use crate::app::identity::Origin;
 use crate::error::{ApiCode, ApiError};
@@ -31,7 +31,7 @@ impl Extract for PublicCall {
         let agent = request.headers().get(USER_AGENT);
         let agent = agent.and_then(|agent| agent.to_str().ok());
         let origin = Origin {
-            request_id: RequestId::of_request(&request),
+            request_id: Arc::clone(&RequestState::of(&request).id),
             remote_addr: client_addr(&gateway, &request),
             user_agent: agent.map(|agent| agent.chars().take(USER_AGENT_CHARS).collect()),
         };
@@ -60,7 +60,7 @@ impl PublicCall {
         T: Send + 'static,
         F: Future<Output = Result<T, ApiError>> + Send + 'static,
     {
-        let span = Matched::span(&self.request, &self.origin.request_id);
+        let span = span(&self.request);
         let work = work(Arc::clone(&self.gateway), self.origin.clone());
         self.gateway.on_main(work).instrument(span).await
     }

@@ -5,9 +5,11 @@ use std::time::Duration;
 use actix_web::body::BoxBody;
 use actix_web::dev::ServiceResponse;
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
-use actix_web::{HttpMessage, HttpRequest, ResponseError, web};
+use actix_web::{HttpRequest, ResponseError, web};
 
 use super::request_id::client_addr;
+use super::routes::Matched;
+use super::state::RequestState;
 use crate::app::Gateway;
 use crate::auth::Principal;
 use crate::error::{ApiCode, ApiError};
@@ -19,19 +21,18 @@ pub const RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset");
 
 /// Takes one of the caller's requests; the answer will say how many are left.
 pub async fn take(gateway: &Gateway, request: &HttpRequest, principal: &Principal) -> Result<(), ApiError> {
-    let verdict = gateway.limiter.take(principal.id(), principal.limits).await;
-    request.extensions_mut().insert(verdict.standing);
+    let verdict = gateway.limiter.take(principal.id(), &principal.allowance).await;
+    RequestState::of(request).standing.set(Some(verdict.standing));
     verdict.retry_after.map_or(Ok(()), |wait| Err(limited(wait)))
 }
 
-/// Puts the headers on an answer under `/api/`. Where nobody was recognized the address is counted, and told to wait
+/// Puts the headers on the answer of an operation whose callers are counted, and of an address where nothing is. Where nobody was recognized the address is counted, and told to wait
 /// instead of what was wrong when it asked too often. Failures of ours are not counted.
-pub fn finish(mut response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
-    if !response.request().path().starts_with("/api/") {
+pub fn finish(mut response: ServiceResponse<BoxBody>, state: &RequestState) -> ServiceResponse<BoxBody> {
+    if !state.matched.get().is_none_or(Matched::is_metered) {
         return response;
     }
-    let known = response.request().extensions().get::<Standing>().copied();
-    let standing = match known {
+    let standing = match state.standing.get() {
         Some(standing) => standing,
         None => {
             let Some(verdict) = of_address(&response) else {

@@ -2,13 +2,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use actix_web::http::Method;
-use actix_web::{HttpMessage, HttpRequest, HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, web};
 use matchit::{InsertError, Router};
 use percent_encoding::percent_decode_str;
-use tracing::Span;
 
 use super::operation::Operation;
-use super::request_id::span;
+use super::state::RequestState;
 use crate::error::{ApiCode, ApiError};
 
 /// Every operation, found by address and method without trying one after the other.
@@ -21,10 +20,11 @@ struct Route {
     method: Method,
     /// Such as `GET /api/v1/sims/{iccid}`.
     name: &'static str,
+    path: &'static str,
     operation: Arc<Operation>,
 }
 
-/// What a request was matched with; among the request's extensions from then on.
+/// What a request was matched with.
 pub struct Matched {
     route: Arc<Route>,
     /// Name and text, decoded.
@@ -38,20 +38,12 @@ impl Matched {
     }
 
     /// The address as documented.
-    pub fn path(&self) -> &str {
-        &self.route.operation.path
+    pub fn path(&self) -> &'static str {
+        self.route.path
     }
 
     pub fn is_metered(&self) -> bool {
         self.route.operation.is_metered
-    }
-
-    /// The span of a request that leaves this process; what memory answers has none, because it costs as much as the
-    /// answer.
-    pub fn span(request: &HttpRequest, request_id: &str) -> Span {
-        let extensions = request.extensions();
-        let name = extensions.get::<Self>().map_or("unmatched", Self::name);
-        span(request, name, request_id)
     }
 
     /// What stands at this place of the path.
@@ -67,13 +59,15 @@ impl Routes {
         let mut by_path: BTreeMap<String, Vec<Arc<Route>>> = BTreeMap::new();
         for operation in operations {
             let operation = Arc::new(operation);
+            // Once per operation and process, as the names below.
+            let path: &'static str = Box::leak(operation.path.clone().into_boxed_str());
             let routes = by_path.entry(operation.path.clone()).or_default();
             routes.extend(operation.methods.iter().map(|method| {
-                // Once per operation and process.
                 let name = Box::leak(format!("{method} {}", operation.path).into_boxed_str());
                 Arc::new(Route {
                     method: method.clone(),
                     name,
+                    path,
                     operation: Arc::clone(&operation),
                 })
             }));
@@ -113,6 +107,8 @@ pub async fn dispatch(request: HttpRequest, payload: web::Payload) -> Result<Htt
     };
     let matched = routes.find(&request)?;
     let operation = Arc::clone(&matched.route.operation);
-    request.extensions_mut().insert(matched);
+    if RequestState::of(&request).matched.set(matched).is_err() {
+        return Err(ApiError::internal(&"a request was matched twice"));
+    }
     operation.answer(request, payload.into_inner()).await
 }

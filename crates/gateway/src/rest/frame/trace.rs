@@ -1,15 +1,8 @@
-//! The trace id that an answer names. It travels beside the request, so that no handler has to hand it on.
-
-use std::cell::Cell;
-use std::future::Future;
+//! The trace id that an answer names.
 
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 
 pub const X_TRACE_ID: HeaderName = HeaderName::from_static("x-trace-id");
-
-tokio::task_local! {
-    static TRACE: Cell<Option<TraceId>>;
-}
 
 /// 32 hex digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,23 +39,6 @@ impl TraceId {
     }
 }
 
-/// Runs the work on a request whose trace is this one, until [`set`] knows better.
-pub fn scope<F: Future>(trace: Option<TraceId>, work: F) -> impl Future<Output = F::Output> {
-    TRACE.scope(Cell::new(trace), work)
-}
-
-/// The trace of the request that is worked on.
-pub fn current() -> Option<TraceId> {
-    TRACE.try_with(Cell::get).ok().flatten()
-}
-
-/// The request has a span of this trace.
-pub fn set(trace: TraceId) {
-    if TRACE.try_with(|cell| cell.set(Some(trace))).is_err() {
-        tracing::debug!("a span outside of a request");
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -91,17 +67,5 @@ mod tests {
         ] {
             assert_eq!(of_client(bad), None, "{bad}");
         }
-    }
-
-    #[tokio::test]
-    async fn what_a_span_says_counts_more_than_the_client() {
-        let (client, own) = (TraceId::parse(ID), TraceId::parse(&"a".repeat(32)));
-        let seen = scope(client, async {
-            let before = current();
-            set(own.unwrap());
-            (before, current())
-        });
-        assert_eq!(seen.await, (client, own));
-        assert_eq!(current(), None);
     }
 }

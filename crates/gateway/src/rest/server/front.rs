@@ -13,23 +13,27 @@ use actix_web::http::header::{
     HeaderMap, HeaderValue, PERMISSIONS_POLICY, REFERRER_POLICY, RETRY_AFTER, STRICT_TRANSPORT_SECURITY,
     X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
-use actix_web::{Error, HttpMessage, HttpRequest};
+use actix_web::{Error, HttpMessage};
 use service_runtime::metrics::Metrics;
 use service_runtime::shutdown::Shutdown;
 
 use super::connection::{Serving, Stage};
 use super::route_metrics::{RouteMetrics, method_label};
 use crate::error::{ApiCode, ApiError};
-use crate::rest::frame::request_id::{RequestId, X_REQUEST_ID};
+use crate::rest::frame::request_id::{self, X_REQUEST_ID};
 use crate::rest::frame::revalidate::Revalidations;
 use crate::rest::frame::routes::Matched;
-use crate::rest::frame::trace::{self, TraceId, X_TRACE_ID};
+use crate::rest::frame::state::RequestState;
+use crate::rest::frame::trace::{TraceId, X_TRACE_ID};
 use crate::rest::frame::{envelope, rate};
 use crate::seldom::Seldom;
 
 /// What no page of ours needs.
 const NO_DEVICES: HeaderValue =
     HeaderValue::from_static("camera=(), geolocation=(), microphone=(), payment=(), usb=()");
+
+/// Headers that an answer gets at the most, so that their table grows once.
+const MOST_HEADERS: usize = 16;
 
 /// Makes one [`FrontService`] per HTTP thread.
 pub struct Front {
@@ -94,39 +98,39 @@ where
 
     fn call(&self, request: ServiceRequest) -> Self::Future {
         let started = Instant::now();
-        let id = RequestId::of(request.headers());
         let method = method_label(request.method());
-        let client_trace = TraceId::of_client(request.headers());
-        request.extensions_mut().insert(id.clone());
+        let headers = request.headers();
+        let state = RequestState::new(request_id::of(headers), TraceId::of_client(headers));
+        let state = Rc::new(state);
+        request.extensions_mut().insert(Rc::clone(&state));
         let serving = request.conn_data::<Rc<Stage>>().map(Serving::begin);
         let work = self.service.call(request);
         let (metrics, complaints) = (Rc::clone(&self.metrics), Rc::clone(&self.complaints));
         let revalidations = Rc::clone(&self.revalidations);
         let hsts = self.hsts.clone();
         let closing = self.shutdown.has_started();
-        Box::pin(trace::scope(client_trace, async move {
-            let mut response = rate::finish(work.await?);
+        Box::pin(async move {
+            let mut response = rate::finish(work.await?, &state);
             let status = response.status();
             if status.is_client_error() || status.is_server_error() {
-                response = wrap_failure(response, &id.0);
+                response = wrap_failure(response, &state);
             }
             response = revalidations.settle(response);
             let headers = response.headers_mut();
-            add_headers(headers, &id.0, closing);
+            add_headers(headers, &state, closing);
             if let Some(hsts) = hsts {
                 headers.insert(STRICT_TRANSPORT_SECURITY, hsts);
             }
-            let route = pattern(response.request());
+            let route = state.matched.get().map_or("unmatched", Matched::path);
             if let Some(held_back) = complaint(&complaints, status) {
-                let route = route.as_deref().unwrap_or("unmatched");
-                tracing::warn!(route, method, status = status.as_u16(), request_id = %id.0, held_back, "request failed");
+                tracing::warn!(route, method, status = status.as_u16(), request_id = %state.id, held_back, "request failed");
             }
             metrics.note(route, method, response.status(), started.elapsed());
             Ok(match serving {
                 Some(serving) => serving.until_the_end_of(response),
                 None => response,
             })
-        }))
+        })
     }
 }
 
@@ -139,7 +143,7 @@ fn complaint(complaints: &Seldom, status: StatusCode) -> Option<u64> {
 }
 
 /// Puts an error into the envelope; answers that have a body of their own stay as they are.
-fn wrap_failure(response: ServiceResponse<BoxBody>, request_id: &str) -> ServiceResponse<BoxBody> {
+fn wrap_failure(response: ServiceResponse<BoxBody>, state: &RequestState) -> ServiceResponse<BoxBody> {
     let known = response.response().extensions().get::<ApiError>().cloned();
     let error = match known {
         Some(error) => error,
@@ -148,7 +152,7 @@ fn wrap_failure(response: ServiceResponse<BoxBody>, request_id: &str) -> Service
         }
         None => of_status(response.status()),
     };
-    let body = envelope::failure(&error, request_id);
+    let body = envelope::failure(&error, state);
     response.map_body(|head, _| {
         let headers = head.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -182,11 +186,12 @@ fn of_status(status: StatusCode) -> ApiError {
     }
 }
 
-fn add_headers(headers: &mut HeaderMap, request_id: &str, closing: bool) {
-    if let Ok(id) = HeaderValue::from_str(request_id) {
+fn add_headers(headers: &mut HeaderMap, state: &RequestState, closing: bool) {
+    headers.reserve(MOST_HEADERS);
+    if let Ok(id) = HeaderValue::from_str(&state.id) {
         headers.insert(X_REQUEST_ID, id);
     }
-    if let Some(trace) = trace::current().and_then(|trace| trace.header()) {
+    if let Some(trace) = state.trace.get().and_then(|trace| trace.header()) {
         headers.insert(X_TRACE_ID, trace);
     }
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
@@ -207,13 +212,4 @@ fn add_headers(headers: &mut HeaderMap, request_id: &str, closing: bool) {
     if closing {
         headers.insert(CONNECTION, HeaderValue::from_static("close"));
     }
-}
-
-/// The address as documented.
-fn pattern(request: &HttpRequest) -> Option<String> {
-    let matched = request
-        .extensions()
-        .get::<Matched>()
-        .map(|matched| matched.path().to_owned());
-    matched.or_else(|| request.match_pattern())
 }

@@ -14,7 +14,7 @@ struct Route {
 /// The metric handles of one HTTP thread, made once per route, method and status.
 pub struct RouteMetrics {
     metrics: Metrics,
-    routes: RefCell<HashMap<String, Route>>,
+    routes: RefCell<HashMap<&'static str, Route>>,
 }
 
 impl RouteMetrics {
@@ -26,21 +26,20 @@ impl RouteMetrics {
     }
 
     /// Counts one answer. `pattern` is the route as declared, so there are few of them.
-    pub fn note(&self, pattern: Option<String>, method: &'static str, status: StatusCode, time: Duration) {
-        let pattern = pattern.unwrap_or_else(|| "unmatched".to_owned());
+    pub fn note(&self, pattern: &'static str, method: &'static str, status: StatusCode, time: Duration) {
         let mut routes = self.routes.borrow_mut();
-        if let Some(route) = routes.get_mut(&pattern) {
-            route.note(&self.metrics, &pattern, method, status, time);
+        if let Some(route) = routes.get_mut(pattern) {
+            route.note(&self.metrics, pattern, method, status, time);
             return;
         }
         let seconds = self
             .metrics
-            .histogram("simward_http_seconds", &[("route", &pattern)]);
+            .histogram("simward_http_seconds", &[("route", pattern)]);
         let mut route = Route {
             seconds,
             counts: Vec::new(),
         };
-        route.note(&self.metrics, &pattern, method, status, time);
+        route.note(&self.metrics, pattern, method, status, time);
         routes.insert(pattern, route);
     }
 }
