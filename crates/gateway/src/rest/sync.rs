@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 
 use super::frame::authenticate::{ReadSims, WriteSims};
 use super::frame::example::TIME;
-use super::frame::fields::{Day, Flag, words};
+use super::frame::fields::{Day, Flag, words, words_of};
 use super::frame::{Accepted, Answer, Call, Example, Once, Operation, OptionalBody, fields, operations};
 use crate::app::Act;
 use crate::error::ApiError;
@@ -24,14 +24,14 @@ pub fn operations() -> Vec<Operation> {
     operations![sync_status, start_sync, start_usage_sync]
 }
 
-words! {
+words_of! {
     /// How far a reading of the fleet is.
-    pub enum RunState as "SyncRunState" { Queued = "queued", Running = "running", Completed = "completed", Failed = "failed" }
+    pub type RunStateWord = RunState as "SyncRunState"
 }
 
-words! {
+words_of! {
     /// Why a reading began.
-    pub enum RunReason as "SyncRunReason" { Schedule = "schedule", Request = "request" }
+    pub type RunReasonWord = RunReason as "SyncRunReason"
 }
 
 words! {
@@ -44,9 +44,9 @@ words! {
 pub struct SyncRunView {
     id: String,
     account: String,
-    #[schema(value_type = RunState)]
+    #[schema(value_type = RunStateWord)]
     state: String,
-    #[schema(value_type = RunReason)]
+    #[schema(value_type = RunReasonWord)]
     reason: String,
     #[schema(value_type = Option<String>, format = DateTime)]
     started_at: Option<Timestamp>,

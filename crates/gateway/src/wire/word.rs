@@ -14,6 +14,11 @@ pub trait OneOf: Copy + 'static {
 
     fn all() -> Vec<Self>;
     fn word(self) -> &'static str;
+
+    /// The word that holds where none has to be given.
+    fn or() -> Option<Self> {
+        None
+    }
 }
 
 /// One word of a closed list; in answers and bodies it is a component of its own.
@@ -41,9 +46,10 @@ pub fn all_words<T: OneOf>() -> Vec<&'static str> {
     T::all().into_iter().map(T::word).collect()
 }
 
-/// Declares a closed list of words: the enum, and its component's name behind `as`.
+/// Declares a closed list of words: the enum, and its component's name behind `as`. The word
+/// behind `or` holds where none has to be given.
 macro_rules! words {
-    ($(#[doc = $doc:literal])* $vis:vis enum $name:ident as $component:literal {
+    ($(#[doc = $doc:literal])* $vis:vis enum $name:ident as $component:literal $(or $default:ident)? {
         $($variant:ident = $word:literal),+ $(,)?
     }) => {
         $(#[doc = $doc])*
@@ -61,6 +67,10 @@ macro_rules! words {
             fn word(self) -> &'static str {
                 match self { $(Self::$variant => $word),+ }
             }
+
+            $(fn or() -> Option<Self> {
+                Some(Self::$default)
+            })?
         }
 
         impl utoipa::PartialSchema for $name {
@@ -108,3 +118,30 @@ macro_rules! one_of {
     };
 }
 pub(crate) use one_of;
+
+/// Shows an enum of `domain` as a closed list of words: its component's name stands behind `as`, and `type` names it for
+/// the schemas of views.
+macro_rules! words_of {
+    ($(#[doc = $doc:literal])* $vis:vis type $alias:ident = $domain:ident as $component:literal $(or $default:ident)?) => {
+        $(#[doc = $doc])*
+        $vis type $alias = $crate::wire::word::Word<domain::$domain>;
+
+        impl $crate::wire::word::OneOf for domain::$domain {
+            const NAME: &'static str = $component;
+            const DESCRIPTION: &'static str = concat!($($doc, "\n"),*).trim_ascii();
+
+            fn all() -> Vec<Self> {
+                Self::ALL.to_vec()
+            }
+
+            fn word(self) -> &'static str {
+                domain::$domain::word(self)
+            }
+
+            $(fn or() -> Option<Self> {
+                Some(Self::$default)
+            })?
+        }
+    };
+}
+pub(crate) use words_of;

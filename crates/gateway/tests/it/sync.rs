@@ -22,6 +22,9 @@ async fn a_tenant_has_its_own_sims_read_by_api() {
 
     assert_eq!(started["data"]["sims_queued"], 7);
     let asked = app.world.usage.state().syncs.remove(0);
-    assert_eq!(asked.scope.unwrap().organization_id, organization.to_string());
+    assert_eq!(
+        asked.scope,
+        Some(domain::Scope::Organization(organization).into())
+    );
     assert_eq!(audited(&app).await, ["sync.usage"]);
 }

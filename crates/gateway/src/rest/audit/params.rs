@@ -113,14 +113,7 @@ impl AuditPageParams {
 
 words! {
     /// How rows are written.
-    pub enum Format as "AuditExportFormat" { Csv = "csv", Ndjson = "ndjson" }
-}
-
-#[allow(clippy::derivable_impls, reason = "`words!` declares the enum")]
-impl Default for Format {
-    fn default() -> Self {
-        Self::Csv
-    }
+    pub enum Format as "AuditExportFormat" or Csv { Csv = "csv", Ndjson = "ndjson" }
 }
 
 fields! {

@@ -38,16 +38,6 @@ impl<T: Fields + 'static> Extract for Query<T> {
     }
 }
 
-/// The fields of a query string by themselves.
-#[cfg(test)]
-pub fn read<T: Fields>(query: &str) -> Result<T, ApiError> {
-    let mut faults = Faults::default();
-    let mut source = Source::Query(pairs(query, T::NAMES, &mut faults));
-    let taken = T::take(&mut source, &mut faults);
-    faults.or(())?;
-    taken.ok_or_else(|| ApiError::internal(&"fields without a fault are not complete"))
-}
-
 /// A query string that is not looked at: what browsers and watching programs add does no harm.
 pub struct AnyQuery;
 

@@ -10,21 +10,21 @@ use utoipa::ToSchema;
 
 use crate::rest::frame::Example;
 use crate::rest::frame::example::TIME;
-use crate::rest::frame::fields::words;
+use crate::rest::frame::fields::words_of;
 
-words! {
+words_of! {
     /// One of the two streams.
-    pub enum StreamName as "StreamName" { Usage = "usage", Events = "events" }
+    pub type StreamKindWord = StreamKind as "StreamName"
 }
 
-words! {
+words_of! {
     /// Whether a stream brings what it usually does.
-    pub enum StreamState as "StreamState" { Never = "never", Flowing = "flowing", Silent = "silent" }
+    pub type StreamStateWord = StreamState as "StreamState"
 }
 
-words! {
+words_of! {
     /// What a record would have been.
-    pub enum RejectKind as "RejectKind" { Usage = "usage", Event = "event", Unknown = "unknown" }
+    pub type RejectKindWord = RejectKind as "RejectKind"
 }
 
 /// How the Data Streamer and the readings by API stand.
@@ -47,9 +47,9 @@ pub struct IngestStatusView {
 /// One of the two streams.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct StreamView {
-    #[schema(value_type = StreamName)]
+    #[schema(value_type = StreamKindWord)]
     stream: String,
-    #[schema(value_type = StreamState)]
+    #[schema(value_type = StreamStateWord)]
     state: String,
     #[schema(value_type = Option<String>, format = DateTime)]
     last_received_at: Option<Timestamp>,
@@ -86,7 +86,7 @@ pub struct ApiReadingsView {
 #[derive(Debug, Serialize, ToSchema)]
 pub struct RejectView {
     id: String,
-    #[schema(value_type = RejectKind)]
+    #[schema(value_type = RejectKindWord)]
     kind: String,
     reason: String,
     /// As received; null when it is no text.

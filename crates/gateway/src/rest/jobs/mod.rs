@@ -2,6 +2,7 @@
 
 mod view;
 
+use domain::{ItemOutcome, JobKind, JobStatus};
 use std::borrow::Cow;
 
 use messages::pb::sim as pb;
@@ -11,7 +12,7 @@ use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::Schema;
 use uuid::Uuid;
 
-pub use view::{ItemOutcome, JobKind, JobResultView, JobStatus, JobView, JobWithResultsView};
+pub use view::{JobResultView, JobView, JobWithResultsView};
 
 use super::frame::authenticate::{ReadSims, WriteSims};
 use super::frame::fields::{Cursor, Field, OneOf, PageSize, Word};

@@ -10,38 +10,30 @@ use utoipa::ToSchema;
 use crate::error::ApiError;
 use crate::rest::frame::Example;
 use crate::rest::frame::example::TIME;
-use crate::rest::frame::fields::words;
+use crate::rest::frame::fields::words_of;
 
-words! {
+words_of! {
     /// What a job does to its SIMs.
-    pub enum JobKind as "JobKind" {
-        Update = "sims.update", Import = "sims.import", Transfer = "sims.transfer", Extension = "sims.extension",
-    }
+    pub type JobKindWord = JobKind as "JobKind"
 }
 
-words! {
+words_of! {
     /// How far a job is. `uploading`: the lines of its file are not all there.
-    pub enum JobStatus as "JobStatus" {
-        Uploading = "uploading", Queued = "queued", Running = "running", Paused = "paused", Completed = "completed",
-        Cancelled = "cancelled", Failed = "failed",
-    }
+    pub type JobStatusWord = JobStatus as "JobStatus"
 }
 
-words! {
+words_of! {
     /// What became of one SIM of a job. `uncertain`: 1NCE was asked and nobody knows whether it did it.
-    pub enum ItemOutcome as "JobItemOutcome" {
-        Pending = "pending", Succeeded = "succeeded", Unchanged = "unchanged", Failed = "failed", Uncertain = "uncertain",
-        Cancelled = "cancelled",
-    }
+    pub type ItemOutcomeWord = ItemOutcome as "JobItemOutcome"
 }
 
 /// A change of many SIMs.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct JobView {
     job_id: String,
-    #[schema(value_type = JobKind)]
+    #[schema(value_type = JobKindWord)]
     kind: String,
-    #[schema(value_type = JobStatus)]
+    #[schema(value_type = JobStatusWord)]
     status: String,
     /// Nothing is changed: the results tell what would.
     dry_run: bool,
@@ -93,7 +85,7 @@ pub struct JobResultView {
     /// Of an import, from 1, without the head; otherwise null.
     #[schema(required)]
     line: Option<u32>,
-    #[schema(value_type = ItemOutcome)]
+    #[schema(value_type = ItemOutcomeWord)]
     outcome: String,
     /// The code of what failed.
     #[schema(required)]

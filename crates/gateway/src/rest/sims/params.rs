@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use domain::OrganizationId;
+use domain::{ListStatus, OrganizationId, SimSort};
 use messages::pb::sim::ListSimsResponse;
 use serde_json::Value;
 use utoipa::openapi::RefOr;
@@ -12,7 +12,9 @@ use crate::app::list_sims::ListSims;
 use crate::error::ApiError;
 use crate::rest::frame::envelope::Pagination;
 use crate::rest::frame::fields;
-use crate::rest::frame::fields::{Cursor, Field, Flag, Number, OneOf, PageSize, Text, Word, WordOr, words};
+use crate::rest::frame::fields::{
+    Cursor, Field, Flag, Number, PageSize, Text, Word, WordOr, words, words_of,
+};
 
 fields! {
     /// How fresh the SIM has to be.
@@ -22,11 +24,9 @@ fields! {
     }
 }
 
-words! {
+words_of! {
     /// The state of a SIM. `Missing`: 1NCE does not list it any more.
-    pub enum FilterStatus as "SimFilterStatus" {
-        Enabled = "Enabled", Disabled = "Disabled", Expired = "Expired", Unknown = "Unknown", Missing = "Missing",
-    }
+    pub type ListStatusWord = ListStatus as "SimListStatus"
 }
 
 /// A part of what identifies a SIM, without the spaces around it. Shorter ones match too much to be of use.
@@ -57,28 +57,14 @@ impl Field for Search {
     }
 }
 
-words! {
+words_of! {
     /// What SIMs are sorted by; the ICCID settles ties.
-    pub enum SortBy as "SimSortBy" {
-        Iccid = "iccid", Label = "label", Status = "status", CreatedAt = "created_at", UpdatedAt = "updated_at",
-    }
-}
-
-impl Default for SortBy {
-    fn default() -> Self {
-        Self::Iccid
-    }
+    pub type SimSortWord = SimSort as "SimSortBy" or Iccid
 }
 
 words! {
     /// In which direction.
-    pub enum SortOrder as "SortOrder" { Asc = "asc", Desc = "desc" }
-}
-
-impl Default for SortOrder {
-    fn default() -> Self {
-        Self::Asc
-    }
+    pub enum SortOrder as "SortOrder" or Asc { Asc = "asc", Desc = "desc" }
 }
 
 fields! {
@@ -92,13 +78,13 @@ fields! {
         /// `next_cursor` of an earlier answer; instead of `page`.
         cursor: Option<Cursor<4096>>,
         /// `Missing`: SIMs that 1NCE does not list any more. They are listed with this word only.
-        status: Option<Word<FilterStatus>>,
+        status: Option<Word<ListStatus>>,
         /// For keys of the whole platform.
         organization_id: Option<OrganizationId>,
         tag: Option<Text<0, 64>>,
         /// A part of ICCID, label, IMEI, MSISDN or IP address; spaces around it do not count.
         search: Option<Search>,
-        sort_by: WordOr<SortBy>,
+        sort_by: WordOr<SimSort>,
         sort_order: WordOr<SortOrder>,
     }
 }
@@ -107,7 +93,7 @@ fields! {
     /// Which SIMs are exported.
     pub struct ExportSimsParams {
         /// `Missing`: SIMs that 1NCE does not list any more. They are exported with this word only.
-        status: Option<Word<FilterStatus>>,
+        status: Option<Word<ListStatus>>,
         /// For keys of the whole platform.
         organization_id: Option<OrganizationId>,
         tag: Option<Text<0, 64>>,
@@ -146,13 +132,13 @@ impl ExportSimsParams {
             organization: self.organization_id,
             tag: self.tag.map(|tag| tag.0).unwrap_or_default(),
             search: self.search.map(|search| search.0).unwrap_or_default(),
-            sort_by: SortBy::Iccid.word().to_owned(),
+            sort_by: SimSort::Iccid.word().to_owned(),
             descending: false,
         }
     }
 }
 
-fn word(status: Word<FilterStatus>) -> String {
+fn word(status: Word<ListStatus>) -> String {
     status.0.word().to_owned()
 }
 
@@ -207,7 +193,7 @@ mod tests {
         let mut known = domain::SimStatus::ALL.map(domain::SimStatus::word).to_vec();
         known.push("Missing");
         known.sort_unstable();
-        let mut listed: Vec<_> = FilterStatus::all().into_iter().map(FilterStatus::word).collect();
+        let mut listed: Vec<_> = ListStatus::all().into_iter().map(ListStatus::word).collect();
         listed.sort_unstable();
         assert_eq!(listed, known);
         assert_eq!(read("status=Missing").unwrap().status, "Missing");

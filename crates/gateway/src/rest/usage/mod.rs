@@ -10,7 +10,6 @@ use messages::pb::usage as pb;
 use messages::usage_rpc;
 
 use super::frame::authenticate::ReadUsage;
-use super::frame::fields::OneOf;
 use super::frame::{Answer, Call, InPath, Operation, Query, operations};
 use crate::app::LONG_READ_LIMIT;
 use crate::error::ApiError;

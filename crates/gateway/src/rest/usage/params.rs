@@ -3,13 +3,13 @@
 use std::borrow::Cow;
 
 use chrono::{Days, NaiveDate, Utc};
-use domain::Iccid;
+use domain::{Granularity, Iccid, TopBy, UsageGroupBy};
 use serde_json::Value;
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::Schema;
 
 use crate::error::ApiError;
-use crate::rest::frame::fields::{Day, Field, Number, Text, Word, WordOr, fields, words};
+use crate::rest::frame::fields::{Day, Field, Number, Text, Word, WordOr, fields, words_of};
 use crate::rest::frame::reading::Faults;
 
 /// A tag; without it all SIMs are meant.
@@ -72,33 +72,19 @@ impl Period {
     }
 }
 
-words! {
+words_of! {
     /// How long the periods are that usage is shown by.
-    pub enum Granularity as "UsageGranularity" { Hourly = "hourly", Daily = "daily", Weekly = "weekly", Monthly = "monthly" }
+    pub type GranularityWord = Granularity as "UsageGranularity" or Daily
 }
 
-#[allow(clippy::derivable_impls, reason = "`words!` declares the enum")]
-impl Default for Granularity {
-    fn default() -> Self {
-        Self::Daily
-    }
-}
-
-words! {
+words_of! {
     /// What the fleet's usage is grouped by.
-    pub enum GroupBy as "UsageGroupBy" { Day = "day", Country = "country", Operator = "operator", Rat = "rat", Tag = "tag" }
+    pub type UsageGroupByWord = UsageGroupBy as "UsageGroupBy"
 }
 
-words! {
+words_of! {
     /// Of what the SIMs used most.
-    pub enum TopBy as "TopUsageBy" { Total = "total", Rx = "rx", Tx = "tx", SmsMo = "sms_mo", SmsMt = "sms_mt" }
-}
-
-#[allow(clippy::derivable_impls, reason = "`words!` declares the enum")]
-impl Default for TopBy {
-    fn default() -> Self {
-        Self::Total
-    }
+    pub type TopByWord = TopBy as "TopUsageBy" or Total
 }
 
 /// The IANA name of a time zone; usage-ingestor knows which there are.
@@ -163,7 +149,7 @@ fields! {
         /// Last day, included; today when it is left out.
         end_date: Option<Day>,
         /// Without it only the sum.
-        group_by: Option<Word<GroupBy>>,
+        group_by: Option<Word<UsageGroupBy>>,
         /// Only SIMs with this tag; may go with `day` only.
         tag: TagFilter,
     }
@@ -175,10 +161,10 @@ impl UsageSummaryParams {
         let mut faults = Faults::default();
         let group_by = self.group_by.map(|word| word.0);
         let has_tag = !tag_text(&self.tag).is_empty();
-        if has_tag && !matches!(group_by, None | Some(GroupBy::Day)) {
+        if has_tag && !matches!(group_by, None | Some(UsageGroupBy::Day)) {
             faults.add("group_by", "is day, or left out, together with a tag");
         }
-        let longest = if has_tag || group_by == Some(GroupBy::Tag) {
+        let longest = if has_tag || group_by == Some(UsageGroupBy::Tag) {
             SIM_DAYS
         } else {
             DAYS.longest

@@ -2,21 +2,22 @@
 
 use std::collections::BTreeMap;
 
-use domain::Iccid;
+use domain::{Granularity, Iccid, UsageSource};
 use messages::pb::usage as pb;
 use serde::Serialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use super::params::{
-    Granularity, GroupBy, Period, SimUsageParams, TopBy, TopUsageParams, UsageSummaryParams, tag_text,
+    GranularityWord, Period, SimUsageParams, TopByWord, TopUsageParams, UsageGroupByWord, UsageSummaryParams,
+    tag_text,
 };
 use crate::rest::frame::Example;
-use crate::rest::frame::fields::{OneOf, words};
+use crate::rest::frame::fields::{OneOf, words_of};
 
-words! {
+words_of! {
     /// Where numbers come from: `api` are 1NCE's daily ones, where the stream brought less.
-    pub enum Source as "UsageSource" { Stream = "stream", Api = "api", Mixed = "mixed", None = "none" }
+    pub type UsageSourceWord = UsageSource as "UsageSource"
 }
 
 /// First and last day, both included.
@@ -49,7 +50,7 @@ pub struct UsageEntryView {
     sms_mt: u32,
     /// PDP sessions; on platform 1.0, which does not name them, records of data.
     session_count: u32,
-    #[schema(value_type = Source)]
+    #[schema(value_type = UsageSourceWord)]
     source: String,
 }
 
@@ -73,7 +74,7 @@ pub struct UsageSumView {
 pub struct SimUsageView {
     iccid: String,
     period: PeriodView,
-    #[schema(value_type = Granularity)]
+    #[schema(value_type = GranularityWord)]
     granularity: &'static str,
     tz: String,
     /// By day every day has an entry; otherwise periods without use are left out.
@@ -124,7 +125,7 @@ fn every_day(period: Period, usage: Vec<UsageEntryView>) -> Vec<UsageEntryView> 
         known.remove(&date).unwrap_or_else(|| {
             entry(pb::UsagePeriod {
                 start: date,
-                source: Source::None.word().to_owned(),
+                source: UsageSource::None.word().to_owned(),
                 ..pb::UsagePeriod::default()
             })
         })
@@ -184,7 +185,7 @@ impl From<pb::UsageGroup> for UsageGroupView {
 #[derive(Debug, Serialize, ToSchema)]
 pub struct UsageSummaryView {
     period: PeriodView,
-    #[schema(value_type = Option<GroupBy>)]
+    #[schema(value_type = Option<UsageGroupByWord>)]
     group_by: Option<&'static str>,
     tag: Option<String>,
     sum: UsageGroupView,
@@ -227,7 +228,7 @@ pub struct TopSimView {
 #[derive(Debug, Serialize, ToSchema)]
 pub struct TopUsageView {
     period: PeriodView,
-    #[schema(value_type = TopBy)]
+    #[schema(value_type = TopByWord)]
     by: &'static str,
     sims: Vec<TopSimView>,
 }

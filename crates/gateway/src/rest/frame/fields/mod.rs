@@ -15,7 +15,7 @@ use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{AdditionalProperties, Object, ObjectBuilder, Schema};
 
 pub use crate::wire::word::{OneOf, Word};
-pub(crate) use crate::wire::word::{one_of, words};
+pub(crate) use crate::wire::word::{one_of, words, words_of};
 pub use both::Both;
 pub use number::{Flag, Number, PageSize};
 pub use text::{Cursor, Name, Slug, Text};

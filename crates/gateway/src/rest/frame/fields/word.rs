@@ -35,15 +35,15 @@ impl<T: OneOf> Field for Word<T> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct WordOr<T>(pub T);
 
-impl<T: OneOf + Default> Field for WordOr<T> {
+impl<T: OneOf> Field for WordOr<T> {
     fn rule() -> Cow<'static, str> {
         Word::<T>::rule()
     }
 
     fn schema() -> RefOr<Schema> {
         let text = ObjectBuilder::new().schema_type(Type::String);
-        let default = Value::from(T::default().word());
-        Schema::from(text.enum_values(Some(all_words::<T>())).default(Some(default))).into()
+        let default = T::or().map(|word| Value::from(word.word()));
+        Schema::from(text.enum_values(Some(all_words::<T>())).default(default)).into()
     }
 
     fn read(value: &Value) -> Option<Self> {
@@ -59,7 +59,7 @@ impl<T: OneOf + Default> Field for WordOr<T> {
     }
 
     fn absent() -> Option<Self> {
-        Some(Self(T::default()))
+        T::or().map(Self)
     }
 
     fn empty_is_absent() -> bool {

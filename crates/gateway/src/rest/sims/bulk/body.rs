@@ -2,7 +2,7 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use domain::{Iccid, OrganizationId};
+use domain::{Iccid, ListStatus, OrganizationId};
 use messages::pb::sim::SimFilter;
 use serde_json::{Map, Value, json};
 use utoipa::openapi::RefOr;
@@ -16,7 +16,7 @@ use crate::rest::frame::fields::{Field, Flag, Inner, List, OneOf, Word, words};
 use crate::rest::frame::reading::Faults;
 use crate::rest::frame::{Check, Example, fields};
 use crate::rest::sims::body::{Label, Metadata, SettableStatus, Tag, Tags};
-use crate::rest::sims::params::{FilterStatus, Search};
+use crate::rest::sims::params::Search;
 use crate::rest::sims::receiver;
 
 /// SIMs that one request names.
@@ -77,7 +77,7 @@ impl Field for ProductId {
 fields! {
     /// As in the list of SIMs.
     pub struct SimFilterBody {
-        status: Option<Word<FilterStatus>>,
+        status: Option<Word<ListStatus>>,
         tag: Option<Tag>,
         search: Option<Search>,
     }
