@@ -193,10 +193,10 @@ mod tests {
 
     async fn store(scope: &test_support::Scope) -> Store {
         let mut config = scope.runtime_config().database;
-        crate::migrate(&config).await.unwrap();
+        crate::SERVICE.migrate(&config).await.unwrap();
         // One, so that its prepared statements are those of all lists.
         config.max_connections = 1;
-        let store = Store::new(Db::connect(&config, crate::NAME).await.unwrap());
+        let store = Store::new(Db::connect(&config, crate::SERVICE.schema).await.unwrap());
         let account = AccountSlug::parse("main").unwrap();
         ensure_account(&store, &account, OrganizationId::DEFAULT)
             .await
@@ -410,7 +410,7 @@ mod tests {
             }
         }
         let plans: Vec<(i64, String)> = sqlx::query_as(
-            "SELECT generic_plans, statement FROM pg_prepared_statements WHERE statement LIKE '%fleet_counts%'",
+            "SELECT generic_plans, statement FROM pg_prepared_statements WHERE statement LIKE 'SELECT total%'",
         )
         .fetch_all(store.db().pool())
         .await
