@@ -34,7 +34,7 @@ struct Round {
 
 #[tokio::main]
 async fn main() {
-    let app = App::start_with(|config| config.workers = 0).await;
+    let app = App::start_with(|config| config.listen.workers = 0).await;
     app.world.sims.put(sim(ICCID, 1, "pump-17"));
     let key = app.world.key_for(&[Permission::ReadSims], None).await;
     let answer = app.gateway.get(&path(ICCID), &key).await.expect(200);

@@ -27,7 +27,7 @@ pub use app::audit;
 pub use app::identity::keys::commands as keys;
 pub use app::identity::users::commands as users;
 pub use auth::Permission;
-pub use config::GatewayConfig;
+pub use config::{CacheConfig, GatewayConfig, KeysConfig, LimitsConfig, ListenConfig, LiveConfig};
 pub use error::{ApiCode, ApiError, GatewayError};
 pub use rest::openapi;
 

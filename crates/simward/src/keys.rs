@@ -65,7 +65,7 @@ pub async fn run(command: Keys, settings: &Settings) -> anyhow::Result<()> {
             };
             println!(
                 "{}",
-                keys::create(&db, &config.key_secret, new)
+                keys::create(&db, &config.keys.key_secret, new)
                     .await?
                     .key
                     .expose_secret()

@@ -27,7 +27,8 @@ fn stream(address: &str) -> StreamConfig {
         // It begins before the midnight from which on the books are compared.
         history_seconds: HISTORY.num_seconds(),
         retry_ms: 50,
-        timeout_ms: 5000,
+        // A busy machine takes its time for 3,000 records; who is dead refuses at once.
+        timeout_ms: 60_000,
         ..StreamConfig::default()
     }
 }

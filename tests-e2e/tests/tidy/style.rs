@@ -6,10 +6,7 @@ use crate::crates;
 use crate::graph::Graph;
 
 /// Files beside a folder of their name: crate and file. One that is gone fails too.
-const EXCEPTIONS: [(&str, &str); 2] = [
-    ("service-runtime", "db.rs"),
-    ("service-runtime", "telemetry.rs"),
-];
+const EXCEPTIONS: [(&str, &str); 2] = [("service-runtime", "db.rs"), ("service-runtime", "telemetry.rs")];
 
 fn beside_their_folder(files: &BTreeSet<String>) -> Vec<&str> {
     let has_folder = |file: &&str| {

@@ -46,7 +46,7 @@ pub fn call_of(gateway: &Gateway, context: &RequestContext, key: &str, route: St
         principal_id: actor.id,
         key: key.to_owned(),
         route,
-        body_hash: DerivedKey::new(&gateway.config.key_secret, "idempotency bodies").mac(body),
+        body_hash: DerivedKey::new(&gateway.config.keys.key_secret, "idempotency bodies").mac(body),
     }
 }
 
@@ -148,7 +148,7 @@ fn open(gateway: &Gateway, call: &Call, sealed: &[u8]) -> Result<KeptAnswer, Api
 }
 
 fn cipher(gateway: &Gateway) -> XChaCha20Poly1305 {
-    let key = DerivedKey::bytes(&gateway.config.key_secret, "idempotency answers");
+    let key = DerivedKey::bytes(&gateway.config.keys.key_secret, "idempotency answers");
     XChaCha20Poly1305::new(&key.into())
 }
 

@@ -108,15 +108,15 @@ impl Gateway {
         let turns = Arc::new(Turns::new(&shared.config.database));
         let identity = identity::Identity::new(&config, &shared, &db, Arc::clone(&turns));
         let keys = KeyVerifier::new(
-            &config.key_secret,
-            config.key_ttl(),
+            &config.keys.key_secret,
+            config.keys.ttl(),
             turns,
             ApiKeys::new(db.clone()),
             Arc::clone(&key_usage),
         );
         let redis_prefix = &shared.config.redis.prefix;
         let sims = SimCache::new(&config, shared.redis.clone(), redis_prefix, &shared.metrics);
-        let replicas = Replicas::new(shared.bus.clone(), config.replica_ack(), &shared.metrics);
+        let replicas = Replicas::new(shared.bus.clone(), config.cache.replica_ack(), &shared.metrics);
         let limiter = Limiter::new(&config, shared.redis.clone(), redis_prefix, &shared.metrics);
         Self {
             limiter,

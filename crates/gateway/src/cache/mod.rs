@@ -67,11 +67,11 @@ impl SimCache {
     pub fn new(config: &GatewayConfig, redis: Option<Pool>, prefix: &str, metrics: &Metrics) -> Self {
         let count =
             |layer, result| metrics.counter("simward_cache_total", &[("layer", layer), ("result", result)]);
-        let ttl = Duration::from_millis(config.cache_ttl_ms);
+        let ttl = Duration::from_millis(config.cache.cache_ttl_ms);
         // What an earlier reading left in Redis may be found there until its end.
-        let longest = LONGEST_READING + Duration::from_millis(config.redis_cache_ttl_ms);
+        let longest = LONGEST_READING + Duration::from_millis(config.cache.redis_cache_ttl_ms);
         Self {
-            local: LocalCache::new(config.cache_bytes, ttl, longest),
+            local: LocalCache::new(config.cache.cache_bytes, ttl, longest),
             remote: redis.map(|pool| RemoteCache::new(pool, prefix, config, metrics)),
             trust: Trust::default(),
             remote_trust: Trust::from_now(),

@@ -30,10 +30,10 @@ impl RemoteCache {
     pub fn new(pool: Pool, prefix: &str, config: &GatewayConfig, metrics: &Metrics) -> Self {
         let failures = metrics.counter("simward_cache_total", &[("layer", "redis"), ("result", "error")]);
         Self {
-            link: RedisLink::new(pool, config.redis_cache_timeout_ms, failures),
+            link: RedisLink::new(pool, config.cache.redis_cache_timeout_ms, failures),
             set_if_newer: Script::new(SET_IF_NEWER),
             prefix: format!("{prefix}:sim:"),
-            ttl_ms: config.redis_cache_ttl_ms,
+            ttl_ms: config.cache.redis_cache_ttl_ms,
         }
     }
 

@@ -72,7 +72,7 @@ impl Grants {
         let granted = |from| metrics.counter("simward_rate_grants_total", &[("from", from)]);
         let failures = metrics.counter("simward_rate_redis_failures_total", &[]);
         Self {
-            link: redis.map(|pool| RedisLink::new(pool, config.redis_cache_timeout_ms, failures)),
+            link: redis.map(|pool| RedisLink::new(pool, config.cache.redis_cache_timeout_ms, failures)),
             script: Script::new(GRANT),
             prefix: format!("{prefix}:rate:"),
             from_redis: granted("redis"),

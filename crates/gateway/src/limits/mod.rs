@@ -93,7 +93,7 @@ impl Limiter {
         Self {
             meters: Cache::builder().max_capacity(METERS).time_to_idle(FORGET).build(),
             grants: Arc::new(Grants::new(config, redis, prefix, metrics)),
-            addresses: Addresses::new(config.unauthenticated_per_minute),
+            addresses: Addresses::new(config.limits.unauthenticated_per_minute),
             clock: Arc::new(Clock::new()),
             limited_callers: limited("caller"),
             limited_addresses: limited("address"),

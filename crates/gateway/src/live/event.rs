@@ -23,12 +23,12 @@ pub struct LiveEvent {
     frame: OnceLock<Bytes>,
 }
 
-/// The JSON in `data:`.
+/// One event, as the JSON in `data:`.
 #[derive(Serialize, ToSchema)]
 #[schema(as = LiveEvent)]
 pub struct EventView<'a> {
     id: &'a str,
-    /// Of a newer version too.
+    /// Such as `sim.status_changed`; newer versions may have more.
     r#type: &'a str,
     source: &'a str,
     #[schema(format = DateTime)]

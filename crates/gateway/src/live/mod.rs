@@ -95,10 +95,13 @@ impl Live {
     pub fn new(config: &GatewayConfig, bus: &Bus, metrics: &Metrics, shutdown: &Shutdown) -> Self {
         Self {
             hub: Hub::default(),
-            seats: Arc::new(Seats::new(config.live_streams, config.live_streams_per_caller)),
+            seats: Arc::new(Seats::new(
+                config.live.live_streams,
+                config.live.live_streams_per_caller,
+            )),
             limits: QueueLimits {
-                events: config.live_queue_events,
-                bytes: config.live_queue_bytes,
+                events: config.live.live_queue_events,
+                bytes: config.live.live_queue_bytes,
             },
             bus: bus.clone(),
             counts: Counts {

@@ -78,9 +78,9 @@ fn app(
     let front = server::Front::new(
         data.metrics.clone(),
         data.shutdown.clone(),
-        data.config.hsts_seconds,
+        data.config.listen.hsts_seconds,
     );
-    let cors = server::cors(&data.config.cors_origins);
+    let cors = server::cors(&data.config.listen.cors_origins);
     App::new()
         .app_data(data)
         .app_data(routes)
@@ -92,7 +92,7 @@ fn app(
 /// Serves and counts until the end; the last counts are taken when no request can come any more.
 async fn keep(gateway: Arc<Gateway>, server: Server, handle: ServerHandle, membership: Membership) {
     let server = tokio::spawn(server);
-    while gateway.shutdown.sleep(gateway.config.key_usage_flush()).await {
+    while gateway.shutdown.sleep(gateway.config.keys.usage_flush()).await {
         write_usage(&gateway).await;
     }
     handle.stop(true).await;

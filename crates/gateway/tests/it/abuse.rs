@@ -43,7 +43,7 @@ async fn dribble(stream: &mut TcpStream) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_head_of_a_later_request_has_a_time_too() {
-    let app = App::start_with(|config| config.head_timeout_ms = 400).await;
+    let app = App::start_with(|config| config.listen.head_timeout_ms = 400).await;
     let mut stream = first_request(app.gateway.addr, "").await;
     stream
         .write_all(b"GET /health/live HTTP/1.1\r\nX-Slow: ")
@@ -55,8 +55,8 @@ async fn the_head_of_a_later_request_has_a_time_too() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_head_that_began_before_the_last_answer_has_a_time_too() {
     let app = App::start_with(|config| {
-        config.head_timeout_ms = 300;
-        config.keep_alive_ms = 600;
+        config.listen.head_timeout_ms = 300;
+        config.listen.keep_alive_ms = 600;
     })
     .await;
     let begun = "GET /health/live HTTP/1.1\r\nX-Slow: ";
@@ -69,7 +69,7 @@ async fn a_head_that_began_before_the_last_answer_has_a_time_too() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_connection_between_two_requests_is_no_slow_head() {
-    let app = App::start_with(|config| config.head_timeout_ms = 100).await;
+    let app = App::start_with(|config| config.listen.head_timeout_ms = 100).await;
     let mut stream = first_request(app.gateway.addr, "").await;
     let mut answer = Vec::new();
     let silence = timeout(Duration::from_millis(500), stream.read_buf(&mut answer)).await;
@@ -84,7 +84,7 @@ async fn a_connection_between_two_requests_is_no_slow_head() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_takes_nothing_of_its_answer_is_cut() {
-    let app = App::start_with(|config| config.write_timeout_ms = 400).await;
+    let app = App::start_with(|config| config.listen.write_timeout_ms = 400).await;
     let socket = TcpSocket::new_v4().unwrap();
     socket.set_recv_buffer_size(4096).unwrap();
     let mut stream = socket.connect(app.gateway.addr).await.unwrap();

@@ -88,7 +88,7 @@ async fn a_key_in_the_address_counts_only_where_it_is_allowed() {
     let answer = send(refusing.gateway.request("GET", &address)).await;
     assert_eq!(answer.expect(401).code(), "UNAUTHORIZED");
 
-    let allowing = App::start_with(|config| config.allow_query_key = true).await;
+    let allowing = App::start_with(|config| config.keys.allow_query_key = true).await;
     let key = allowing.world.key_for(&[Permission::ReadSims], None).await;
     let address = format!("/api/v1/sims?api_key={key}");
     send(allowing.gateway.request("GET", &address)).await.expect(200);
@@ -96,7 +96,7 @@ async fn a_key_in_the_address_counts_only_where_it_is_allowed() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn uses_are_counted_and_an_orderly_end_loses_none() {
-    let app = App::start_with(|config| config.key_usage_flush_ms = 3_600_000).await;
+    let app = App::start_with(|config| config.keys.key_usage_flush_ms = 3_600_000).await;
     let key = app.world.key_for(&[Permission::ReadSims], None).await;
     for _ in 0..7 {
         app.gateway.get("/api/v1/sims", &key).await.expect(200);
@@ -184,7 +184,7 @@ async fn a_flood_of_unknown_keys_leaves_connections_and_turns_to_the_good_one() 
     world.config.database.acquire_timeout_ms = 60_000;
     let mut config = world.gateway_config();
     // Every request looks its key up again.
-    config.key_ttl_ms = 1;
+    config.keys.key_ttl_ms = 1;
     let gateway = world.start(config).await;
     let key = world.key_for(&[Permission::Admin], None).await;
     gateway.get("/api/v1/sims", &key).await.expect(200);
@@ -311,7 +311,7 @@ async fn a_key_is_made_only_with_a_name_a_scope_and_a_future_and_never_stored() 
 async fn a_gateway_refuses_a_short_secret_and_an_old_schema() {
     let world = crate::harness::World::new().await;
     let mut config = world.gateway_config();
-    config.key_secret = "short".to_owned().into();
+    config.keys.key_secret = "short".to_owned().into();
     let error = world.try_start(config).await.unwrap_err();
     assert!(error.to_string().contains("SIMWARD_KEY_SECRET"), "{error}");
     world

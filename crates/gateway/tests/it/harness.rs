@@ -106,8 +106,8 @@ impl World {
         };
         let settings = Settings::build(&[gateway::DEFAULTS], &gateway::SHORT_NAMES, variable).unwrap();
         let mut config = GatewayConfig::from_settings(&settings).unwrap();
-        config.workers = 1;
-        config.unauthenticated_per_minute = 100_000;
+        config.listen.workers = 1;
+        config.limits.unauthenticated_per_minute = 100_000;
         config
     }
 

@@ -137,8 +137,8 @@ async fn every_answer_of_the_api_tells_what_is_left() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_address_without_good_credentials_is_held_back_and_never_a_good_key() {
     let app = App::start_with(|config| {
-        config.unauthenticated_per_minute = 5;
-        config.trusted_proxies = "127.0.0.0/8".to_owned().try_into().unwrap();
+        config.limits.unauthenticated_per_minute = 5;
+        config.limits.trusted_proxies = "127.0.0.0/8".to_owned().try_into().unwrap();
     })
     .await;
     app.world.sims.put(sim(ICCID, 1, "pump"));
@@ -168,9 +168,9 @@ async fn an_address_without_good_credentials_is_held_back_and_never_a_good_key()
 #[tokio::test(flavor = "multi_thread")]
 async fn two_thousand_wrong_keys_cost_no_look_into_the_database() {
     let app = App::start_with(|config| {
-        config.key_ttl_ms = 600_000;
+        config.keys.key_ttl_ms = 600_000;
         // The clients share two cores with the server and everything else.
-        config.head_timeout_ms = 600_000;
+        config.listen.head_timeout_ms = 600_000;
     })
     .await;
     app.world.sims.put(sim(ICCID, 1, "pump"));

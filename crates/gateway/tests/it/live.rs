@@ -120,7 +120,7 @@ async fn only_the_events_asked_for_arrive_live_and_resumed() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_id_of_a_silent_stream_moves_on() {
-    let (app, key) = start(|config| config.live_heartbeat_ms = 10).await;
+    let (app, key) = start(|config| config.live.live_heartbeat_ms = 10).await;
     let mut client = Client::connect(&app.gateway, &key, "types=sync").await;
     publish(&app.world.bus, vec![missing(ICCID, None), missing(OTHER, None)]).await;
     while client.last_id < 2 {
@@ -184,7 +184,7 @@ async fn a_resumed_stream_has_every_event_once_while_thousands_more_come() {
     const BEFORE: usize = 2000;
     const BURST: usize = 5000;
     // However slow this machine is, the client is not dropped.
-    let (app, key) = start(|config| config.live_queue_events = BURST).await;
+    let (app, key) = start(|config| config.live.live_queue_events = BURST).await;
     let batch = |from: usize, to: usize| {
         let numbers = from..to;
         numbers

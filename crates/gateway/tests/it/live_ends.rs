@@ -19,7 +19,7 @@ async fn metric(gateway: &Gateway, line: &str) -> Result<(), String> {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_does_not_read_is_dropped_and_the_others_go_on() {
     const WAVE: usize = 16;
-    let (app, key) = start(|config| config.live_queue_bytes = 2 << 20).await;
+    let (app, key) = start(|config| config.live.live_queue_bytes = 2 << 20).await;
     let mut slow = Client::connect(&app.gateway, &key, "").await;
     let mut quick = Client::connect(&app.gateway, &key, "").await;
     let large = "x".repeat(64 * 1024);
@@ -89,7 +89,7 @@ async fn a_revoked_key_ends_its_streams_only() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_hundred_clients_get_every_event() {
-    let (app, key) = start(|config| config.live_streams_per_caller = 300).await;
+    let (app, key) = start(|config| config.live.live_streams_per_caller = 300).await;
     let mut clients = Vec::new();
     for _ in 0..200 {
         clients.push(Client::connect(&app.gateway, &key, "").await);
@@ -113,7 +113,8 @@ async fn two_hundred_clients_get_every_event() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn streams_are_limited_per_caller_and_in_all_and_end_with_the_process() {
-    let (app, key) = start(|config| (config.live_streams, config.live_streams_per_caller) = (3, 2)).await;
+    let (app, key) =
+        start(|config| (config.live.live_streams, config.live.live_streams_per_caller) = (3, 2)).await;
     let other = app.world.key_for(&[Permission::ReadSims], None).await;
     until("the first look has left", async || {
         metric(&app.gateway, "simward_live_streams 0").await

@@ -11,7 +11,7 @@ const PAGE: &str = "https://fleet.example.com";
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 
 async fn with_origins(origins: &str) -> App {
-    App::start_with(|config| config.cors_origins = origins.to_owned()).await
+    App::start_with(|config| config.listen.cors_origins = origins.to_owned()).await
 }
 
 async fn preflight(gateway: &Gateway, origin: &str, method: &str, headers: &str) -> Answer {
@@ -96,7 +96,7 @@ async fn a_page_of_another_origin_gets_no_leave() {
     preflight(&closed, PAGE, "GET", "x-api-key").await.expect(405);
 
     let mut config = app.world.gateway_config();
-    config.cors_origins = "*".to_owned();
+    config.listen.cors_origins = "*".to_owned();
     let open = app.world.start(config).await;
     let answer = from_page(&open, other, &key).await.expect(200);
     assert_eq!(answer.headers["access-control-allow-origin"], "*");
@@ -192,7 +192,7 @@ async fn every_answer_has_the_security_headers() {
         assert_eq!(header("strict-transport-security"), None, "{index}");
     }
     let mut config = app.world.gateway_config();
-    config.hsts_seconds = 31_536_000;
+    config.listen.hsts_seconds = 31_536_000;
     let strict = app.world.start(config).await;
     for path in ["/health/live", "/nothing"] {
         let answer = strict.get(path, "").await;

@@ -109,7 +109,7 @@ async fn a_gateway_that_has_just_begun_is_waited_for() {
 async fn a_change_does_not_wait_for_who_said_goodbye() {
     let world = World::new().await;
     let mut config = world.gateway_config();
-    config.replica_ack_ms = 60_000;
+    config.cache.replica_ack_ms = 60_000;
     let one = world.start(config).await;
     let two = world.start(world.gateway_config()).await;
     let key = world.key_for(&[Permission::Admin], None).await;
@@ -130,7 +130,7 @@ async fn a_change_does_not_wait_for_who_said_goodbye() {
 async fn a_silent_replica_costs_the_limit_and_then_nothing() {
     let world = World::new().await;
     let mut config = world.gateway_config();
-    config.replica_ack_ms = 50;
+    config.cache.replica_ack_ms = 50;
     let gateway = world.start(config).await;
     let key = world.key_for(&[Permission::Admin], None).await;
     world.sims.put(sim(ICCID, 1, "old"));

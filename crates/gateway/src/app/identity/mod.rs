@@ -35,13 +35,13 @@ pub(crate) struct Identity {
 
 impl Identity {
     pub fn new(config: &GatewayConfig, shared: &Shared, db: &Db, turns: Arc<Turns>) -> Self {
-        let (secret, prefix) = (&config.key_secret, &shared.config.redis.prefix);
+        let (secret, prefix) = (&config.keys.key_secret, &shared.config.redis.prefix);
         Self {
             passwords: Passwords::default(),
             sessions: SessionVerifier::new(
                 secret,
-                config.key_ttl(),
-                config.user_limits(),
+                config.keys.ttl(),
+                config.limits.of_users(),
                 turns,
                 Sessions::new(db.clone()),
             ),

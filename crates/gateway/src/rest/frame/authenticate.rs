@@ -80,6 +80,7 @@ pub async fn authenticate(
 ) -> Result<RequestContext, ApiError> {
     let in_query = gateway
         .config
+        .keys
         .allow_query_key
         .then(|| query_key(request))
         .flatten();

@@ -128,7 +128,7 @@ fn read<T: Fields, const LIMIT: usize>(
 /// The body, whatever its headers announce; bytes that are there are JSON.
 pub(super) async fn json_bytes(reading: &mut Reading, limit: usize) -> Result<Bytes, ApiError> {
     let limit = match (limit, reading.request.app_data::<web::Data<Gateway>>()) {
-        (0, Some(gateway)) => gateway.config.body_limit_bytes,
+        (0, Some(gateway)) => gateway.config.listen.body_limit_bytes,
         (0, None) => return Err(ApiError::internal(&"the gateway is not among the app's data")),
         (limit, _) => limit,
     };

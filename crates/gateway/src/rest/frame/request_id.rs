@@ -58,7 +58,13 @@ pub fn client_addr(gateway: &Gateway, request: &HttpRequest) -> Option<IpAddr> {
         .get_all(X_FORWARDED_FOR)
         .map(|line| line.to_str().unwrap_or_default())
         .collect();
-    Some(gateway.config.trusted_proxies.client(peer, lines.into_iter()))
+    Some(
+        gateway
+            .config
+            .limits
+            .trusted_proxies
+            .client(peer, lines.into_iter()),
+    )
 }
 
 /// The ICCID in the path.

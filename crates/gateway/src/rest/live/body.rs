@@ -59,7 +59,7 @@ impl Grant {
 impl LiveBody {
     pub fn new(call: Call<ReadSims>, feed: Feed, seat: Seat) -> Self {
         Self {
-            heartbeat: every(call.gateway().config.live_heartbeat()),
+            heartbeat: every(call.gateway().config.live.heartbeat()),
             grant: Grant::of(call.principal()),
             call,
             last: feed.after,

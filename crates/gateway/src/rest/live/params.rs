@@ -209,6 +209,13 @@ mod tests {
     }
 
     #[test]
+    fn what_is_said_about_a_field_has_no_indent() {
+        for field in LiveParams::describe() {
+            assert!(!field.description().unwrap().contains("\n "), "{}", field.name);
+        }
+    }
+
+    #[test]
     fn every_bad_field_is_named() {
         let query = "types=sim,sold&iccid=17&last_event_id=-1&since=yesterday";
         let error = parse(query, Some("abc")).err().unwrap();

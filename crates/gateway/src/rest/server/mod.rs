@@ -40,7 +40,7 @@ pub fn server(
     gateway: &Arc<Gateway>,
     routes: &web::Data<Routes>,
 ) -> Result<(Server, SocketAddr), GatewayError> {
-    let config = &gateway.config;
+    let config = &gateway.config.listen;
     let failed = |source| GatewayError::Listen {
         listen: config.listen.clone(),
         source,

@@ -65,7 +65,7 @@ pub async fn create(
     new.created_by = context.principal.name().to_owned();
     let organization = new.organization;
     let entry = |id: Uuid, details| context.entry("api_key.create", organization, id.to_string(), details);
-    let made = commands::create_as(&gateway.db, &gateway.config.key_secret, new, entry).await?;
+    let made = commands::create_as(&gateway.db, &gateway.config.keys.key_secret, new, entry).await?;
     let info = get(&gateway, &context, made.id).await?;
     Ok((made, info))
 }

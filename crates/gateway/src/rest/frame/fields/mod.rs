@@ -140,8 +140,8 @@ impl FieldSchema {
     }
 
     pub fn description(&self) -> Option<String> {
-        let text = self.doc.trim();
-        (!text.is_empty()).then(|| text.to_owned())
+        let lines: Vec<&str> = self.doc.trim().lines().map(str::trim).collect();
+        Some(lines.join("\n")).filter(|text| !text.is_empty())
     }
 }
 

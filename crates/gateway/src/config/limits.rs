@@ -1,0 +1,39 @@
+use super::part;
+use crate::limits::{RateLimits, TrustedProxies};
+
+part! {
+    /// Limits of users and addresses; a key has its own.
+    pub struct LimitsConfig {
+        /// Requests of one user in a minute.
+        pub user_rate_limit_per_minute: u32,
+        /// Requests of one user in an hour.
+        pub user_rate_limit_per_hour: u32,
+        /// Requests without good credentials in a minute, of one address.
+        pub unauthenticated_per_minute: u32,
+        /// Whose `X-Forwarded-For` is believed.
+        pub trusted_proxies: TrustedProxies,
+    }
+}
+
+impl LimitsConfig {
+    pub(super) fn positive(&self) -> Vec<(&'static str, u64)> {
+        vec![
+            (
+                "user_rate_limit_per_minute",
+                self.user_rate_limit_per_minute.into(),
+            ),
+            ("user_rate_limit_per_hour", self.user_rate_limit_per_hour.into()),
+            (
+                "unauthenticated_per_minute",
+                self.unauthenticated_per_minute.into(),
+            ),
+        ]
+    }
+
+    pub(crate) fn of_users(&self) -> RateLimits {
+        RateLimits {
+            per_minute: self.user_rate_limit_per_minute,
+            per_hour: self.user_rate_limit_per_hour,
+        }
+    }
+}
