@@ -71,6 +71,13 @@ impl ListStatus {
         }
     }
 
+    /// The status of a word, whatever its case, as people write it.
+    pub fn from_any_case(word: &str) -> Option<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|status| status.word().eq_ignore_ascii_case(word))
+    }
+
     /// The status of a stored number.
     pub fn from_code(code: i16) -> Self {
         let known = Self::ALL.into_iter().find(|status| status.code() == code);
@@ -101,5 +108,6 @@ mod tests {
             assert_eq!(ListStatus::from_code(status.code()), listed);
         }
         assert_eq!(ListStatus::from_code(9), ListStatus::Missing);
+        assert_eq!(ListStatus::from_any_case("mISSING"), Some(ListStatus::Missing));
     }
 }

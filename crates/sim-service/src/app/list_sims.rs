@@ -27,7 +27,7 @@ fn read_request(scope: Scope, request: &ListSimsRequest) -> Result<SimList, AppE
     let mut refuse = |field: &str, reason: &str| wrong.push((field.to_owned(), reason.to_owned()));
     let status = match request.status.as_str() {
         "" => None,
-        word => ListStatus::from_word(word).or_else(|| {
+        word => ListStatus::from_any_case(word).or_else(|| {
             refuse("status", "is Enabled, Disabled, Expired, Unknown or Missing");
             None
         }),

@@ -134,7 +134,7 @@ fn read_filter(filter: pb::SimFilter, wrong: &mut Wrong) -> JobFilter {
     let set = |text: String| Some(text).filter(|text| !text.is_empty());
     let mut refuse = |field: &str, reason: &str| wrong.push((field.to_owned(), reason.to_owned()));
     let status = set(filter.status).and_then(|word| {
-        let read = ListStatus::from_word(&word);
+        let read = ListStatus::from_any_case(&word);
         if read.is_none() {
             refuse(
                 "filter.status",

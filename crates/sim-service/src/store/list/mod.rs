@@ -4,6 +4,8 @@
 //! filters, the total is counted up to [`COUNT_CAP`], and pages are walked to up to [`MAX_OFFSET`] rows.
 
 mod counted;
+#[cfg(test)]
+mod counted_tests;
 mod cursor;
 mod query;
 
