@@ -295,6 +295,7 @@ impl OnceClient {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::client::generation_map::GenerationMap;
     use crate::config::ClientConfig;
 
     fn failed() -> Result<Sign, ClientError> {

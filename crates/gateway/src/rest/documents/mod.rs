@@ -6,6 +6,8 @@ mod headers;
 mod operation;
 mod redoc;
 mod swagger;
+#[cfg(test)]
+mod tests;
 
 use std::sync::LazyLock;
 
@@ -74,47 +76,5 @@ fn documented(method: &actix_web::http::Method) -> Option<HttpMethod> {
         "PUT" => Some(HttpMethod::Put),
         "DELETE" => Some(HttpMethod::Delete),
         _ => None,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::collections::{BTreeMap, BTreeSet};
-
-    use utoipa::openapi::RefOr;
-    use utoipa::openapi::schema::Schema;
-
-    use super::*;
-
-    #[test]
-    fn the_tags_are_those_that_operations_stand_under() {
-        let paths = openapi().paths.paths;
-        let operations = paths
-            .into_values()
-            .flat_map(|item| [item.get, item.post, item.put, item.delete]);
-        let used: BTreeSet<String> = operations.flatten().flat_map(|one| one.tags).flatten().collect();
-        let said = base::TAGS.iter().map(|(name, _)| (*name).to_owned()).collect();
-        assert_eq!(used, said);
-    }
-
-    #[test]
-    fn two_types_never_share_a_component() {
-        let mut known: BTreeMap<String, RefOr<Schema>> = BTreeMap::new();
-        for operation in super::super::operations() {
-            for (name, schema) in operation.said().components {
-                let first = known.entry(name.clone()).or_insert_with(|| schema.clone());
-                assert!(*first == schema, "{name} is two types");
-            }
-        }
-        assert!(known.len() > 50);
-    }
-
-    #[test]
-    fn every_documented_operation_stands_under_a_tag() {
-        for (path, item) in openapi().paths.paths {
-            for operation in [item.get, item.post, item.put, item.delete].into_iter().flatten() {
-                assert!(operation.tags.is_some_and(|tags| !tags.is_empty()), "{path}");
-            }
-        }
     }
 }

@@ -79,6 +79,14 @@ impl Routes {
         Ok(Self { by_path: router })
     }
 
+    /// The methods at an address, as `Allow` tells them.
+    #[cfg(test)]
+    pub fn methods(&self, path: &str) -> Vec<String> {
+        let found = self.by_path.at(path).map(|found| found.value.iter());
+        let methods = found.map(|routes| routes.map(|route| route.method.to_string()));
+        methods.map(Iterator::collect).unwrap_or_default()
+    }
+
     fn find(&self, request: &HttpRequest) -> Result<Matched, ApiError> {
         let Ok(found) = self.by_path.at(request.path()) else {
             return Err(ApiError::new(ApiCode::NotFound, "there is nothing at this path"));

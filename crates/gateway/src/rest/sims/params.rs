@@ -26,7 +26,7 @@ fields! {
 
 words_of! {
     /// The state of a SIM. `Missing`: 1NCE does not list it any more.
-    pub type ListStatusWord = ListStatus as "SimListStatus"
+    ListStatus as "SimListStatus"
 }
 
 /// A part of what identifies a SIM, without the spaces around it. Shorter ones match too much to be of use.
@@ -59,7 +59,7 @@ impl Field for Search {
 
 words_of! {
     /// What SIMs are sorted by; the ICCID settles ties.
-    pub type SimSortWord = SimSort as "SimSortBy" or Iccid
+    SimSort as "SimSortBy" or Iccid
 }
 
 words! {
@@ -193,7 +193,7 @@ mod tests {
         let mut known = domain::SimStatus::ALL.map(domain::SimStatus::word).to_vec();
         known.push("Missing");
         known.sort_unstable();
-        let mut listed: Vec<_> = ListStatus::all().into_iter().map(ListStatus::word).collect();
+        let mut listed = ListStatus::WORDS.to_vec();
         listed.sort_unstable();
         assert_eq!(listed, known);
         assert_eq!(read("status=Missing").unwrap().status, "Missing");

@@ -13,7 +13,7 @@ use super::params::{
     tag_text,
 };
 use crate::rest::frame::Example;
-use crate::rest::frame::fields::{OneOf, words_of};
+use crate::rest::frame::fields::words_of;
 
 words_of! {
     /// Where numbers come from: `api` are 1NCE's daily ones, where the stream brought less.
