@@ -17,13 +17,6 @@ const NEVER: [(&str, &[&str]); 7] = [
 /// The error of use cases; `store` has one of its own.
 const ERROR_OF_USE_CASES: &str = "AppError";
 
-/// Arrows that may stay for now: crate, file, what it imports. One that the code no longer has fails too.
-const EXCEPTIONS: [(&str, &str, &str); 3] = [
-    ("gateway", "cache/events.rs", "app/mod.rs"),
-    ("gateway", "cache/replicas.rs", "app/mod.rs"),
-    ("gateway", "live/reader.rs", "app/mod.rs"),
-];
-
 /// The first name of a path: a folder, or a file beside `lib.rs`.
 fn room(file: &str) -> &str {
     file.split('/').next().unwrap_or(file).trim_end_matches(".rs")
@@ -38,26 +31,13 @@ fn is_upward(arrow: &Arrow) -> bool {
 
 #[test]
 fn no_layer_imports_one_above_it() {
-    let mut found = Vec::new();
+    let mut wrong = Vec::new();
     for (name, src) in crates::sources() {
-        let arrows = Graph::of(&src).arrows.into_iter();
-        found.extend(arrows.filter(is_upward).map(|arrow| (name.clone(), arrow)));
-    }
-    let is_excused = |(name, file, to): &(&str, &str, &str), (krate, arrow): &(String, Arrow)| {
-        krate == name && arrow.from == *file && arrow.to == *to
-    };
-    for exception in EXCEPTIONS {
-        assert!(
-            found.iter().any(|found| is_excused(&exception, found)),
-            "{exception:?} is in order: take it off the list"
+        let upward = Graph::of(&src).arrows.into_iter().filter(is_upward);
+        wrong.extend(
+            upward.map(|Arrow { from, to, name: what }| format!("{name}: {from} imports {to} {what}")),
         );
     }
-    let wrong = found
-        .iter()
-        .filter(|found| !EXCEPTIONS.iter().any(|exception| is_excused(exception, found)));
-    let wrong: Vec<String> = wrong
-        .map(|(name, Arrow { from, to, name: what })| format!("{name}: {from} imports {to} {what}"))
-        .collect();
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
 }
 

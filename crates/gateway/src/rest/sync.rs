@@ -21,7 +21,7 @@ const STATUS_URL: &str = "/api/v1/sync/status";
 const USAGE_STATUS_URL: &str = "/api/v1/ingest/status";
 
 pub fn operations() -> Vec<Operation> {
-    operations![sync_status, start_sync, start_usage_sync]
+    operations![get_sync_status, start_sync, start_usage_sync]
 }
 
 words_of! {
@@ -222,7 +222,7 @@ fn run(state: &str) -> Value {
 /// Only for keys of the whole platform: these are its numbers. An organization's key sees in each SIM's
 /// `last_synced_at` how fresh it is.
 #[utoipa::path(get, path = "/api/v1/sync/status", tag = "Sync")]
-async fn sync_status(call: Call<ReadSims>) -> Result<Answer<SyncStatusView>, ApiError> {
+async fn get_sync_status(call: Call<ReadSims>) -> Result<Answer<SyncStatusView>, ApiError> {
     call.context().platform_only(SYNCS)?;
     let status = call
         .ask::<sim_rpc::SyncStatus>(|_| pb::SyncStatusRequest {})

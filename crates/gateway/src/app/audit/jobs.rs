@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_nats::jetstream::{AckKind, Message};
-use domain::OrganizationId;
-use messages::pb::common::{Actor, Scope};
+use domain::{OrganizationId, Scope};
+use messages::pb::common::Actor;
 use messages::pb::sim::{JobCompleted, JobResultsRequest};
 use messages::{DecodedEvent, EVENTS, ErrorCode, EventType, decode_event, header, sim_rpc};
 use sea_orm::DbErr;
@@ -106,7 +106,7 @@ async fn write_down(
     outcome: &'static str,
 ) -> Result<(), Failure> {
     let mut request = JobResultsRequest {
-        scope: Some(Scope::default()),
+        scope: Some(Scope::All.into()),
         job_id: job.id.to_string(),
         outcome: outcome.to_owned(),
         cursor: String::new(),

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use actix_web::http::header::{
     CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, HeaderValue, LOCATION,
 };
-use actix_web::{HttpMessage, HttpRequest, HttpResponse};
+use actix_web::{HttpRequest, HttpResponse};
 use utoipa_swagger_ui::Config;
 
 use crate::error::{ApiCode, ApiError};
-use crate::rest::frame::routes::Matched;
+use crate::rest::frame::state::RequestState;
 use crate::rest::frame::{AnyQuery, Operation, operations};
 
 /// The page brings its own scripts and styles; some styles stand in its elements.
@@ -44,8 +44,8 @@ async fn get_swagger_page(_: AnyQuery) -> Result<HttpResponse, ApiError> {
 /// A file of the page
 #[utoipa::path(get, path = "/docs/{*file}")]
 async fn get_swagger_file(_: AnyQuery, request: HttpRequest) -> Result<HttpResponse, ApiError> {
-    let extensions = request.extensions();
-    let matched = extensions.get::<Matched>();
+    let state = RequestState::of(&request);
+    let matched = state.matched.get();
     file(
         matched
             .and_then(|matched| matched.named("file"))

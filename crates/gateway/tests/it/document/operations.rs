@@ -106,21 +106,6 @@ fn every_answer_of_the_api_describes_the_headers_that_name_its_request() {
 }
 
 #[test]
-fn what_is_made_or_begun_says_where_it_is() {
-    let document = Document::new();
-    let mut bad = Vec::new();
-    for operation in document.operations() {
-        for (status, answer) in operation.answers() {
-            let made = ["201", "202"].contains(&status.as_str());
-            if made && !document.has_header(answer, "Location") {
-                bad.push(format!("{} {status}", operation.name));
-            }
-        }
-    }
-    none("201 and 202 describe `Location`", bad);
-}
-
-#[test]
 fn every_body_has_an_example() {
     let document = Document::new();
     let mut bad = Vec::new();
