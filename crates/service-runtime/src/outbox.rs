@@ -77,7 +77,7 @@ impl OutboxBatch {
     ///
     /// # Errors
     /// The database's.
-    pub async fn write(&self, transaction: &mut PgConnection) -> Result<(), sqlx::Error> {
+    async fn write(&self, transaction: &mut PgConnection) -> Result<(), sqlx::Error> {
         if self.is_empty() {
             return Ok(());
         }
@@ -208,11 +208,6 @@ impl Outbox {
         let mut change = self.begin().await?;
         lease.check(&mut change).await?;
         Ok(change)
-    }
-
-    /// Tells the relay that a transaction with events has committed. Without it the rows wait a second.
-    pub fn poke(&self) {
-        self.poke.notify_one();
     }
 }
 

@@ -79,7 +79,6 @@ async fn events_outlive_the_death_of_the_database_and_of_nats() {
     for server in ["postgres", "nats"] {
         stack.kill(server).await;
         stack.start(server).await;
-        let mut batch = OutboxBatch::default();
         let envelope = EventEnvelope {
             id: Uuid::new_v4(),
             event: EventType::SyncCompleted,
@@ -88,14 +87,12 @@ async fn events_outlive_the_death_of_the_database_and_of_nats() {
             iccid: None,
             organization: None,
         };
-        batch.push(subjects, &envelope, Vec::new());
         eventually("the event is written", || async {
-            let mut transaction = runtime.db.pool().begin().await?;
-            batch.write(&mut transaction).await?;
-            Ok(transaction.commit().await?)
+            let mut change = outbox.begin().await?;
+            change.events.push(subjects, &envelope, Vec::new());
+            Ok(change.commit().await?)
         })
         .await;
-        outbox.poke();
         sent.push(envelope.id.to_string());
     }
 

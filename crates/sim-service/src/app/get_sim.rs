@@ -44,21 +44,20 @@ impl App {
         changed_by: &str,
     ) -> Result<(), StoreError> {
         let iccid = told.iccid;
-        let mut transaction = self.store.db().pool().begin().await?;
+        let mut change = self.outbox.begin().await?;
         let reading = Reading {
             account,
             requested_at,
             sims: vec![told],
         };
-        let changed = Store::store_reading(&mut transaction, reading).await?;
+        let changed = Store::store_reading(&mut change, reading).await?;
         let mut announcements = Announcements::new(&self.subjects);
         for stored in &changed {
             announcements.reading(stored, changed_by);
         }
-        announcements.batch.write(&mut transaction).await?;
-        Store::touch(&mut transaction, iccid, requested_at).await?;
-        transaction.commit().await?;
-        self.outbox.poke();
+        Store::touch(&mut change, iccid, requested_at).await?;
+        change.events = announcements.batch;
+        change.commit().await?;
         Ok(())
     }
 }

@@ -40,7 +40,7 @@ impl App {
             return Err(AppError::field("organization_id", FOREIGN_ORGANIZATION));
         }
         let stored = self.store.sim(scope, iccid).await?.ok_or(AppError::UnknownSim)?;
-        let change = if request.concerns_provider() {
+        let at_provider = if request.concerns_provider() {
             Some(
                 self.change_at_provider(Lane::Interactive, &stored, request)
                     .await?,
@@ -49,22 +49,17 @@ impl App {
             None
         };
         let mut announcements = Announcements::new(&self.subjects);
-        let mut transaction = self.store.db().pool().begin().await.map_err(StoreError::from)?;
+        let mut change = self.outbox.begin().await.map_err(StoreError::from)?;
         let made = MadeChange {
             scope,
             stored: &stored,
             request,
-            at_provider: change,
+            at_provider,
             actor,
         };
-        made.store(&mut transaction, &mut announcements).await?;
-        announcements
-            .batch
-            .write(&mut transaction)
-            .await
-            .map_err(StoreError::from)?;
-        transaction.commit().await.map_err(StoreError::from)?;
-        self.outbox.poke();
+        made.store(&mut change, &mut announcements).await?;
+        change.events = announcements.batch;
+        change.commit().await.map_err(StoreError::from)?;
         self.store.sim(scope, iccid).await?.ok_or(AppError::UnknownSim)
     }
 

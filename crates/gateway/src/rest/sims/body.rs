@@ -17,8 +17,8 @@ use crate::rest::frame::reading::Faults;
 use crate::rest::frame::{Check, Example, fields};
 
 /// The largest metadata of a SIM, as JSON.
-pub const METADATA_BYTES: usize = 16 * 1024;
-const MOST_TAGS: usize = 50;
+pub const METADATA_BYTES: usize = domain::Metadata::MAX_BYTES;
+const MOST_TAGS: usize = domain::Tags::MAX;
 
 words! {
     /// What a SIM can be set to.
@@ -40,15 +40,16 @@ pub struct Label(pub String);
 
 impl Field for Label {
     fn rule() -> Cow<'static, str> {
-        format!("{}; an empty one removes it", Text::<0, 255>::rule()).into()
+        domain::Label::RULE.into()
     }
 
     fn schema() -> RefOr<Schema> {
-        Text::<0, 255>::schema()
+        Text::<{ domain::Label::MIN_CHARS }, { domain::Label::MAX_CHARS }>::schema()
     }
 
     fn read(value: &Value) -> Option<Self> {
-        Text::<0, 255>::read(value).map(|text| Self(text.0))
+        let label = domain::Label::parse(value.as_str()?).ok()?;
+        Some(Self(label.into()))
     }
 }
 
@@ -58,16 +59,16 @@ pub struct Tag(pub String);
 
 impl Field for Tag {
     fn rule() -> Cow<'static, str> {
-        Text::<1, 64>::rule()
+        domain::Tag::RULE.into()
     }
 
     fn schema() -> RefOr<Schema> {
-        Text::<1, 64>::schema()
+        Text::<{ domain::Tag::MIN_CHARS }, { domain::Tag::MAX_CHARS }>::schema()
     }
 
     fn read(value: &Value) -> Option<Self> {
-        let text = Text::<1, 64>::read(value)?.0;
-        (!text.trim().is_empty()).then_some(Self(text))
+        let tag = domain::Tag::parse(value.as_str()?).ok()?;
+        Some(Self(tag.into()))
     }
 }
 
@@ -121,14 +122,11 @@ pub struct Metadata(pub Map<String, Value>);
 
 impl Metadata {
     fn of(value: Value) -> Result<Self, &'static str> {
-        match value {
-            Value::Object(_) if value.to_string().len() > METADATA_BYTES => {
-                Err("has at most 16384 bytes as JSON")
-            }
-            Value::Object(_) if has_nul(&value) => Err("must not contain the character U+0000"),
-            Value::Object(object) => Ok(Self(object)),
-            _ => Err("is a JSON object"),
-        }
+        let Value::Object(object) = value else {
+            return Err(domain::Metadata::RULE);
+        };
+        let metadata = domain::Metadata::parse(object).map_err(|invalid| invalid.rule)?;
+        Ok(Self(metadata.into()))
     }
 }
 
@@ -147,18 +145,6 @@ impl Field for Metadata {
 
     fn collect(at: &str, value: Value, faults: &mut Faults) -> Option<Self> {
         Self::of(value).map_err(|reason| faults.add(at, reason)).ok()
-    }
-}
-
-/// PostgreSQL stores no U+0000.
-fn has_nul(value: &Value) -> bool {
-    match value {
-        Value::String(text) => text.contains('\0'),
-        Value::Array(values) => values.iter().any(has_nul),
-        Value::Object(object) => object
-            .iter()
-            .any(|(key, value)| key.contains('\0') || has_nul(value)),
-        _ => false,
     }
 }
 

@@ -15,7 +15,7 @@ use crate::app::announce::Announcements;
 use crate::app::change_request::ChangeRequest;
 use crate::app::update_sim::{MadeChange, patch_sims};
 use crate::error::{AppError, StoreError};
-use crate::store::{Item, Job, Settled, SimPatch, Store, StoredSim, begin_under};
+use crate::store::{Item, Job, Settled, SimPatch, Store, StoredSim};
 
 /// Items that are looked at together.
 const AT_ONCE: i64 = 500;
@@ -82,9 +82,9 @@ impl Worker {
             .filter_map(|(item, request)| Some((Iccid::from_i64(item.iccid).ok()?, &request.patch)))
             .collect();
         let mut announcements = Announcements::new(&self.app.subjects);
-        let mut transaction = begin_under(&self.app.store, &self.lease).await?;
+        let mut change = self.app.outbox.begin_under(&self.lease).await?;
         let mut settled = Vec::new();
-        for changed in patch_sims(&mut transaction, job.scope(), &patches).await? {
+        for changed in patch_sims(&mut change, job.scope(), &patches).await? {
             let wanted = by_number.get(&changed.new.provider.iccid.as_i64());
             let (Some((item, request)), Some(old)) = (wanted, &changed.old) else {
                 continue;
@@ -93,10 +93,9 @@ impl Worker {
             settled.push(Settled::new(item.seq, ItemOutcome::Succeeded, diff));
             announcements.patched(&changed, &job.created_by);
         }
-        announcements.batch.write(&mut transaction).await?;
-        Store::settle_items(&mut transaction, self.id, &settled).await?;
-        transaction.commit().await?;
-        self.app.outbox.poke();
+        Store::settle_items(&mut change, self.id, &settled).await?;
+        change.events = announcements.batch;
+        change.commit().await?;
         self.metrics.settled(job.kind, &settled);
         Ok(())
     }
@@ -155,12 +154,12 @@ impl Worker {
         let diff = Some(Value::Object(made.request.diff(made.stored)));
         let settled = [Settled::new(item.seq, ItemOutcome::Succeeded, diff)];
         let mut announcements = Announcements::new(&self.app.subjects);
-        let mut transaction = begin_under(&self.app.store, &self.lease).await?;
-        made.store(&mut transaction, &mut announcements).await?;
-        announcements.batch.write(&mut transaction).await?;
-        Store::settle_items(&mut transaction, self.id, &settled).await?;
-        transaction.commit().await?;
-        self.app.outbox.poke();
+        let begun = self.app.outbox.begin_under(&self.lease).await;
+        let mut change = begun.map_err(StoreError::from)?;
+        made.store(&mut change, &mut announcements).await?;
+        Store::settle_items(&mut change, self.id, &settled).await?;
+        change.events = announcements.batch;
+        change.commit().await?;
         self.metrics.settled(job.kind, &settled);
         Ok(())
     }

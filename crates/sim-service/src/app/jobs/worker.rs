@@ -187,15 +187,13 @@ impl Worker {
             .as_ref()
             .map(|(code, reason)| format!("{}: {reason}", code.word()));
         let mut announcements = Announcements::new(&self.app.subjects);
-        let mut transaction = self.app.store.db().pool().begin().await?;
-        let ended =
-            Store::finish_job(&mut transaction, self.id, change, &left_over, error.as_deref()).await?;
+        let mut told = self.app.outbox.begin().await?;
+        let ended = Store::finish_job(&mut told, self.id, change, &left_over, error.as_deref()).await?;
         let Some(job) = ended else { return Ok(false) };
         announcements.job_ended(&job);
-        announcements.batch.write(&mut transaction).await?;
-        self.lease.check(&mut transaction).await?;
-        transaction.commit().await?;
-        self.app.outbox.poke();
+        told.events = announcements.batch;
+        self.lease.check(&mut told).await?;
+        told.commit().await?;
         self.metrics.ended(&job);
         tracing::info!(
             job = %job.id, kind = %job.kind, status = %job.status, done = job.done, failed = job.failed,

@@ -27,14 +27,12 @@ impl Sweeper {
             self.mark_missing(lease, run, part, began).await?;
         }
         let mut announcements = Announcements::new(&self.app.subjects);
-        let mut transaction = self.app.store.db().pool().begin().await?;
-        lease.check(&mut transaction).await?;
-        set_complete(&mut transaction, &self.account, began, unjudged).await?;
-        Store::finish_run(&mut transaction, run, RunState::Completed, None).await?;
+        let mut change = self.app.outbox.begin_under(lease).await?;
+        set_complete(&mut change, &self.account, began, unjudged).await?;
+        Store::finish_run(&mut change, run, RunState::Completed, None).await?;
         announcements.run_ended(run);
-        announcements.batch.write(&mut transaction).await?;
-        transaction.commit().await?;
-        self.app.outbox.poke();
+        change.events = announcements.batch;
+        change.commit().await?;
         self.metrics.completed.increment(1);
         self.forget_old().await;
         tracing::info!(run = %run.id, seen = run.sims_seen, missing = run.sims_missing, "sweep is complete");
@@ -50,16 +48,15 @@ impl Sweeper {
     ) -> Result<(), SweepError> {
         let mut next = run.clone();
         let mut announcements = Announcements::new(&self.app.subjects);
-        let mut transaction = self.app.store.db().pool().begin().await?;
-        lease.check(&mut transaction).await?;
-        let missing = Store::mark_missing(&mut transaction, part, began).await?;
+        let mut change = self.app.outbox.begin_under(lease).await?;
+        let missing = Store::mark_missing(&mut change, part, began).await?;
         for sim in &missing {
             announcements.missing(sim);
         }
         next.sims_missing += i64::try_from(missing.len()).unwrap_or(0);
-        Store::save_run(&mut transaction, &next).await?;
-        announcements.batch.write(&mut transaction).await?;
-        transaction.commit().await?;
+        Store::save_run(&mut change, &next).await?;
+        change.events = announcements.batch;
+        change.commit().await?;
         *run = next;
         Ok(())
     }
@@ -73,13 +70,11 @@ impl Sweeper {
     ) -> Result<(), StoreError> {
         tracing::error!(run = %run.id, reason, "sweep failed");
         let mut announcements = Announcements::new(&self.app.subjects);
-        let mut transaction = self.app.store.db().pool().begin().await?;
-        lease.check(&mut transaction).await?;
-        Store::finish_run(&mut transaction, &mut run, RunState::Failed, Some(reason)).await?;
+        let mut change = self.app.outbox.begin_under(lease).await?;
+        Store::finish_run(&mut change, &mut run, RunState::Failed, Some(reason)).await?;
         announcements.run_ended(&run);
-        announcements.batch.write(&mut transaction).await?;
-        transaction.commit().await?;
-        self.app.outbox.poke();
+        change.events = announcements.batch;
+        change.commit().await?;
         self.metrics.failed.increment(1);
         self.forget_old().await;
         Ok(())

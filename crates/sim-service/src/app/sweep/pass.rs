@@ -150,15 +150,14 @@ impl Sweeper {
             rejects.raws.push(reject.raw);
             rejects.reasons.push(reject.reason);
         }
-        let mut transaction = self.app.store.db().pool().begin().await?;
-        lease.check(&mut transaction).await?;
-        Store::note_page(&mut transaction, run, number, &iccids, &rejects).await?;
+        let mut change = self.app.outbox.begin_under(lease).await?;
+        Store::note_page(&mut change, run, number, &iccids, &rejects).await?;
         let reading = Reading {
             account: self.client.account(),
             requested_at,
             sims: page.sims,
         };
-        let stored = Store::store_reading(&mut transaction, reading).await?;
+        let stored = Store::store_reading(&mut change, reading).await?;
         let mut announcements = Announcements::new(&self.app.subjects);
         for reading in &stored {
             announcements.reading(reading, "1nce");
@@ -176,16 +175,13 @@ impl Sweeper {
         let total = page.total.and_then(|total| i64::try_from(total).ok());
         next.pass_total = next.pass_total.or(total);
         next.total_moved |= total != next.pass_total;
-        Store::save_run(&mut transaction, &next).await?;
-        announcements.batch.write(&mut transaction).await?;
-        transaction.commit().await?;
+        Store::save_run(&mut change, &next).await?;
+        change.events = announcements.batch;
+        change.commit().await?;
         *run = next;
         self.metrics.pages.increment(1);
         self.metrics.changed.increment(stored.len() as u64);
         self.metrics.rejected.increment(rejects.raws.len() as u64);
-        if !announcements.batch.is_empty() {
-            self.app.outbox.poke();
-        }
         Ok(())
     }
 

@@ -13,6 +13,7 @@ use std::time::Instant;
 use chrono::{DateTime, Utc};
 use domain::{RejectKind, StreamKind};
 use messages::pb::usage as pb;
+use service_runtime::outbox::Change;
 use sqlx::PgConnection;
 
 use super::App;
@@ -50,35 +51,34 @@ impl App {
     pub async fn merge(&self, received: Vec<Received>, writer: i16) -> Result<Merged, StoreError> {
         let began = Instant::now();
         let mut contents = Contents::of(received);
-        let mut transaction = self.store.db().pool().begin().await?;
-        let merged = self.write(&mut transaction, &mut contents, writer).await?;
-        transaction.commit().await?;
-        self.outbox.poke();
+        let mut change = self.outbox.begin().await?;
+        let merged = self.write(&mut change, &mut contents, writer).await?;
+        change.commit().await?;
         self.merges.done(&merged, began.elapsed());
         Ok(merged)
     }
 
     async fn write(
         &self,
-        transaction: &mut PgConnection,
+        change: &mut Change,
         contents: &mut Contents,
         writer: i16,
     ) -> Result<Merged, StoreError> {
         let told = contents.usage.len() as u64 + contents.usage_twice;
         let (facts, named) = presence::facts(&contents.events);
         let known = contents.again || contents.usage_twice > 0 || self.merges.expects_known();
-        usage_records::insert(transaction, &mut contents.usage, known).await?;
+        usage_records::insert(change, &mut contents.usage, known).await?;
         let new = contents.usage.len() as u64;
-        self.book(transaction, &contents.usage, writer).await?;
+        self.book(change, &contents.usage, writer).await?;
         // What usage records name goes before what events do.
         let mut operators: BTreeMap<u32, &pb::Operator> =
             named.iter().map(|(id, named)| (*id, named)).collect();
         operators.extend(contents.operators.iter().map(|(id, named)| (*id, named)));
         let operators: Vec<&pb::Operator> = operators.into_values().collect();
-        arrivals::remember_operators(transaction, &operators).await?;
-        let new_events = event_records::insert(transaction, &contents.events).await?;
-        presence_store::note(transaction, &facts).await?;
-        rejects::keep(transaction, &contents.rejects).await?;
+        arrivals::remember_operators(change, &operators).await?;
+        let new_events = event_records::insert(change, &contents.events).await?;
+        presence_store::note(change, &facts).await?;
+        rejects::keep(change, &contents.rejects).await?;
         let merged = Merged {
             usage: Counts {
                 new,
@@ -90,14 +90,14 @@ impl App {
             },
             rejected: contents.rejects.len() as u64,
         };
-        contents.count(transaction, &merged, writer).await?;
+        contents.count(change, &merged, writer).await?;
         Ok(merged)
     }
 
     /// Raises what depends on the new records: days, fleet sums, announcements.
     async fn book(
         &self,
-        transaction: &mut PgConnection,
+        change: &mut Change,
         new: &[pb::UsageRecord],
         writer: i16,
     ) -> Result<(), StoreError> {
@@ -106,13 +106,12 @@ impl App {
         }
         let mut iccids: Vec<i64> = new.iter().map(|record| record.iccid.cast_signed()).collect();
         iccids.dedup();
-        let members = members::members(transaction, &iccids).await?;
+        let members = members::members(change, &iccids).await?;
         let deltas = days::deltas(new);
-        let states = usage_days::raise(transaction, &deltas).await?;
+        let states = usage_days::raise(change, &deltas).await?;
         let sums = days::fleet_sums(new, &deltas, &states, &members);
-        fleet_usage::raise(transaction, &sums, writer).await?;
-        let events = announce::usage_recorded(&self.subjects, &deltas, &states, &members);
-        events.write(transaction).await?;
+        fleet_usage::raise(change, &sums, writer).await?;
+        change.events = announce::usage_recorded(&self.subjects, &deltas, &states, &members);
         Ok(())
     }
 }

@@ -53,15 +53,15 @@ impl App {
     pub async fn look_at_stream(&self, stream: StreamKind, now: DateTime<Utc>) -> Result<(), AppError> {
         // While the database was away, batches came that are not counted yet.
         let (waiting, _) = self.backlog().await?;
-        let mut transaction = self.store.db().pool().begin().await?;
-        if !stream_state::alone(&mut transaction, stream).await? {
+        let mut change = self.outbox.begin().await?;
+        if !stream_state::alone(&mut change, stream).await? {
             return Ok(());
         }
-        let arrivals = stream_state::arrivals(&mut transaction, stream, now).await?;
+        let arrivals = stream_state::arrivals(&mut change, stream, now).await?;
         let Some(last_received) = arrivals.last_received_at else {
             return Ok(());
         };
-        let state = stream_state::load(&mut transaction, stream).await?;
+        let state = stream_state::load(&mut change, stream).await?;
         let expectation = Expectation::of(&arrivals.by_hour, now);
         let quiet = (now - last_received).to_std().unwrap_or_default();
         let silent = quiet >= self.config.silent_after()
@@ -76,16 +76,13 @@ impl App {
             },
             ..state
         };
-        let mut events = OutboxBatch::default();
-        self.announce(&mut events, stream, &state, &next, last_received, now);
+        self.announce(&mut change.events, stream, &state, &next, last_received, now);
         let next = match stream {
-            StreamKind::Usage => fill_gap(&mut transaction, &state, next, now).await?,
+            StreamKind::Usage => fill_gap(&mut change, &state, next, now).await?,
             StreamKind::Events => next,
         };
-        events.write(&mut transaction).await?;
-        stream_state::save(&mut transaction, stream, &next).await?;
-        transaction.commit().await?;
-        self.outbox.poke();
+        stream_state::save(&mut change, stream, &next).await?;
+        change.commit().await?;
         self.metrics
             .gauge("simward_stream_silent", &[("stream", stream.word())])
             .set(if next.silent_since.is_some() { 1.0 } else { 0.0 });

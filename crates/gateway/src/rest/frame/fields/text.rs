@@ -139,16 +139,16 @@ pub struct Name(pub String);
 
 impl Field for Name {
     fn rule() -> Cow<'static, str> {
-        Text::<1, 255>::rule()
+        domain::Name::RULE.into()
     }
 
     fn schema() -> RefOr<Schema> {
-        Text::<1, 255>::schema()
+        Text::<{ domain::Name::MIN_CHARS }, { domain::Name::MAX_CHARS }>::schema()
     }
 
     fn read(value: &Value) -> Option<Self> {
-        let text = Text::<1, 255>::read(value)?.0;
-        (!text.trim().is_empty()).then_some(Self(text))
+        let name = domain::Name::parse(value.as_str()?).ok()?;
+        Some(Self(name.into()))
     }
 }
 
@@ -158,19 +158,17 @@ pub struct Slug(pub String);
 
 impl Field for Slug {
     fn rule() -> Cow<'static, str> {
-        "has 1 to 32 lower-case letters, digits and dashes".into()
+        domain::Slug::RULE.into()
     }
 
     fn schema() -> RefOr<Schema> {
         let text = ObjectBuilder::new().schema_type(Type::String);
-        Schema::from(text.pattern(Some("^[a-z0-9-]{1,32}$"))).into()
+        Schema::from(text.pattern(Some(domain::Slug::PATTERN))).into()
     }
 
     fn read(value: &Value) -> Option<Self> {
-        let text = value.as_str()?;
-        let plain = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'-';
-        let fits = (1..=32).contains(&text.len()) && text.bytes().all(plain);
-        fits.then(|| Self(text.to_owned()))
+        let slug = domain::Slug::parse(value.as_str()?).ok()?;
+        Some(Self(slug.into()))
     }
 }
 
