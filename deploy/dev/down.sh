@@ -18,9 +18,10 @@ stop_all() {
 }
 
 something_runs() {
-  local file
+  local file exe
   for file in "$RUN"/*.pid; do
-    if kill -0 "$(read_pid "$file")" 2>/dev/null; then return 0; fi
+    exe=$(readlink "/proc/$(read_pid "$file")/exe" 2>/dev/null) || continue
+    if [[ ${exe% (deleted)} == "$(sed -n 2p "$file")" ]]; then return 0; fi
   done
   return 1
 }

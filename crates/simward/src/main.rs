@@ -13,7 +13,7 @@ mod services;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use service_runtime::config::Settings;
+use service_runtime::config::{ConfigError, Settings};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -58,19 +58,23 @@ fn main() -> anyhow::Result<ExitCode> {
 }
 
 async fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
-    let defaults = run::SERVICES.map(|service| service.defaults).concat();
-    let short_names = run::SERVICES.map(|service| service.short_names.concat()).concat();
-    let settings = Settings::from_env(&defaults, &short_names)?;
     match command {
         // An installation has settings of its own.
         Command::Dev(command) => return Ok(dev::run(command).await),
-        Command::Run => run::run(&settings).await,
-        Command::Migrate => run::migrate(&settings).await,
-        Command::Doctor => doctor::run(&settings).await,
-        Command::Keys(command) => keys::run(command, &settings).await,
-        Command::Audit(command) => audit::run(command, &settings).await,
-        Command::Admin(command) => admin::run(command, &settings).await,
-        Command::Events(command) => events::run(command, &settings).await,
+        Command::Run => run::run(&settings()?).await,
+        Command::Migrate => run::migrate(&settings()?).await,
+        Command::Doctor => doctor::run(&settings()?).await,
+        Command::Keys(command) => keys::run(command, &settings()?).await,
+        Command::Audit(command) => audit::run(command, &settings()?).await,
+        Command::Admin(command) => admin::run(command, &settings()?).await,
+        Command::Events(command) => events::run(command, &settings()?).await,
     }?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The settings of every service of this process.
+fn settings() -> Result<Settings, ConfigError> {
+    let defaults = run::SERVICES.map(|service| service.defaults).concat();
+    let short_names = run::SERVICES.map(|service| service.short_names.concat()).concat();
+    Settings::from_env(&defaults, &short_names)
 }

@@ -12,7 +12,7 @@ mod wait;
 pub use boot::boot;
 pub use fake_service::{FakeService, Memory, SharedMemory};
 pub use process::{
-    DATASTREAMER, Simward, SimwardOptions, simward_command, simward_program, simward_variables,
+    CLOCK, DATASTREAMER, Simward, SimwardOptions, simward_command, simward_program, simward_variables,
 };
 pub use scope::Scope;
 pub use stack::Stack;

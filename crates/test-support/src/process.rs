@@ -12,7 +12,7 @@ use crate::{Scope, eventually_within};
 pub const DATASTREAMER: (&str, &str) = ("streamer", "stream-secret");
 
 /// What tells a process another time (deploy/dev/lib/clock.sh).
-const CLOCK: [&str; 5] = [
+pub const CLOCK: [&str; 5] = [
     "LD_PRELOAD",
     "FAKETIME",
     "FAKETIME_DONT_FAKE_MONOTONIC",

@@ -57,6 +57,11 @@ pub async fn find(
     let found = answer.sim.ok_or_else(ApiError::no_such_sim)?;
     let cached = sim::cached(found)?;
     if gateway.sims.put_local(iccid, &cached, since) {
+        // Who asked for a new reading finds it wherever he looks next.
+        if refresh {
+            gateway.sims.put_remote(iccid, &cached, since).await;
+            return Ok(cached);
+        }
         let (sims, sim) = (Arc::clone(&gateway.sims), cached.clone());
         gateway
             .shutdown

@@ -13,13 +13,18 @@ use crate::redis_link::RedisLink;
 /// Grants from both windows at once, by Redis's clock; the same sum as [`Window::free`].
 ///
 /// What the asking process knows of the windows counts where Redis may know less: when Redis lost its state since (it has
-/// another mark `e`), or the process granted alone. Units of an earlier grant that ended unspent with their minute come
+/// another mark `e`, or made fewer grants `n`), or the process granted alone. Units of an earlier grant that ended unspent with their minute come
 /// back to the windows that they were counted in.
 const GRANT: &str = "
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local stored = redis.call('HMGET', KEYS[1], 'mi', 'mc', 'mp', 'hi', 'hc', 'hp', 'e')
+local stored = redis.call('HMGET', KEYS[1], 'mi', 'mc', 'mp', 'hi', 'hc', 'hp', 'e', 'n')
 local mark = tonumber(stored[7]) or tonumber(ARGV[13])
+local grants = tonumber(stored[8]) or 0
+-- Fewer grants than the process knows of: this state was restored from before.
+if mark == tonumber(ARGV[12]) and grants < tonumber(ARGV[14]) then
+  mark = tonumber(ARGV[13])
+end
 local knows_less = mark ~= tonumber(ARGV[12])
 local function window(at, length, limit)
   local index, current, previous = math.floor(now / length), 0, 0
@@ -54,9 +59,9 @@ local mi, mc, mp, minute_free = window(1, 60000, tonumber(ARGV[1]))
 local hi, hc, hp, hour_free = window(4, 3600000, tonumber(ARGV[2]))
 local units = math.min(tonumber(ARGV[3]), minute_free, hour_free)
 mc, hc = mc + units, hc + units
-redis.call('HSET', KEYS[1], 'mi', mi, 'mc', mc, 'mp', mp, 'hi', hi, 'hc', hc, 'hp', hp, 'e', mark)
+redis.call('HSET', KEYS[1], 'mi', mi, 'mc', mc, 'mp', mp, 'hi', hi, 'hc', hc, 'hp', hp, 'e', mark, 'n', grants + 1)
 redis.call('PEXPIRE', KEYS[1], 7200000)
-return { units, now, mi, mc, mp, hi, hc, hp, mark }";
+return { units, now, mi, mc, mp, hi, hc, hp, mark, grants + 1 }";
 
 /// Where more requests come from: Redis for all replicas, or this process alone while Redis is gone.
 pub struct Grants {
@@ -108,7 +113,8 @@ impl Grants {
         call.arg(known.unspent.units)
             .arg(known.unspent.minute)
             .arg(known.mark)
-            .arg(rand::random_range(1..=u32::MAX));
+            .arg(rand::random_range(1..=u32::MAX))
+            .arg(known.grants);
         let answer: Vec<i64> = link
             .guarded(async |connection| call.invoke_async(connection).await)
             .await?;
@@ -117,7 +123,7 @@ impl Grants {
 }
 
 fn read(answer: &[i64]) -> Option<Grant> {
-    let &[units, now_ms, mi, mc, mp, hi, hc, hp, mark] = answer else {
+    let &[units, now_ms, mi, mc, mp, hi, hc, hp, mark, grants] = answer else {
         return None;
     };
     let window = |length_ms, index, current: i64, previous: i64| Window {
@@ -132,5 +138,6 @@ fn read(answer: &[i64]) -> Option<Grant> {
         minute: window(MINUTE_MS, mi, mc, mp),
         hour: window(HOUR_MS, hi, hc, hp),
         mark: u32::try_from(mark).ok()?,
+        grants,
     })
 }

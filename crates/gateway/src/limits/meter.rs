@@ -18,6 +18,8 @@ pub struct Grant {
     pub hour: Window,
     /// Names Redis's state of this caller; another one after it was lost.
     pub mark: u32,
+    /// Grants that this state has made.
+    pub grants: i64,
 }
 
 /// Units that were granted and ended with their minute before anybody spent them.
@@ -35,6 +37,8 @@ pub struct Known {
     pub hour: Window,
     /// Of the state that this knowledge is of; 0: this process granted alone since, or knows nothing.
     pub mark: u32,
+    /// Grants that the state had made by then.
+    pub grants: i64,
     pub unspent: Unspent,
 }
 
@@ -68,6 +72,7 @@ struct State {
     part: u32,
     granted_ms: i64,
     mark: u32,
+    grants: i64,
     /// Before that nothing can be granted.
     refused_until_ms: i64,
 }
@@ -85,6 +90,7 @@ impl Meter {
             part: 0,
             granted_ms: 0,
             mark: 0,
+            grants: 0,
             refused_until_ms: 0,
         };
         Self {
@@ -98,6 +104,8 @@ impl Meter {
     pub fn spend(&self, limits: RateLimits, local_ms: i64) -> Option<Verdict> {
         let mut state = self.lock();
         if state.limits != limits {
+            // What was granted under other limits is not spent under these.
+            state.drop_left();
             state.limits = limits;
             state.refused_until_ms = 0;
         }
@@ -131,6 +139,7 @@ impl Meter {
             minute: state.minute,
             hour: state.hour,
             mark: state.mark,
+            grants: state.grants,
             unspent: std::mem::take(&mut state.unspent),
         }
     }
@@ -141,7 +150,7 @@ impl Meter {
         // Taken from before the question, so that our idea of Redis's clock is never late.
         state.ahead_ms = grant.now_ms - asked_ms;
         (state.minute, state.hour) = (grant.minute, grant.hour);
-        state.mark = grant.mark;
+        (state.mark, state.grants) = (grant.mark, grant.grants);
         let was_brisk = grant.now_ms - state.granted_ms < BRISK_MS;
         state.part = if was_brisk {
             grant.units.saturating_mul(2)
@@ -234,6 +243,7 @@ mod tests {
             minute: window(MINUTE_MS),
             hour: window(HOUR_MS),
             mark: 7,
+            grants: 1,
         }
     }
 
@@ -263,6 +273,18 @@ mod tests {
             (9, 60, 7)
         );
         assert_eq!(meter.known().unspent, Unspent::default());
+    }
+
+    #[test]
+    fn units_of_other_limits_are_not_spent() {
+        let meter = Meter::new(LIMITS);
+        meter.granted(grant(10, HOUR_MS), HOUR_MS);
+        let fewer = RateLimits {
+            per_minute: 1,
+            per_hour: 1,
+        };
+        assert!(meter.spend(fewer, HOUR_MS).is_none());
+        assert_eq!(meter.known().unspent.units, 10);
     }
 
     #[test]

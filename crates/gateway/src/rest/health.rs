@@ -237,12 +237,16 @@ impl Reply for Liveness {
 }
 
 /// How everything stands
+///
+/// The gateway and each service that it asks, part by part; 503 when a required one is not ready.
 #[utoipa::path(method(get, head), path = "/health", tag = "Operations")]
 async fn get_health(_: AnyQuery, gateway: Data<Gateway>, request: HttpRequest) -> Result<Health, ApiError> {
     Ok(Health(ask(gateway, &request).await?))
 }
 
 /// Whether requests can be served
+///
+/// For load balancers: 200 or 503.
 #[utoipa::path(method(get, head), path = "/health/ready", tag = "Operations")]
 async fn get_readiness(
     _: AnyQuery,
@@ -253,12 +257,16 @@ async fn get_readiness(
 }
 
 /// Whether the process lives
+///
+/// For whoever restarts it; no server is asked.
 #[utoipa::path(method(get, head), path = "/health/live", tag = "Operations")]
 async fn get_liveness(_: AnyQuery) -> Result<Liveness, ApiError> {
     Ok(Liveness)
 }
 
 /// Metrics in Prometheus' text format
+///
+/// Of this process.
 #[utoipa::path(
     get, path = "/metrics", tag = "Operations",
     responses((status = 200, description = "Prometheus text", body = String, content_type = "text/plain", example = json!(

@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 
 use chrono::{Timelike, Utc};
+use deadpool_redis::redis::cmd;
 use futures_util::future::join_all;
 use gateway::Permission;
 use gateway::keys::NewKey;
@@ -132,6 +133,38 @@ async fn every_answer_of_the_api_tells_what_is_left() {
     }
     let health = gateway.get("/health/live", &key).await.expect(200);
     assert!(!health.headers.contains_key("x-ratelimit-limit"));
+    let refused = send(gateway.request("POST", "/health/live")).await.expect(405);
+    assert!(!refused.headers.contains_key("x-ratelimit-limit"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_redis_that_comes_back_with_an_older_state_grants_nothing_twice() {
+    let app = App::start().await;
+    app.world.sims.put(sim(ICCID, 1, "pump"));
+    let key = app.world.limited_key(100_000, 40).await;
+    let gateways = std::slice::from_ref(&app.gateway);
+    let mut redis = app.gateway.shared.redis.clone().unwrap().get().await.unwrap();
+    assert_eq!(statuses(gateways, &key, 4).await, BTreeMap::from([(200, 4)]));
+    let pattern = format!("{}:rate:*", app.world.config.redis.prefix);
+    let names: Vec<String> = cmd("KEYS").arg(pattern).query_async(&mut redis).await.unwrap();
+    let [name] = names.as_slice() else {
+        panic!("{names:?}")
+    };
+    let older: Vec<u8> = cmd("DUMP").arg(name).query_async(&mut redis).await.unwrap();
+    assert_eq!(statuses(gateways, &key, 16).await, BTreeMap::from([(200, 16)]));
+
+    let restored = cmd("RESTORE")
+        .arg(name)
+        .arg(0)
+        .arg(older)
+        .arg("REPLACE")
+        .query_async::<()>(&mut redis)
+        .await;
+    restored.unwrap();
+    let seen = statuses(gateways, &key, 60).await;
+
+    assert!(seen[&200] <= 20, "{seen:?}");
+    assert!(seen[&429] >= 40, "{seen:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -350,3 +350,17 @@ async fn nothing_is_changed_that_cannot_be_written_down() {
     let state = app.world.sims.state();
     assert!(state.updates.is_empty() && state.starts.is_empty());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_needs_no_escape_in_an_address_may_come_escaped() {
+    let app = App::start().await;
+    app.world.sims.put(sim(ICCID, 1, "pump"));
+    let key = app.world.key_for(&[Permission::ReadSims], None).await;
+    for address in [
+        "/api/v1/%73ims".to_owned(),
+        format!("/api/v1/sims/%38{}", &ICCID[1..]),
+    ] {
+        app.gateway.get(&address, &key).await.expect(200);
+    }
+    app.gateway.get("/api/v1/sims%2F", &key).await.expect(404);
+}

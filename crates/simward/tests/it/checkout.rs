@@ -91,7 +91,10 @@ impl Checkout {
             .arg(self.folder.path())
             .args(words);
         command.env_clear();
-        for name in ["PATH", "SSL_CERT_FILE", "SSL_CERT_DIR"] {
+        for name in ["PATH", "SSL_CERT_FILE", "SSL_CERT_DIR", "TZ"]
+            .into_iter()
+            .chain(test_support::CLOCK)
+        {
             command.envs(std::env::var(name).map(|value| (name, value)));
         }
         let output = command

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use async_nats::jetstream::stream::RawMessageErrorKind;
-use chrono::{TimeDelta, Utc};
+use async_nats::jetstream::stream::{RawMessageErrorKind, Stream};
+use chrono::{DateTime, TimeDelta, Utc};
 use domain::StreamState;
 use messages::INGEST;
 use once_client::Capability;
@@ -64,24 +64,41 @@ impl App {
     /// Batches that wait, and the age of the oldest, seconds.
     ///
     /// The merge takes a batch out of the stream in the moment in which it is stored, so what lies there waits.
-    pub(super) async fn backlog(&self) -> Result<(u64, f64), AppError> {
-        let name = self.subjects.stream(INGEST.name);
-        let failed = |error: &dyn std::fmt::Display| BusError::JetStream {
-            what: format!("stream {name}"),
-            reason: error.to_string(),
-        };
-        let stream = self.bus.jetstream().get_stream(&name).await;
-        let stream = stream.map_err(|error| failed(&error))?;
+    async fn backlog(&self) -> Result<(u64, f64), AppError> {
+        let stream = self.ingest_stream().await?;
         let state = &stream.cached_info().state;
         if state.messages == 0 {
             return Ok((0, 0.0));
         }
         let age = match stream.get_raw_message(state.first_sequence).await {
-            Ok(oldest) => received_at(&oldest.headers).map_or(TimeDelta::zero(), |at| Utc::now() - at),
+            Ok(oldest) => received_at(&oldest.headers)
+                .or_else(|| DateTime::from_timestamp(oldest.time.unix_timestamp(), 0))
+                .map_or(TimeDelta::zero(), |at| Utc::now() - at),
             // It was merged meanwhile.
             Err(error) if error.kind() == RawMessageErrorKind::NoMessageFound => TimeDelta::zero(),
-            Err(error) => return Err(failed(&error).into()),
+            Err(error) => return Err(self.no_stream(&error).into()),
         };
         Ok((state.messages, age.num_milliseconds().max(0) as f64 / 1000.0))
+    }
+
+    /// Batches that wait.
+    pub(super) async fn batches_waiting(&self) -> Result<u64, AppError> {
+        Ok(self.ingest_stream().await?.cached_info().state.messages)
+    }
+
+    async fn ingest_stream(&self) -> Result<Stream, AppError> {
+        let stream = self
+            .bus
+            .jetstream()
+            .get_stream(self.subjects.stream(INGEST.name))
+            .await;
+        Ok(stream.map_err(|error| self.no_stream(&error))?)
+    }
+
+    fn no_stream(&self, error: &dyn std::fmt::Display) -> BusError {
+        BusError::JetStream {
+            what: format!("stream {}", self.subjects.stream(INGEST.name)),
+            reason: error.to_string(),
+        }
     }
 }

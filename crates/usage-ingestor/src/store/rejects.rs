@@ -26,7 +26,7 @@ pub struct StoredReject {
 pub struct NewReject {
     /// The batch's place in the stream.
     pub batch: i64,
-    /// When JetStream stored it.
+    /// When a receiver took it.
     pub received_at: DateTime<Utc>,
     pub record: RejectedRecord,
 }

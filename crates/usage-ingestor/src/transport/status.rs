@@ -1,12 +1,18 @@
 //! How the streams stand.
 
 use messages::pb::usage as pb;
-use service_runtime::bus::RpcError;
+use service_runtime::bus::{RpcContext, RpcError};
 use service_runtime::wire::count;
 
 use crate::app::App;
 
-pub async fn read(app: App, _: pb::IngestStatusRequest) -> Result<pb::IngestStatusResponse, RpcError> {
+pub async fn read(
+    app: App,
+    _: pb::IngestStatusRequest,
+    context: RpcContext,
+) -> Result<pb::IngestStatusResponse, RpcError> {
+    // Which calls 1NCE offers may have to be asked first.
+    context.waits_for_others().await?;
     let status = app.ingest_status().await?;
     let streams = status.streams.into_iter().map(|row| pb::StreamStatus {
         state: row.state().to_string(),

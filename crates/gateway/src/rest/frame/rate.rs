@@ -26,8 +26,8 @@ pub async fn take(gateway: &Gateway, request: &HttpRequest, principal: &Principa
     verdict.retry_after.map_or(Ok(()), |wait| Err(limited(wait)))
 }
 
-/// Puts the headers on the answer of an operation whose callers are counted, and of an address where nothing is. Where nobody was recognized the address is counted, and told to wait
-/// instead of what was wrong when it asked too often. Failures of ours are not counted.
+/// Puts the headers on an answer, unless its operation counts nobody. Where nobody was recognized, or where nothing is, the
+/// address is counted, and told to wait instead of what was wrong when it asked too often. Failures of ours are not counted.
 pub fn finish(mut response: ServiceResponse<BoxBody>, state: &RequestState) -> ServiceResponse<BoxBody> {
     if !state.matched.get().is_none_or(Matched::is_metered) {
         return response;

@@ -87,24 +87,29 @@ impl Routes {
         methods.map(Iterator::collect).unwrap_or_default()
     }
 
-    fn find(&self, request: &HttpRequest) -> Result<Matched, ApiError> {
-        let Ok(found) = self.by_path.at(request.path()) else {
-            return Err(ApiError::new(ApiCode::NotFound, "there is nothing at this path"));
-        };
-        let Some(route) = found.value.iter().find(|route| route.method == request.method()) else {
+    /// The operation; or another one at its address, and why it is refused.
+    fn find(&self, request: &HttpRequest) -> Result<(Matched, Option<ApiError>), ApiError> {
+        let nothing = || ApiError::new(ApiCode::NotFound, "there is nothing at this path");
+        // The path with what needs no escape unescaped.
+        let found = self.by_path.at(request.match_info().as_str());
+        let found = found.map_err(|_| nothing())?;
+        let wanted = found.value.iter().find(|route| route.method == request.method());
+        let refusal = wanted.is_none().then(|| {
             let mut error = ApiError::new(ApiCode::MethodNotAllowed, "the path does not know this method");
             let methods: Vec<&str> = found.value.iter().map(|route| route.method.as_str()).collect();
             error.allow = Some(methods.join(", "));
-            return Err(error);
-        };
+            error
+        });
+        let route = wanted.or(found.value.first()).ok_or_else(nothing)?;
         let params = found.params.iter().map(|(name, text)| {
             let text = percent_decode_str(text).decode_utf8_lossy().into_owned();
             (name.to_owned(), text)
         });
-        Ok(Matched {
+        let matched = Matched {
             route: Arc::clone(route),
             params: params.collect(),
-        })
+        };
+        Ok((matched, refusal))
     }
 }
 
@@ -113,10 +118,13 @@ pub async fn dispatch(request: HttpRequest, payload: web::Payload) -> Result<Htt
     let Some(routes) = request.app_data::<web::Data<Routes>>() else {
         return Err(ApiError::internal(&"the routes are not among the app's data"));
     };
-    let matched = routes.find(&request)?;
+    let (matched, refusal) = routes.find(&request)?;
     let operation = Arc::clone(&matched.route.operation);
     if RequestState::of(&request).matched.set(matched).is_err() {
         return Err(ApiError::internal(&"a request was matched twice"));
+    }
+    if let Some(refusal) = refusal {
+        return Err(refusal);
     }
     operation.answer(request, payload.into_inner()).await
 }

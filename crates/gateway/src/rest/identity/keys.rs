@@ -235,6 +235,8 @@ async fn list_api_keys(
 }
 
 /// One API key
+///
+/// Without its text, which only its maker has seen. A revoked one too.
 #[utoipa::path(get, path = "/api/v1/api-keys/{id}", tag = "API keys")]
 async fn get_api_key(call: Call<AdminUsers>, InPath(id): InPath<Uuid>) -> Result<Answer<KeyView>, ApiError> {
     let found = call.run(|gateway, context| async move { keys::get(&gateway, &context, id).await });

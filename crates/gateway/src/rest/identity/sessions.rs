@@ -291,6 +291,8 @@ async fn logout(call: Call<Anybody>) -> Result<Answer<EndedView>, ApiError> {
 }
 
 /// Who the caller is, and what it may do
+///
+/// A user or an API key; `permissions` are what the other operations name.
 #[utoipa::path(get, path = "/api/v1/auth/me", tag = "Auth")]
 async fn get_current_caller(call: Call<Anybody>) -> Result<Answer<MeView>, ApiError> {
     Ok(Answer(call.principal().into()))

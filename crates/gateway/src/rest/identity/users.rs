@@ -157,6 +157,8 @@ async fn list_users(
 }
 
 /// One user
+///
+/// Of the caller's organization, or any for a caller of the whole platform.
 #[utoipa::path(get, path = "/api/v1/users/{id}", tag = "Users")]
 async fn get_user(call: Call<AdminUsers>, InPath(id): InPath<Uuid>) -> Result<Answer<UserView>, ApiError> {
     let found = call.run(|gateway, context| async move { users::get(&gateway, &context, id).await });

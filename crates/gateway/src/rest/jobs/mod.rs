@@ -117,17 +117,18 @@ async fn get_job(
     call: Call<ReadSims>,
     InPath(JobId(id)): InPath<JobId>,
 ) -> Result<Answer<JobWithResultsView>, ApiError> {
-    let job = call
-        .run(|gateway, context| async move { job_of(&gateway, &context, id).await })
-        .await?;
-    let first = call
-        .ask::<sim_rpc::JobResults>(|scope| pb::JobResultsRequest {
-            scope: Some(scope),
+    let found = call.run(move |gateway, context| async move {
+        let job = job_of(&gateway, &context, id).await?;
+        let question = pb::JobResultsRequest {
+            scope: Some(context.principal.scope()),
             job_id: id.to_string(),
             page_size: FIRST,
             ..pb::JobResultsRequest::default()
-        })
-        .await?;
+        };
+        let first = gateway.ask::<sim_rpc::JobResults>(&context, &question).await?;
+        Ok((job, first))
+    });
+    let (job, first) = found.await?;
     Ok(Answer(JobWithResultsView {
         job: job.try_into()?,
         results: views(first.results)?,
@@ -173,6 +174,8 @@ async fn pause_job(
 }
 
 /// Go on with a paused job
+///
+/// SIMs that have an outcome keep it. A job that goes on already is answered as it is.
 #[utoipa::path(post, path = "/api/v1/jobs/{id}/resume", tag = "Jobs")]
 async fn resume_job(
     call: Call<WriteSims>,

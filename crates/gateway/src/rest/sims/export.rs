@@ -88,7 +88,10 @@ impl Pages {
             Next::Head(first) => (true, first),
             Next::Page(cursor) => {
                 self.list.cursor = cursor;
-                (false, page(&self.call, &self.list).await?)
+                (
+                    false,
+                    export_page(self.call.gateway(), self.call.context(), &self.list).await?,
+                )
             }
         };
         if page.has_next {

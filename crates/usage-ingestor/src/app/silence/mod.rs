@@ -52,7 +52,7 @@ impl App {
     /// The database's, or JetStream's.
     pub async fn look_at_stream(&self, stream: StreamKind, now: DateTime<Utc>) -> Result<(), AppError> {
         // While the database was away, batches came that are not counted yet.
-        let (waiting, _) = self.backlog().await?;
+        let waiting = self.batches_waiting().await?;
         let mut change = self.outbox.begin().await?;
         if !stream_state::alone(&mut change, stream).await? {
             return Ok(());
