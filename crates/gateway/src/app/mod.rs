@@ -30,7 +30,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, oneshot};
 use tracing::Instrument;
 
-use crate::auth::{AuthCounts, KeyVerifier, Principal, Turns, UsageBook};
+use crate::auth::{AuthCounts, Identity, KeyVerifier, Principal, Turns, UsageBook};
 use crate::cache::{Replicas, SharedCache, SimCache};
 use crate::config::GatewayConfig;
 use crate::error::{ApiCode, ApiError};
@@ -46,7 +46,7 @@ pub(crate) struct Gateway {
     pub bus: Bus,
     pub db: Db,
     pub keys: KeyVerifier,
-    pub identity: identity::Identity,
+    pub identity: Identity,
     pub auth_counts: AuthCounts,
     pub limiter: Limiter,
     pub key_usage: Arc<UsageBook>,
@@ -106,7 +106,7 @@ impl Gateway {
         } = runtime;
         let key_usage = Arc::new(UsageBook::default());
         let turns = Arc::new(Turns::new(&shared.config.database));
-        let identity = identity::Identity::new(&config, &shared, &db, Arc::clone(&turns));
+        let identity = Identity::new(&config, &shared, &db, Arc::clone(&turns));
         let keys = KeyVerifier::new(
             &config.keys.key_secret,
             config.keys.ttl(),

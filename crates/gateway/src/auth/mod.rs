@@ -2,6 +2,8 @@
 
 mod counts;
 mod derived;
+mod identity;
+mod identity_counts;
 mod key_text;
 mod lookup;
 mod password;
@@ -16,6 +18,7 @@ mod verifier;
 
 pub(crate) use counts::AuthCounts;
 pub(crate) use derived::DerivedKey;
+pub(crate) use identity::Identity;
 pub(crate) use key_text::{KeyHasher, KeyText};
 pub(crate) use lookup::Turns;
 pub(crate) use password::{PasswordError, Passwords};
@@ -25,6 +28,6 @@ pub(crate) use principal::{Caller, Principal};
 pub use role::Role;
 pub(crate) use session_verifier::SessionVerifier;
 pub(crate) use throttle::{LoginThrottle, Throttled};
-pub(crate) use token::{ACCESS_SECONDS, AccessTokens, REFRESH_DAYS, RefreshHasher, RefreshText};
-pub(crate) use usage::{KeyUsage, UsageBook, UsageRow};
+pub(crate) use token::{ACCESS_SECONDS, AccessTokens, RefreshHasher, RefreshText};
+pub(crate) use usage::{KeyUsage, UsageBook};
 pub(crate) use verifier::{KeyVerifier, Refusal};

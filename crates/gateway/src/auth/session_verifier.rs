@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::lookup::{Lookups, Turns};
 use super::{AccessTokens, Caller, Principal, Refusal, Role};
-use crate::limits::RateLimits;
+use crate::config::RateLimits;
 use crate::store::identity::sessions::{Sessions, StoredSession};
 
 /// Verifies access tokens: signature and time here, the session and its user once a second in the database.

@@ -9,8 +9,6 @@ use super::DerivedKey;
 
 /// How long an access token counts.
 pub const ACCESS_SECONDS: i64 = 30 * 60;
-/// How long a refresh token counts.
-pub const REFRESH_DAYS: i64 = 7;
 const ISSUER: &str = "simward";
 const MARK: &str = "swr_";
 /// 43 letters and digits hold 256 bits.

@@ -5,6 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
+use crate::store::identity::keys::UsageRow;
+
 /// How often one key was used since the last time that was written down.
 #[derive(Debug, Default)]
 pub struct KeyUsage {
@@ -19,14 +21,6 @@ impl KeyUsage {
         self.last_used_ms
             .fetch_max(now.timestamp_millis(), Ordering::Relaxed);
     }
-}
-
-/// What is to be written down about one key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct UsageRow {
-    pub key_id: Uuid,
-    pub count: i64,
-    pub last_used_at: DateTime<Utc>,
 }
 
 /// The counts of every key that this process has seen.

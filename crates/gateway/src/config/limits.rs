@@ -1,5 +1,12 @@
 use super::part;
-use crate::limits::{RateLimits, TrustedProxies};
+use super::proxies::TrustedProxies;
+
+/// How many requests a caller has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RateLimits {
+    pub per_minute: u32,
+    pub per_hour: u32,
+}
 
 part! {
     /// Limits of users and addresses; a key has its own.

@@ -5,6 +5,7 @@ mod keys;
 mod limits;
 mod listen;
 mod live;
+mod proxies;
 
 use std::collections::BTreeMap;
 
@@ -13,7 +14,7 @@ use service_runtime::config::{ConfigError, Settings};
 
 pub use cache::CacheConfig;
 pub use keys::KeysConfig;
-pub use limits::LimitsConfig;
+pub use limits::{LimitsConfig, RateLimits};
 pub use listen::ListenConfig;
 pub(crate) use listen::cors_origins;
 pub use live::LiveConfig;

@@ -4,10 +4,11 @@ use metrics::Counter;
 use service_runtime::metrics::Metrics;
 use uuid::Uuid;
 
+use super::Clock;
 use super::meter::{Grant, HOUR_MS, MINUTE_MS, Meter};
 use super::window::Window;
-use super::{Clock, RateLimits};
 use crate::config::GatewayConfig;
+use crate::config::RateLimits;
 use crate::redis_link::RedisLink;
 
 /// Grants from both windows at once, by Redis's clock; the same sum as [`Window::free`].

@@ -3,7 +3,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::window::Window;
-use super::{RateLimits, Standing, Verdict};
+use super::{Standing, Verdict};
+use crate::config::RateLimits;
 
 pub const MINUTE_MS: i64 = 60_000;
 pub const HOUR_MS: i64 = 3_600_000;

@@ -3,7 +3,6 @@
 mod addresses;
 mod grants;
 mod meter;
-mod proxies;
 mod window;
 
 use std::sync::atomic::Ordering;
@@ -21,21 +20,13 @@ use uuid::Uuid;
 use addresses::Addresses;
 use grants::Grants;
 use meter::Meter;
-pub use proxies::TrustedProxies;
 
-use crate::config::GatewayConfig;
+use crate::config::{GatewayConfig, RateLimits};
 
 /// Callers that are remembered; who is forgotten is found again in Redis.
 const METERS: u64 = 50_000;
 /// No window reaches further back.
 const FORGET: Duration = Duration::from_secs(2 * 3600);
-
-/// How many requests a caller has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RateLimits {
-    pub per_minute: u32,
-    pub per_hour: u32,
-}
 
 /// The requests that a verified caller has. Where they are counted is looked up once as long as the caller is believed.
 #[derive(Debug)]

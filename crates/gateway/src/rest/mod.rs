@@ -19,9 +19,8 @@ mod usage;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use actix_web::body::BoxBody;
-use actix_web::dev::{Server, ServerHandle, ServiceFactory, ServiceRequest, ServiceResponse};
-use actix_web::{App, web};
+use actix_web::dev::{Server, ServerHandle};
+use actix_web::web;
 use service_runtime::ignored::Ignored;
 
 use crate::app::Gateway;
@@ -29,7 +28,7 @@ use crate::app::write_usage::write_usage;
 use crate::cache::Membership;
 use crate::error::GatewayError;
 use frame::Operation;
-use frame::routes::{Routes, dispatch};
+use frame::routes::Routes;
 
 pub use documents::openapi;
 
@@ -61,32 +60,6 @@ pub(crate) fn serve(gateway: Arc<Gateway>, membership: Membership) -> Result<Soc
     let shutdown = gateway.shutdown.clone();
     shutdown.spawn(keep(gateway, server, handle, membership));
     Ok(addr)
-}
-
-fn app(
-    data: web::Data<Gateway>,
-    routes: web::Data<Routes>,
-) -> App<
-    impl ServiceFactory<
-        ServiceRequest,
-        Config = (),
-        Response = ServiceResponse<BoxBody>,
-        Error = actix_web::Error,
-        InitError = (),
-    >,
-> {
-    let front = server::Front::new(
-        data.metrics.clone(),
-        data.shutdown.clone(),
-        data.config.listen.hsts_seconds,
-    );
-    let cors = server::cors(&data.config.listen.cors_origins);
-    App::new()
-        .app_data(data)
-        .app_data(routes)
-        .wrap(cors)
-        .wrap(front)
-        .default_service(web::to(dispatch))
 }
 
 /// Serves and counts until the end; the last counts are taken when no request can come any more.

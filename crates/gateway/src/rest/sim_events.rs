@@ -136,9 +136,9 @@ fn question(params: SimEventsParams) -> pb::SimEventsRequest {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rest::frame::faults::Faults;
     use crate::rest::frame::fields::{Fields, Source};
     use crate::rest::frame::query::pairs;
-    use crate::rest::frame::reading::Faults;
 
     fn read(query: &str) -> Result<pb::SimEventsRequest, ApiError> {
         let mut faults = Faults::default();

@@ -310,8 +310,8 @@ async fn start_usage_sync(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rest::frame::faults::Faults;
     use crate::rest::frame::fields::Source;
-    use crate::rest::frame::reading::Faults;
 
     fn read(body: &Value) -> Result<StartUsageSyncBody, ApiError> {
         let mut faults = Faults::default();

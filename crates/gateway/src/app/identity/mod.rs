@@ -1,6 +1,5 @@
 //! Who may ask: people and their sessions, keys and organizations.
 
-mod counts;
 pub(crate) mod keys;
 pub(crate) mod organizations;
 pub(crate) mod sessions;
@@ -11,46 +10,11 @@ use std::sync::Arc;
 
 use domain::OrganizationId;
 use messages::pb::common::Actor;
-use service_runtime::Shared;
-use service_runtime::db::Db;
 
-use self::counts::IdentityCounts;
 use super::RequestContext;
-use crate::auth::{
-    LoginThrottle, PasswordError, Passwords, RefreshHasher, SessionVerifier, Throttled, Turns,
-};
-use crate::config::GatewayConfig;
+use crate::auth::{PasswordError, Throttled};
 use crate::error::{ApiCode, ApiError};
 use crate::store::audit::AuditEntry;
-use crate::store::identity::sessions::Sessions;
-
-/// What logins stand on.
-pub(crate) struct Identity {
-    pub passwords: Passwords,
-    pub sessions: SessionVerifier,
-    pub throttle: LoginThrottle,
-    pub refresh: RefreshHasher,
-    pub counts: IdentityCounts,
-}
-
-impl Identity {
-    pub fn new(config: &GatewayConfig, shared: &Shared, db: &Db, turns: Arc<Turns>) -> Self {
-        let (secret, prefix) = (&config.keys.key_secret, &shared.config.redis.prefix);
-        Self {
-            passwords: Passwords::default(),
-            sessions: SessionVerifier::new(
-                secret,
-                config.keys.ttl(),
-                config.limits.of_users(),
-                turns,
-                Sessions::new(db.clone()),
-            ),
-            throttle: LoginThrottle::new(shared.redis.clone(), prefix, secret),
-            refresh: RefreshHasher::new(secret),
-            counts: IdentityCounts::new(&shared.metrics),
-        }
-    }
-}
 
 /// Where a request came from whose caller is not known yet.
 #[derive(Debug, Clone)]

@@ -6,8 +6,9 @@ use serde_json::{Map, Value};
 
 use super::body::{self, Body};
 use super::example::Example;
+use super::faults::Faults;
 use super::fields::{Fields, Source};
-use super::reading::{Extract, Faults, Reading};
+use super::reading::{Extract, Reading};
 use super::said::Said;
 use crate::app::{Gateway, RequestContext};
 use crate::error::ApiError;

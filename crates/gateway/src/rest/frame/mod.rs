@@ -10,6 +10,7 @@ pub mod call;
 pub mod check;
 pub mod envelope;
 pub mod example;
+pub mod faults;
 pub mod fields;
 pub mod idempotency;
 pub mod once;

@@ -2,8 +2,9 @@ use actix_web::web;
 use utoipa::openapi::Required;
 use utoipa::openapi::path::{ParameterBuilder, ParameterIn};
 
+use super::faults::Faults;
 use super::fields::{Fields, Source};
-use super::reading::{Extract, Faults, Reading};
+use super::reading::{Extract, Reading};
 use super::said::Said;
 use crate::error::{ApiCode, ApiError};
 

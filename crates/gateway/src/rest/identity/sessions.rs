@@ -15,8 +15,8 @@ use crate::app::identity::sessions::{self, ChangePassword, Login, Tokens};
 use crate::auth::{ACCESS_SECONDS, Caller, Permission, Principal, Role};
 use crate::error::{ApiCode, ApiError};
 use crate::rest::frame::authenticate::Anybody;
+use crate::rest::frame::faults::Faults;
 use crate::rest::frame::fields::{Count, Field, FieldSchema, Fields, OneOf, Source, Text, words};
-use crate::rest::frame::reading::Faults;
 use crate::rest::frame::{Answer, Body, Call, Example, Operation, PublicCall, fields, operations};
 
 pub fn operations() -> Vec<Operation> {

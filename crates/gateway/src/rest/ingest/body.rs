@@ -89,8 +89,8 @@ impl Example for ReplayRejectsBody {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rest::frame::faults::Faults;
     use crate::rest::frame::fields::Source;
-    use crate::rest::frame::reading::Faults;
 
     fn read(body: &Value) -> Result<ReplayRejectsBody, ApiError> {
         let mut faults = Faults::default();

@@ -10,9 +10,10 @@ use utoipa::openapi::{RefOr, Required};
 
 use crate::error::{ApiCode, ApiError};
 use crate::live::domain_of;
+use crate::rest::frame::faults::Faults;
 use crate::rest::frame::fields;
 use crate::rest::frame::fields::Field;
-use crate::rest::frame::reading::{Extract, Faults, Reading};
+use crate::rest::frame::reading::{Extract, Reading};
 use crate::rest::frame::said::Said;
 
 const LAST_EVENT_ID: &str = "Last-Event-ID";

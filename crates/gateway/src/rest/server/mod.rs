@@ -12,18 +12,18 @@ use std::time::Duration;
 
 use actix_http::HttpService;
 use actix_service::{IntoServiceFactory, ServiceFactoryExt, map_config};
-use actix_web::dev::{AppConfig, Server, fn_service};
-use actix_web::web;
+use actix_web::body::BoxBody;
+use actix_web::dev::{AppConfig, Server, ServiceFactory, ServiceRequest, ServiceResponse, fn_service};
+use actix_web::{App, web};
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::TcpStream;
 
 use self::connection::{Connection, Patience};
-pub use cors::layer as cors;
-pub use front::Front;
+use self::front::Front;
 
 use crate::app::{CHANGE_LIMIT, Gateway};
 use crate::error::GatewayError;
-use crate::rest::frame::routes::Routes;
+use crate::rest::frame::routes::{Routes, dispatch};
 
 /// What running requests get at the end, seconds: a change to its limit, and its answer. Connections without a request
 /// close at once.
@@ -67,7 +67,7 @@ pub fn server(
         let end = end.clone();
         let service = move || {
             let end = end.clone();
-            let app = crate::rest::app(data.clone(), routes.clone()).into_factory();
+            let app = self::app(data.clone(), routes.clone()).into_factory();
             let app = app.map_err(|error: actix_web::Error| error.error_response());
             let http = HttpService::build()
                 .graceful_shutdown_signal(move || {
@@ -92,6 +92,32 @@ pub fn server(
         builder = builder.listen("rest", listener, service).map_err(failed)?;
     }
     Ok((builder.run(), addr))
+}
+
+fn app(
+    data: web::Data<Gateway>,
+    routes: web::Data<Routes>,
+) -> App<
+    impl ServiceFactory<
+        ServiceRequest,
+        Config = (),
+        Response = ServiceResponse<BoxBody>,
+        Error = actix_web::Error,
+        InitError = (),
+    >,
+> {
+    let front = Front::new(
+        data.metrics.clone(),
+        data.shutdown.clone(),
+        data.config.listen.hsts_seconds,
+    );
+    let cors = cors::layer(&data.config.listen.cors_origins);
+    App::new()
+        .app_data(data)
+        .app_data(routes)
+        .wrap(cors)
+        .wrap(front)
+        .default_service(web::to(dispatch))
 }
 
 fn listen(addresses: &str) -> io::Result<Vec<TcpListener>> {

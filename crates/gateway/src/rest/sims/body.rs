@@ -12,8 +12,8 @@ use super::receiver;
 use crate::app::update_sim::UpdateSim;
 use crate::app::{Gateway, RequestContext};
 use crate::error::ApiError;
+use crate::rest::frame::faults::Faults;
 use crate::rest::frame::fields::{Field, Flag, Text, Word, words};
-use crate::rest::frame::reading::Faults;
 use crate::rest::frame::{Check, Example, fields};
 
 /// The largest metadata of a SIM, as JSON.

@@ -7,8 +7,8 @@ use serde_json::Value;
 
 use crate::app::{Gateway, RequestContext, jobs};
 use crate::error::ApiError;
+use crate::rest::frame::faults::Faults;
 use crate::rest::frame::fields::Field;
-use crate::rest::frame::reading::Faults;
 
 /// Adds to the faults when SIMs cannot be given to the organization that is named at this place. What is no id at all is
 /// the field's own fault.

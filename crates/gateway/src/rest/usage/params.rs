@@ -9,8 +9,8 @@ use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::Schema;
 
 use crate::error::ApiError;
+use crate::rest::frame::faults::Faults;
 use crate::rest::frame::fields::{Day, Field, Number, Text, Word, WordOr, fields, words_of};
-use crate::rest::frame::reading::Faults;
 
 /// A tag; without it all SIMs are meant.
 pub type TagFilter = Option<Text<0, 64>>;

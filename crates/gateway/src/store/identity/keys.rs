@@ -8,9 +8,16 @@ use sea_orm::{
 use service_runtime::db::Db;
 use uuid::Uuid;
 
-use crate::auth::UsageRow;
-use crate::limits::RateLimits;
+use crate::config::RateLimits;
 use crate::store::entity::api_key::{ActiveModel, Column, Entity, Model};
+
+/// What is to be written down about one key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UsageRow {
+    pub key_id: Uuid,
+    pub count: i64,
+    pub last_used_at: DateTime<Utc>,
+}
 
 /// What is needed to verify a key.
 #[derive(Debug, Clone)]

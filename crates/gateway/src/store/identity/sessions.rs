@@ -4,7 +4,8 @@ use sea_orm::{ConnectionTrait, DbBackend, DbErr, FromQueryResult, Statement, Val
 use service_runtime::db::Db;
 use uuid::Uuid;
 
-use crate::auth::REFRESH_DAYS;
+/// How long a refresh token counts.
+const REFRESH_DAYS: i64 = 7;
 
 /// What is needed to verify an access token.
 #[derive(Debug, sqlx::FromRow)]

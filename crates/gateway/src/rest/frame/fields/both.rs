@@ -1,5 +1,5 @@
 use super::{Count, FieldSchema, Fields, Source};
-use crate::rest::frame::reading::Faults;
+use crate::rest::frame::faults::Faults;
 
 /// The fields of two structs in one place, such as a filter that several operations share and what one of them adds.
 #[derive(Debug)]

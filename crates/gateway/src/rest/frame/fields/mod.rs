@@ -22,7 +22,7 @@ pub use text::{Cursor, Name, Slug, Text};
 pub use time::{Day, Moment};
 pub use word::{List, WordOr, Words};
 
-use super::reading::Faults;
+use super::faults::Faults;
 
 /// The value of a field.
 pub trait Field: Sized {
@@ -311,7 +311,7 @@ macro_rules! fields {
 
             fn take(
                 source: &mut $crate::rest::frame::fields::Source,
-                faults: &mut $crate::rest::frame::reading::Faults,
+                faults: &mut $crate::rest::frame::faults::Faults,
             ) -> Option<Self> {
                 $(let $field = source.slot::<$type>(
                     $crate::rest::frame::fields::plain(stringify!($field)), faults,

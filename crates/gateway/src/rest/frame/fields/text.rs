@@ -7,7 +7,7 @@ use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, Schema, SchemaFormat, 
 use uuid::Uuid;
 
 use super::Field;
-use crate::rest::frame::reading::Faults;
+use crate::rest::frame::faults::Faults;
 
 /// No control characters, as a pattern of JSON Schema.
 pub const PLAIN: &str = r"^[^\u0000-\u001F\u007F-\u009F]*$";

@@ -6,7 +6,7 @@ use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, OneOfBuilder, Schema, SchemaType, Type};
 
 use super::Field;
-use crate::rest::frame::reading::Faults;
+use crate::rest::frame::faults::Faults;
 use crate::wire::word::{OneOf, Word, all_words};
 
 impl<T: OneOf> Field for Word<T> {

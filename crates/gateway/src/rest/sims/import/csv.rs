@@ -10,8 +10,8 @@ use serde_json::Value;
 
 use crate::app::jobs::Part;
 use crate::error::ApiError;
+use crate::rest::frame::faults::Faults;
 use crate::rest::frame::fields::Field;
-use crate::rest::frame::reading::Faults;
 use crate::rest::sims::body::{Label, METADATA_BYTES, Metadata, Tags};
 use crate::rest::sims::cells::{COLUMNS, split_tags, unguarded};
 
