@@ -1,7 +1,7 @@
 //! What was used: by one SIM, by the fleet, by those that use most, day by day.
 
 use messages::pb::usage as pb;
-use service_runtime::bus::RpcError;
+use service_runtime::bus::{RpcContext, RpcError};
 use service_runtime::wire::{count, iccid, optional_iccid, scope, small_count};
 
 use crate::app::sim_usage::SimUsageQuery;
@@ -57,8 +57,14 @@ pub(super) fn group(row: GroupRow) -> pb::UsageGroup {
     }
 }
 
-pub async fn top(app: App, request: pb::TopUsageRequest) -> Result<pb::TopUsageResponse, RpcError> {
+pub async fn top(
+    app: App,
+    request: pb::TopUsageRequest,
+    context: RpcContext,
+) -> Result<pb::TopUsageResponse, RpcError> {
     let query = top_usage::read(scope(request.scope.clone())?, &request)?;
+    // Equal questions wait for the one that is asked.
+    context.waits_for_others().await?;
     let sims = app.top_usage(query).await?;
     let sims = sims.iter().map(|sim| pb::TopSim {
         iccid: sim.iccid.to_string(),
