@@ -26,8 +26,8 @@ def ask(path):
 
 
 ICCIDS = [sim["iccid"] for sim in ask("/api/v1/sims?page_size=50")]
-
-
+# Jobs that answers named.
+JOBS = []
 DEFAULT_ORGANIZATION = "00000000-0000-0000-0000-000000000001"
 
 
@@ -93,6 +93,9 @@ def before_call(ctx, case, kwargs):
     number = next(turn)
     if valid_at(case, ParameterLocation.PATH) and "iccid" in (case.path_parameters or {}) and number % 7 != 6:
         case.path_parameters["iccid"] = ICCIDS[number % len(ICCIDS)]
+    is_job = case.operation.label == "GET /api/v1/jobs/{id}"
+    if is_job and JOBS and valid_at(case, ParameterLocation.PATH) and number % 7 != 6:
+        case.path_parameters["id"] = JOBS[number % len(JOBS)]
     if valid_at(case, ParameterLocation.QUERY) and case.query:
         make_sense(case.query, QUERY, number)
         case.query.pop("cursor", None)
@@ -110,6 +113,8 @@ def before_call(ctx, case, kwargs):
 
 @schemathesis.hook
 def after_call(ctx, case, response):
+    if response.status_code == 202 and case.operation.path.startswith("/api/v1/sims"):
+        JOBS.extend(job for job in [response.json()["data"].get("job_id")] if job)
     LOG.write(
         json.dumps({"operation": case.operation.label, "status": response.status_code}) + "\n"
     )
