@@ -1,7 +1,6 @@
 //! Journeys through the whole product: processes, servers and an emulated 1NCE, seen from outside.
 
 mod attack;
-mod budget;
 mod bulk;
 mod bus_login;
 mod change_here;

@@ -1,3 +1,7 @@
+//! Many replicas under one budget. A program of its own, because no other test may slow the calls down while they are
+//! counted in windows of a second.
+#![allow(clippy::unwrap_used)]
+
 use std::time::Duration;
 
 use anyhow::ensure;
