@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use reqwest::header::HeaderMap;
 
 use crate::config::ClientConfig;
+use crate::connection::CountFromOpening;
 use crate::error::{ClientError, RequestId};
 
 /// An answer whose body was read to the end.
@@ -32,6 +33,7 @@ pub(crate) fn build(config: &ClientConfig) -> Result<reqwest::Client, ClientErro
     reqwest::Client::builder()
         .user_agent(concat!("simward/", env!("CARGO_PKG_VERSION")))
         .connect_timeout(config.connect_timeout)
+        .connector_layer(CountFromOpening)
         .pool_idle_timeout(Duration::from_secs(90))
         .tcp_nodelay(true)
         .redirect(reqwest::redirect::Policy::none())

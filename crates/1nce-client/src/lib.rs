@@ -7,6 +7,7 @@ mod budget;
 mod capability;
 mod client;
 mod config;
+mod connection;
 mod error;
 mod http;
 mod lane;

@@ -25,6 +25,7 @@ const BODY_LIMIT: usize = 64 * 1024 * 1024;
 pub struct Emulator {
     address: SocketAddr,
     handle: ServerHandle,
+    control: ControlClient,
     thread: Option<std::thread::JoinHandle<std::io::Result<()>>>,
 }
 
@@ -81,6 +82,7 @@ impl Emulator {
         Ok(Self {
             address,
             handle,
+            control: ControlClient::new(format!("http://{address}{}", control::PREFIX)),
             thread: Some(thread),
         })
     }
@@ -95,9 +97,9 @@ impl Emulator {
         format!("http://{}{}", self.address, control::PREFIX)
     }
 
-    /// A client of the control API.
+    /// A client of the control API; all share their connections, as making one reads every root certificate.
     pub fn control(&self) -> ControlClient {
-        ControlClient::new(self.control_url())
+        self.control.clone()
     }
 
     /// Ends open connections and frees the port.

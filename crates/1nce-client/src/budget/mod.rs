@@ -5,10 +5,12 @@
 //! call is granted when the grant `rate` places ago is at least one second and the guard old. The guard (30 ms)
 //! pays for requests that travel at uneven speed and costs 3 % of the rate. A denied caller is told its exact wait.
 //!
-//! **Late arrivals.** On a busy machine a request may be later than the guard, and the window of 1NCE begins when it
-//! arrives. An answer that took twice as long as usual, and longer by more than the guard, may mean that, so the
-//! grant is then counted later by the difference (a quarter of a second at most). A server whose own speed varies
-//! by less costs nothing.
+//! **Late arrivals.** A request may be later than the guard, and the window of 1NCE begins when it arrives. What
+//! delays it here is known before it leaves and the grant is then counted from that moment: a slow answer of Redis,
+//! and the opening of a connection. What delays it later shows in the time of its answer only: the first of its
+//! endpoint, or one that took twice as long as usual and longer by more than the guard, may mean that, so the grant is
+//! counted later by the difference (a quarter of a second at most). A server whose own speed varies by less costs
+//! nothing.
 //!
 //! **Spacing.** Without it a saturated budget would repeat any burst for ever: ten calls, then a second of silence
 //! in which a person waits. Command and background grants therefore keep 80 % of the even distance from the grant
@@ -28,10 +30,10 @@
 //! **Limits over minutes** have no spacing, so one sweep could use a window up at once. There background calls leave
 //! half of it and commands a quarter to the lanes above them.
 
+mod grant;
 mod local;
 mod lua;
 
-use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -39,12 +41,14 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::Mutex as FairMutex;
 
+pub(crate) use grant::Grant;
 pub(crate) use local::LimitSpec;
 
 use crate::error::ClientError;
 use crate::lane::Lane;
 use crate::metrics::ClientMetrics;
 use crate::redis_link::RedisLink;
+use grant::Usual;
 use local::LocalWindow;
 use lua::SharedWindow;
 
@@ -73,19 +77,6 @@ pub(crate) enum Turn {
     Wait(Duration),
 }
 
-/// The right to send one request; hand it back with [`Budget::settle`] when the answer is there.
-#[derive(Debug)]
-pub(crate) struct Grant {
-    id: u64,
-    lane: Lane,
-    shared: bool,
-    /// Just before the budget was asked: the request cannot have arrived earlier.
-    asked: Instant,
-}
-
-/// How late an arrival is believed to be at most.
-const LATEST: Duration = Duration::from_millis(250);
-
 /// A lost Redis is noticed by the poll that fails; a waiter never sleeps longer than this without looking.
 const LONGEST_SLEEP: Duration = Duration::from_millis(250);
 
@@ -111,8 +102,7 @@ struct Inner {
     heads: [FairMutex<()>; 3],
     waiting: [AtomicUsize; 3],
     max_wait: [Option<Duration>; 3],
-    /// Per endpoint, the usual time from asking the budget to the answer: near the least seen lately.
-    usual: std::sync::Mutex<HashMap<&'static str, Duration>>,
+    usual: Usual,
     metrics: ClientMetrics,
 }
 
@@ -156,18 +146,18 @@ impl Budget {
                 heads: Default::default(),
                 waiting: Default::default(),
                 max_wait,
-                usual: std::sync::Mutex::default(),
+                usual: Usual::default(),
                 metrics,
             }),
         }
     }
 
     /// Waits for the right to send one request. Dropping the future loses at most one grant.
-    pub(crate) async fn acquire(&self, lane: Lane) -> Result<Grant, ClientError> {
+    pub(crate) async fn acquire(&self, lane: Lane) -> Result<Arc<Grant>, ClientError> {
         let started = Instant::now();
         let inner = &self.inner;
         let _waiter = Waiter::new(&inner.waiting[lane.index()]);
-        let turn = inner.wait_for_turn(lane);
+        let turn = self.wait_for_turn(lane);
         let grant = match inner.max_wait[lane.index()] {
             None => turn.await,
             Some(limit) => tokio::time::timeout(limit, turn).await.map_err(|_| {
@@ -177,23 +167,20 @@ impl Budget {
                 ClientError::BudgetTimeout { lane }
             })?,
         };
+        grant.leaves_now().await;
         inner.metrics.granted(inner.spec.name, lane, started.elapsed());
-        Ok(grant)
+        Ok(Arc::new(grant))
     }
 
-    /// Tells that the answer to a granted request is there, and counts the grant later if it took unusually long.
-    pub(crate) async fn settle(&self, grant: Grant, endpoint: &'static str) {
-        let inner = &self.inner;
-        let late = inner.lateness(endpoint, grant.asked.elapsed());
-        if late.is_zero() {
-            return;
-        }
-        if !grant.shared {
-            inner.local().shift(grant.id, late);
-        } else if let Some(shared) = &inner.shared
-            && let Err(error) = shared.shift(&grant, late).await
-        {
-            tracing::debug!(%error, "cannot count a late call later");
+    async fn wait_for_turn(&self, lane: Lane) -> Grant {
+        let _head = self.inner.heads[lane.index()].lock().await;
+        loop {
+            let asked = Instant::now();
+            let (turn, shared) = self.inner.look(lane).await;
+            match turn {
+                Turn::Granted(id) => return Grant::new(self.clone(), id, lane, shared, asked),
+                Turn::Wait(wait) => tokio::time::sleep(wait.min(LONGEST_SLEEP)).await,
+            }
         }
     }
 
@@ -242,43 +229,6 @@ impl Inner {
         self.mode
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner)
-    }
-
-    /// How late a request may have arrived beyond the guard, from how long its answer took; learns what is usual.
-    fn lateness(&self, endpoint: &'static str, took: Duration) -> Duration {
-        let mut all = self
-            .usual
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
-        let usual = all.entry(endpoint).or_insert(took);
-        let least = (*usual).min(took);
-        let excess = took - least;
-        // Rises slowly, so that a server that became slower is believed after some hundreds of calls.
-        *usual = least + excess / 256;
-        if excess > least.max(self.spec.guard) {
-            (excess - self.spec.guard).min(LATEST)
-        } else {
-            Duration::ZERO
-        }
-    }
-
-    async fn wait_for_turn(&self, lane: Lane) -> Grant {
-        let _head = self.heads[lane.index()].lock().await;
-        loop {
-            let asked = Instant::now();
-            let (turn, shared) = self.look(lane).await;
-            match turn {
-                Turn::Granted(id) => {
-                    return Grant {
-                        id,
-                        lane,
-                        shared,
-                        asked,
-                    };
-                }
-                Turn::Wait(wait) => tokio::time::sleep(wait.min(LONGEST_SLEEP)).await,
-            }
-        }
     }
 
     /// One look, at Redis (`true`) or at this process's own window.

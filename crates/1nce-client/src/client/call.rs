@@ -9,6 +9,7 @@ use tracing::{Instrument, field};
 
 use super::OnceClient;
 use crate::capability::Generation;
+use crate::connection;
 use crate::error::{ClientError, LoginFailure, excerpt};
 use crate::http::{self, Answer};
 use crate::lane::Lane;
@@ -277,9 +278,10 @@ impl OnceClient {
             }
         };
         let started = Instant::now();
-        let result = http::send(self.request(version, call, token), inner.config.max_body).await;
+        let sending = http::send(self.request(version, call, token), inner.config.max_body);
+        let result = connection::granted(&grant, sending).await;
         let took = started.elapsed();
-        budget.settle(grant, call.endpoint.name).await;
+        grant.settle(call.endpoint.name).await;
         match &result {
             Ok(answer) if answer.status < 500 => pass.alive(),
             _ => pass.failed(Instant::now()),

@@ -18,6 +18,7 @@ use tracing::Instrument;
 
 use crate::budget::Budget;
 use crate::config::ClientConfig;
+use crate::connection;
 use crate::error::{ClientError, LoginFailure};
 use crate::http;
 use crate::lane::Lane;
@@ -347,8 +348,8 @@ impl Inner {
             .basic_auth(&self.client_id, Some(self.client_secret.expose_secret()))
             .json(&serde_json::json!({ "grant_type": "client_credentials" }))
             .timeout(self.timeout);
-        let answer = http::send(request, self.max_body).await;
-        self.budget.settle(grant, "POST /oauth/token").await;
+        let answer = connection::granted(&grant, http::send(request, self.max_body)).await;
+        grant.settle("POST /oauth/token").await;
         let status = answer
             .as_ref()
             .map_or_else(|_| "transport".to_owned(), |answer| answer.status.to_string());

@@ -16,6 +16,7 @@ pub struct TestApp {
     pub emulator: Emulator,
     pub shared: Shared,
     pub service: Running,
+    pub http: reqwest::Client,
 }
 
 impl TestApp {
@@ -50,6 +51,7 @@ impl TestApp {
             emulator,
             shared,
             service,
+            http: reqwest::Client::new(),
         }
     }
 
@@ -76,7 +78,8 @@ impl TestApp {
 
     /// Posts a body to a path of the receiver with the right login; returns the status and the text.
     pub async fn post(&self, path: &str, body: impl Into<reqwest::Body>) -> (u16, String) {
-        let answer = reqwest::Client::new()
+        let answer = self
+            .http
             .post(format!("http://{}{path}", self.service.addr))
             .basic_auth(DATASTREAMER.0, Some(DATASTREAMER.1))
             .body(body)

@@ -70,7 +70,8 @@ async fn send(
     headers: &[(&str, &str)],
     body: Vec<u8>,
 ) -> reqwest::Response {
-    let mut request = reqwest::Client::new()
+    let mut request = app
+        .http
         .post(format!("http://{}/datastreamer/v1/usage", app.service.addr))
         .body(body);
     if let Some((user, password)) = login {
