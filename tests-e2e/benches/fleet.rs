@@ -52,9 +52,12 @@ pub const SETTINGS: [(&str, &str); 2] = [
     ("SIMWARD__SIM__LEASE_SECONDS", "10"),
 ];
 
-/// A 1NCE that tells no usage by API (its v1 is gone): it would be read for each SIM beside what is measured.
+/// A 1NCE that tells no usage by API (v1 is gone and v2 lacks it): it would be read for each SIM beside what is measured.
 pub fn without_usage(emulator: EmulatorConfig) -> EmulatorConfig {
-    emulator.with_settings(|settings| settings.v1 = Generation::Retired)
+    emulator.with_settings(|settings| {
+        settings.v1 = Generation::Retired;
+        settings.v2_usage = false;
+    })
 }
 
 /// Starts everything and reads a tenth of the fleet from a 1NCE without limits.

@@ -17,7 +17,7 @@ use tokio::sync::Notify;
 use super::App;
 use crate::error::{AppError, StoreError};
 use crate::store::Scope;
-use crate::store::api_readings::{ASKED, DueReading};
+use crate::store::api_readings::{ASKED, DueReading, NextCheck};
 
 /// 1NCE corrects its last days (FACTS §7).
 const READ_AGAIN_DAYS: u64 = 3;
@@ -137,10 +137,12 @@ impl App {
             Ok(usage) => {
                 self.readings.available.store(true, Ordering::Relaxed);
                 let yesterday = today - Days::new(1);
-                self.store.store_reading(&due, &usage.days, yesterday).await?;
-                let flows = self.usage_stream_flows().await?;
+                let next = NextCheck {
+                    stream_flows: self.usage_stream_flows().await?,
+                    check_days: self.config.check_days,
+                };
                 self.store
-                    .schedule_check(due.iccid, flows, self.config.check_days)
+                    .store_reading(&due, &usage.days, yesterday, next)
                     .await?;
                 self.count_reading("read");
                 Ok(None)

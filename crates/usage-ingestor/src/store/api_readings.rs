@@ -31,6 +31,14 @@ pub struct DueReading {
     pub attempts: i32,
 }
 
+/// When a SIM that was read is checked again: tomorrow where its last days differ or nothing feeds it, otherwise after
+/// `check_days`, spread so that a fleet that came at once is not checked at once.
+#[derive(Debug, Clone, Copy)]
+pub struct NextCheck {
+    pub stream_flows: bool,
+    pub check_days: i64,
+}
+
 impl Store {
     /// Takes the most urgent reading that is due.
     ///
@@ -64,7 +72,8 @@ impl Store {
         Ok(None)
     }
 
-    /// Stores what the API told of some days, and that every closed one up to `through` was compared.
+    /// Stores what the API told of some days, that every closed one up to `through` was compared, and when the next check
+    /// is due, all at once: a reading that is over is never due again before.
     ///
     /// # Errors
     /// The database's.
@@ -73,6 +82,7 @@ impl Store {
         reading: &DueReading,
         days: &[UsageDay],
         through: NaiveDate,
+        next: NextCheck,
     ) -> Result<(), StoreError> {
         let iccid = reading.iccid.as_i64();
         let mut transaction = self.db().pool().begin().await?;
@@ -84,53 +94,32 @@ impl Store {
                 .flatten();
         let sums = write_days(&mut transaction, iccid, organization.unwrap_or_default(), days).await?;
         fleet_usage::raise(&mut transaction, &sums, 0).await?;
-        sqlx::query(
+        sqlx::query(concat!(
             "UPDATE sync_state SET
                  checked_through = greatest(checked_through, $2), last_read_at = now(), attempts = 0, last_error = NULL,
                  taken_until = NULL,
                  -- Whoever asked for more meanwhile gets it next.
                  priority = CASE WHEN from_day IS NOT DISTINCT FROM $3 THEN $4 ELSE priority END,
+                 due_at = CASE WHEN from_day IS DISTINCT FROM $3 THEN due_at
+                     WHEN NOT $5 OR EXISTS (
+                         SELECT FROM sim_usage_daily AS daily
+                         WHERE daily.iccid = $1 AND day >= (now() AT TIME ZONE 'UTC')::date - 3 AND ",
+            compared!(),
+            ")
+                     THEN now() + interval '1 day'
+                     ELSE now() + make_interval(hours => ($6 * 24 * (0.9 + 0.2 * random()))::integer) END,
                  from_day = CASE WHEN from_day IS NOT DISTINCT FROM $3 THEN NULL ELSE from_day END
              WHERE iccid = $1",
-        )
+        ))
         .bind(iccid)
         .bind(through)
         .bind(reading.from_day)
         .bind(CHECK)
+        .bind(next.stream_flows)
+        .bind(next.check_days)
         .execute(&mut *transaction)
         .await?;
         transaction.commit().await?;
-        Ok(())
-    }
-
-    /// When the SIM's regular check is due: tomorrow where its last days differ or nothing feeds it, otherwise after the
-    /// given number of days, spread so that a fleet that came at once is not checked at once.
-    ///
-    /// # Errors
-    /// The database's.
-    pub async fn schedule_check(
-        &self,
-        iccid: Iccid,
-        stream_flows: bool,
-        check_days: i64,
-    ) -> Result<(), StoreError> {
-        sqlx::query(concat!(
-            "UPDATE sync_state SET due_at = now() + CASE
-                 WHEN NOT $2 OR EXISTS (
-                     SELECT FROM sim_usage_daily AS daily
-                     WHERE daily.iccid = $1 AND day >= (now() AT TIME ZONE 'UTC')::date - 3 AND ",
-            compared!(),
-            ")
-                 THEN interval '1 day'
-                 ELSE make_interval(hours => ($3 * 24 * (0.9 + 0.2 * random()))::integer) END
-             WHERE iccid = $1 AND priority = $4",
-        ))
-        .bind(iccid.as_i64())
-        .bind(stream_flows)
-        .bind(check_days)
-        .bind(CHECK)
-        .execute(self.db().pool())
-        .await?;
         Ok(())
     }
 

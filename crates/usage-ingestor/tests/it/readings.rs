@@ -69,11 +69,19 @@ async fn assert_balanced(db: &mut PgConnection) {
 #[tokio::test]
 async fn a_sim_that_becomes_known_gets_its_history_by_one_call() {
     let app = TestApp::start().await;
+    let mut db = app.connection().await;
+    // Never, not even between two writes, is a reading free to be taken that was stored and is still due.
+    sqlx::query(
+        "ALTER TABLE sync_state ADD CONSTRAINT read_once
+         CHECK (taken_until IS NOT NULL OR last_read_at IS NULL OR due_at > last_read_at)",
+    )
+    .execute(&mut db)
+    .await
+    .unwrap();
 
     let iccids = know_fleet(&app, Uuid::from_u128(7)).await;
     read(&app, iccids.len()).await;
 
-    let mut db = app.connection().await;
     let stored: i64 = sqlx::query_scalar(
         "SELECT sum(used_total)::bigint FROM sim_usage_daily WHERE data_by_api AND total = 0",
     )

@@ -1,6 +1,8 @@
 //! Records as the Data Streamer writes them (FACTS §15.2).
 
-use chrono::{DateTime, Duration, NaiveTime, SecondsFormat, Utc};
+use std::sync::LazyLock;
+
+use chrono::{DateTime, Duration, NaiveDate, NaiveTime, SecondsFormat, Utc};
 use serde_json::{Value, json};
 
 use crate::harness::TestApp;
@@ -47,10 +49,10 @@ fn sum(tx: &str, rx: &str) -> String {
     sum.to_string()
 }
 
-/// Noon of a day that is over.
+/// Noon of a day that is over; the same day for the whole program, though midnight comes while it runs.
 pub fn days_ago(days: i64) -> DateTime<Utc> {
-    let today = Utc::now().date_naive().and_time(NaiveTime::MIN).and_utc();
-    today - Duration::days(days) + Duration::hours(12)
+    static TODAY: LazyLock<NaiveDate> = LazyLock::new(|| Utc::now().date_naive());
+    TODAY.and_time(NaiveTime::MIN).and_utc() - Duration::days(days) + Duration::hours(12)
 }
 
 /// Posts records of usage.

@@ -23,7 +23,7 @@ use super::Received;
 use crate::app::App;
 use crate::config::IngestorConfig;
 use crate::error::StoreError;
-use crate::store::api_readings::DueReading;
+use crate::store::api_readings::{DueReading, NextCheck};
 /// A future that is dropped after some polls, as a process dies between any two steps.
 struct Cut<F> {
     work: Pin<Box<F>>,
@@ -120,7 +120,11 @@ async fn read(app: &App, reading: Reading) -> Result<(), StoreError> {
         },
         extra: Extra::default(),
     };
-    app.store.store_reading(&due, &[told], day(0)).await
+    let next = NextCheck {
+        stream_flows: true,
+        check_days: 7,
+    };
+    app.store.store_reading(&due, &[told], day(0), next).await
 }
 
 fn sums(row: &sqlx::postgres::PgRow) -> Sums {
