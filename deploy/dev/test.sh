@@ -112,7 +112,8 @@ run_benches() {
   step "build"
   run_group cargo build --release --workspace --bins
   step "measure"
-  run_group cargo bench -p tests-e2e "$@"
+  # The whole workspace, so that it is built with the features of the programs above and not a second time.
+  run_group cargo bench --workspace --bench numbers "$@"
 }
 
 need_build_tools

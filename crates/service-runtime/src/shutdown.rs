@@ -1,6 +1,8 @@
 //! An orderly end: one token that every loop watches, one tracker that waits for all of them.
 
 use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
@@ -10,6 +12,8 @@ use tokio_util::task::TaskTracker;
 #[derive(Debug, Clone, Default)]
 pub struct Shutdown {
     token: CancellationToken,
+    /// The same as the token's state, which cannot be read without a lock; every request reads it.
+    started: Arc<AtomicBool>,
     tasks: TaskTracker,
 }
 
@@ -21,12 +25,13 @@ impl Shutdown {
 
     /// Asks every task to end.
     pub fn start(&self) {
+        self.started.store(true, Ordering::Release);
         self.token.cancel();
     }
 
     /// Whether the end was asked for.
     pub fn has_started(&self) -> bool {
-        self.token.is_cancelled()
+        self.started.load(Ordering::Acquire)
     }
 
     /// Completes when the end is asked for.

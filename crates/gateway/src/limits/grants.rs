@@ -89,7 +89,7 @@ impl Grants {
     /// Gets more for a caller, or the knowledge that there is nothing.
     pub async fn refill(&self, subject: Uuid, meter: &Meter, limits: RateLimits, clock: &Clock) {
         let asked_ms = clock.now_ms();
-        match self.ask(subject, meter, limits).await {
+        match self.ask(subject, meter, limits, asked_ms).await {
             Some(grant) => {
                 self.from_redis.increment(u64::from(grant.units));
                 meter.granted(grant, asked_ms);
@@ -101,13 +101,13 @@ impl Grants {
         }
     }
 
-    async fn ask(&self, subject: Uuid, meter: &Meter, limits: RateLimits) -> Option<Grant> {
+    async fn ask(&self, subject: Uuid, meter: &Meter, limits: RateLimits, asked_ms: i64) -> Option<Grant> {
         let link = self.link.as_ref()?;
         let known = meter.known();
         let mut call = self.script.key(format!("{}{subject}", self.prefix));
         call.arg(limits.per_minute)
             .arg(limits.per_hour)
-            .arg(meter.wanted(limits));
+            .arg(meter.wanted(limits, asked_ms));
         for window in [known.minute, known.hour] {
             call.arg(window.index).arg(window.current).arg(window.previous);
         }

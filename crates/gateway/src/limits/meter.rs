@@ -69,8 +69,7 @@ struct State {
     left: u32,
     left_until_ms: i64,
     unspent: Unspent,
-    /// Units of the next grant; 0: not known yet.
-    part: u32,
+    /// When Redis granted last, by its clock.
     granted_ms: i64,
     mark: u32,
     grants: i64,
@@ -88,7 +87,6 @@ impl Meter {
             left: 0,
             left_until_ms: 0,
             unspent: Unspent::default(),
-            part: 0,
             granted_ms: 0,
             mark: 0,
             grants: 0,
@@ -121,15 +119,14 @@ impl Meter {
         Some(state.verdict(now, Some(Duration::from_millis(wait))))
     }
 
-    /// How many units to ask for at once: a tenth of the limit, more for a caller who spends them fast, up to a quarter;
+    /// How many units to ask for at once: a tenth of the limit, a quarter for a caller who has just spent a grant fast;
     /// but enough for all who wait.
-    pub fn wanted(&self, limits: RateLimits) -> u32 {
+    pub fn wanted(&self, limits: RateLimits, local_ms: i64) -> u32 {
         let limit = limits.per_minute.min(limits.per_hour);
-        let (least, most) = (
-            (limit / 10).clamp(1, MOST_UNITS),
-            (limit / 4).clamp(1, MOST_UNITS),
-        );
-        let part = self.lock().part.clamp(least, most);
+        let state = self.lock();
+        let is_brisk = local_ms + state.ahead_ms - state.granted_ms < BRISK_MS;
+        let part = if is_brisk { limit / 4 } else { limit / 10 };
+        let part = part.clamp(1, MOST_UNITS);
         part.max(self.waiting.load(Ordering::Relaxed))
     }
 
@@ -152,12 +149,6 @@ impl Meter {
         state.ahead_ms = grant.now_ms - asked_ms;
         (state.minute, state.hour) = (grant.minute, grant.hour);
         (state.mark, state.grants) = (grant.mark, grant.grants);
-        let was_brisk = grant.now_ms - state.granted_ms < BRISK_MS;
-        state.part = if was_brisk {
-            grant.units.saturating_mul(2)
-        } else {
-            0
-        };
         state.granted_ms = grant.now_ms;
         state.put(grant.units, grant.now_ms);
     }
@@ -252,14 +243,12 @@ mod tests {
     fn who_asks_fast_gets_more_at_once_up_to_a_quarter_and_who_asks_seldom_a_tenth() {
         let meter = Meter::new(LIMITS);
         let mut parts = Vec::new();
-        for second in 0..4 {
-            parts.push(meter.wanted(LIMITS));
+        for second in [0, 1, 5, 10] {
             let now = HOUR_MS + second * 1000;
-            meter.granted(grant(meter.wanted(LIMITS), now), now);
+            parts.push(meter.wanted(LIMITS, now));
+            meter.granted(grant(10, now), now);
         }
-        assert_eq!(parts, [10, 10, 20, 25]);
-        meter.granted(grant(25, 2 * HOUR_MS), 2 * HOUR_MS);
-        assert_eq!(meter.wanted(LIMITS), 10);
+        assert_eq!(parts, [10, 25, 25, 10]);
     }
 
     #[test]
