@@ -112,7 +112,7 @@ run_benches() {
   step "build"
   run_group cargo build --release --workspace --bins
   step "measure"
-  # The whole workspace, so that it is built with the features of the programs above and not a second time.
+  # The whole workspace, so that it has the features of the programs above.
   run_group cargo bench --workspace --bench numbers "$@"
 }
 

@@ -22,6 +22,11 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
+    /// True for any 2xx.
+    pub(crate) fn is_success(&self) -> bool {
+        (200..300).contains(&self.status)
+    }
+
     /// True for the empty 200 with which v1 answers an unknown ICCID (FACTS §5).
     pub(crate) fn is_empty(&self) -> bool {
         self.body.iter().all(u8::is_ascii_whitespace)
@@ -30,7 +35,15 @@ impl Answer {
 
 /// Connections stay open for longer than the pauses of a sweep; redirects are not followed with a token.
 pub(crate) fn build(config: &ClientConfig) -> Result<reqwest::Client, ClientError> {
-    reqwest::Client::builder()
+    build_over(reqwest::Client::builder(), config)
+}
+
+/// The same with what the builder has already; its layers lie beneath.
+pub(crate) fn build_over(
+    builder: reqwest::ClientBuilder,
+    config: &ClientConfig,
+) -> Result<reqwest::Client, ClientError> {
+    builder
         .user_agent(concat!("simward/", env!("CARGO_PKG_VERSION")))
         .connect_timeout(config.connect_timeout)
         .connector_layer(CountFromOpening)

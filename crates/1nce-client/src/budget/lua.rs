@@ -7,7 +7,7 @@ use std::time::Duration;
 use deadpool_redis::redis::Script;
 
 use super::local::{FIRST_PAUSE, LEAST_FACTOR, LimitSpec, MOST_DOUBLINGS, RECOVERY, STAND_BACK};
-use super::{BudgetSnapshot, Grant, LONGEST_SLEEP, Lane, Turn};
+use super::{BudgetSnapshot, LONGEST_SLEEP, Lane, Turn};
 use crate::redis_link::{LinkError, RedisLink};
 
 /// Shared by the scripts: the time, the effective limit, and what to do about an unknown past.
@@ -195,10 +195,10 @@ impl SharedWindow {
         format!("{}:{}:{id}", lane.index(), self.process)
     }
 
-    pub(super) async fn shift(&self, grant: &Grant, late: Duration) -> Result<(), LinkError> {
+    pub(super) async fn shift(&self, lane: Lane, id: u64, late: Duration) -> Result<(), LinkError> {
         let mut call = self.shift.prepare_invoke();
         call.key(&self.keys[1])
-            .arg(self.member(grant.lane, grant.id))
+            .arg(self.member(lane, id))
             .arg(micros(late));
         let _done: i64 = self.link.script(&call).await?;
         Ok(())

@@ -6,11 +6,12 @@
 //! pays for requests that travel at uneven speed and costs 3 % of the rate. A denied caller is told its exact wait.
 //!
 //! **Late arrivals.** A request may be later than the guard, and the window of 1NCE begins when it arrives. What
-//! delays it here is known before it leaves and the grant is then counted from that moment: a slow answer of Redis,
-//! and the opening of a connection. What delays it later shows in the time of its answer only: the first of its
+//! delays it here is known when it leaves and the grant is then counted from that moment: a slow answer of Redis, and
+//! the opening of a connection. What delays it later shows in the time of its answer only: the first ones of its
 //! endpoint, or one that took twice as long as usual and longer by more than the guard, may mean that, so the grant is
 //! counted later by the difference (a quarter of a second at most). A server whose own speed varies by less costs
-//! nothing.
+//! nothing. **Limit:** a request that needs longer than the window to leave is counted when the window was already given
+//! to others; where 1NCE opens connections only after a second, as many as waited arrive beside the next ten.
 //!
 //! **Spacing.** Without it a saturated budget would repeat any burst for ever: ten calls, then a second of silence
 //! in which a person waits. Command and background grants therefore keep 80 % of the even distance from the grant
@@ -167,7 +168,7 @@ impl Budget {
                 ClientError::BudgetTimeout { lane }
             })?,
         };
-        grant.leaves_now().await;
+        grant.leaves_now();
         inner.metrics.granted(inner.spec.name, lane, started.elapsed());
         Ok(Arc::new(grant))
     }
@@ -178,7 +179,11 @@ impl Budget {
             let asked = Instant::now();
             let (turn, shared) = self.inner.look(lane).await;
             match turn {
-                Turn::Granted(id) => return Grant::new(self.clone(), id, lane, shared, asked),
+                Turn::Granted(id) => {
+                    // Redis has stamped it in between, this process only now.
+                    let from = if shared { asked } else { Instant::now() };
+                    return Grant::new(self.clone(), id, lane, shared, from);
+                }
                 Turn::Wait(wait) => tokio::time::sleep(wait.min(LONGEST_SLEEP)).await,
             }
         }
@@ -210,6 +215,12 @@ impl Budget {
         let mut snapshot = inner.local().snapshot(Instant::now());
         snapshot.waiting = waiting;
         snapshot
+    }
+
+    /// Whether this process alone would grant nothing at that moment.
+    #[cfg(test)]
+    pub(crate) fn holds_back(&self, lane: Lane, now: Instant) -> bool {
+        matches!(self.inner.local().look(lane, false, now), Turn::Wait(_))
     }
 
     /// The configured limit: calls per second.

@@ -281,7 +281,7 @@ impl OnceClient {
         let sending = http::send(self.request(version, call, token), inner.config.max_body);
         let result = connection::granted(&grant, sending).await;
         let took = started.elapsed();
-        grant.settle(call.endpoint.name).await;
+        grant.settle(call.endpoint.name, result.as_ref().is_ok_and(Answer::is_success));
         match &result {
             Ok(answer) if answer.status < 500 => pass.alive(),
             _ => pass.failed(Instant::now()),

@@ -349,7 +349,8 @@ impl Inner {
             .json(&serde_json::json!({ "grant_type": "client_credentials" }))
             .timeout(self.timeout);
         let answer = connection::granted(&grant, http::send(request, self.max_body)).await;
-        grant.settle("POST /oauth/token").await;
+        let succeeded = answer.as_ref().is_ok_and(http::Answer::is_success);
+        grant.settle("POST /oauth/token", succeeded);
         let status = answer
             .as_ref()
             .map_or_else(|_| "transport".to_owned(), |answer| answer.status.to_string());

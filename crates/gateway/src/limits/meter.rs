@@ -43,7 +43,7 @@ pub struct Known {
     pub unspent: Unspent,
 }
 
-/// A grant that was spent sooner than this, milliseconds, is followed by a larger one.
+/// A grant that is asked for sooner than this after the last one, milliseconds, is a larger one.
 const BRISK_MS: i64 = 5_000;
 /// Most units of one grant.
 const MOST_UNITS: u32 = 1_000;
@@ -119,8 +119,8 @@ impl Meter {
         Some(state.verdict(now, Some(Duration::from_millis(wait))))
     }
 
-    /// How many units to ask for at once: a tenth of the limit, a quarter for a caller who has just spent a grant fast;
-    /// but enough for all who wait.
+    /// How many units to ask for at once: a tenth of the limit, a quarter when the last ones were granted just before; but
+    /// enough for all who wait.
     pub fn wanted(&self, limits: RateLimits, local_ms: i64) -> u32 {
         let limit = limits.per_minute.min(limits.per_hour);
         let state = self.lock();

@@ -117,6 +117,11 @@ impl App {
         let Some(due) = self.store.take_reading().await? else {
             return Ok(Some(IDLE));
         };
+        // Asked before 1NCE is: a failure of the database costs no answer that was paid with a call.
+        let next = NextCheck {
+            stream_flows: self.usage_stream_flows().await?,
+            check_days: self.config.check_days,
+        };
         let today = Utc::now().date_naive();
         let from = self.first_day(&due, today);
         let lane = if due.priority == ASKED {
@@ -137,10 +142,6 @@ impl App {
             Ok(usage) => {
                 self.readings.available.store(true, Ordering::Relaxed);
                 let yesterday = today - Days::new(1);
-                let next = NextCheck {
-                    stream_flows: self.usage_stream_flows().await?,
-                    check_days: self.config.check_days,
-                };
                 self.store
                     .store_reading(&due, &usage.days, yesterday, next)
                     .await?;
