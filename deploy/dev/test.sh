@@ -14,6 +14,8 @@ if [[ ${1-} == --bench ]]; then
 elif [[ ${1-} == --at ]]; then
   read_moment "${2-}"
   shift 2
+  # rustdoc hangs under another clock, so examples in documentation are left out.
+  if [[ ! " $* " =~ " --"(lib|bins?|tests?|doc)" " ]]; then set -- --lib --bins --tests "$@"; fi
 fi
 
 # Everything of this run lies in $DIR. Addresses given as TEST_* are used as they are; otherwise a stack is made.

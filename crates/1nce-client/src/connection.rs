@@ -132,7 +132,12 @@ mod tests {
     #[tokio::test]
     async fn a_grant_counts_from_when_the_connection_of_its_request_is_open() {
         let url = server().await;
-        let config = ClientConfig::new(domain::AccountSlug::parse("main").unwrap(), &url, "id", "secret".into());
+        let config = ClientConfig::new(
+            domain::AccountSlug::parse("main").unwrap(),
+            &url,
+            "id",
+            "secret".into(),
+        );
         let opening = Duration::from_millis(200);
         let slowly = reqwest::Client::builder().connector_layer(Slowly(opening));
         let client = http::build_over(slowly, &config).unwrap();

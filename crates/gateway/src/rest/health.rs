@@ -238,7 +238,7 @@ impl Reply for Liveness {
 
 /// How everything stands
 ///
-/// The gateway and each service that it asks, part by part; 503 when a required one is not ready.
+/// The gateway and each service that it asks, part by part; 200 whatever it says, as `/health/ready` is what a probe asks.
 #[utoipa::path(method(get, head), path = "/health", tag = "Operations")]
 async fn get_health(_: AnyQuery, gateway: Data<Gateway>, request: HttpRequest) -> Result<Health, ApiError> {
     Ok(Health(ask(gateway, &request).await?))

@@ -14,14 +14,18 @@ use super::frame::example::TIME;
 use super::frame::fields::{Day, Flag, words, words_of};
 use super::frame::{Accepted, Answer, Call, Example, Once, Operation, OptionalBody, fields, operations};
 use crate::app::Act;
-use crate::error::ApiError;
+use crate::error::{ApiCode, ApiError};
 
 const SYNCS: &str = "syncs concern the whole platform";
 const STATUS_URL: &str = "/api/v1/sync/status";
 const USAGE_STATUS_URL: &str = "/api/v1/ingest/status";
 
 pub fn operations() -> Vec<Operation> {
-    operations![get_sync_status, start_sync, start_usage_sync]
+    operations![
+        get_sync_status,
+        start_sync,
+        start_usage_sync.may_fail(&[ApiCode::NotFound]),
+    ]
 }
 
 words_of! {

@@ -23,6 +23,7 @@ use uuid::Uuid;
 
 use crate::fake_sims::FakeSims;
 use crate::fake_usage::FakeUsage;
+use crate::promised::assert_promised;
 
 pub const ICCID: &str = "8988999000000000017";
 pub const SECRET: &str = "test-secret-test-secret-test-secret";
@@ -231,8 +232,12 @@ impl Gateway {
 }
 
 pub async fn send(request: reqwest::RequestBuilder) -> Answer {
-    let response = request.send().await.unwrap();
+    let (client, request) = request.build_split();
+    let request = request.unwrap();
+    let (method, path) = (request.method().clone(), request.url().path().to_owned());
+    let response = client.execute(request).await.unwrap();
     let (status, headers) = (response.status().as_u16(), response.headers().clone());
+    assert_promised(&method, &path, status);
     let text = response.text().await.unwrap();
     let body = serde_json::from_str(&text).unwrap_or(Value::Null);
     Answer {

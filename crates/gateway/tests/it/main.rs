@@ -33,6 +33,7 @@ mod live_ends;
 mod live_outage;
 mod outer;
 mod people;
+mod promised;
 mod replicas;
 mod routes;
 mod sim_events;

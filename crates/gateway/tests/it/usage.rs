@@ -114,6 +114,47 @@ async fn an_organizations_key_asks_in_its_scope_and_the_services_refusals_are_to
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_period_that_is_too_long_is_told_the_earliest_day() {
+    let app = App::start().await;
+    let key = app.world.key_for(&[Permission::ReadUsage], None).await;
+    let from = |day: &str| {
+        format!("/api/v1/sims/{ICCID}/usage?granularity=hourly&start_date={day}&end_date=2026-11-30")
+    };
+
+    app.gateway.get(&from("2026-10-31"), &key).await.expect(200);
+    let refused = app.gateway.get(&from("2026-10-30"), &key).await.expect(422).body;
+
+    let fault = &refused["error"]["details"]["fields"][0];
+    assert_eq!(
+        (fault["field"].as_str(), fault["reason"].as_str()),
+        (Some("start_date"), Some("is at most 30 days before the end"))
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_organizations_sim_has_no_usage_to_export_and_none_to_read() {
+    let app = App::start().await;
+    let key = app
+        .world
+        .key_for(&[Permission::ReadUsage, Permission::WriteSims], None)
+        .await;
+
+    app.world.usage.state().error = Some(RpcError::not_found("this SIM"));
+    app.gateway
+        .get(
+            &format!("/api/v1/usage/export?iccid={ICCID}&start_date=2026-06-01&end_date=2026-06-02"),
+            &key,
+        )
+        .await
+        .expect(404);
+    app.world.usage.state().error = Some(RpcError::not_found("this SIM"));
+    app.gateway
+        .post("/api/v1/sync/usage", &key, json!({ "iccid": ICCID }))
+        .await
+        .expect(404);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_export_is_whole_or_ends_with_an_error() {
     let app = App::start().await;
     let key = app.world.key_for(&[Permission::ReadUsage], None).await;

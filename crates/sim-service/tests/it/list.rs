@@ -283,6 +283,20 @@ async fn a_search_is_paged_alike_in_every_order() {
 }
 
 #[tokio::test]
+async fn page_numbers_reach_ten_thousand_rows() {
+    let app = TestApp::start(1).await;
+    let by_label = |number| ListSimsRequest {
+        sort_by: "label".into(),
+        ..page(number, 100)
+    };
+
+    app.list(by_label(100)).await.unwrap();
+    let refused = app.list(by_label(101)).await.unwrap_err();
+
+    assert_eq!(refused.code, ErrorCode::Validation);
+}
+
+#[tokio::test]
 async fn a_page_of_large_sims_is_cut_and_the_cursor_loses_none() {
     let app = TestApp::start(100).await;
     app.sync().await;

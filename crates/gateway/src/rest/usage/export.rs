@@ -12,12 +12,12 @@ use messages::usage_rpc;
 
 use super::params::{DAYS, ExportUsageParams, Period, tag_text};
 use crate::app::{Gateway, LONG_READ_LIMIT, RequestContext};
-use crate::error::ApiError;
+use crate::error::{ApiCode, ApiError};
 use crate::rest::frame::authenticate::ReadUsage;
 use crate::rest::frame::{Call, Operation, Query, operations};
 
 pub fn operations() -> Vec<Operation> {
-    operations![export_usage]
+    operations![export_usage.may_fail(&[ApiCode::NotFound])]
 }
 
 const HEAD: [&str; 9] = [

@@ -60,7 +60,7 @@ impl Period {
         if end < start {
             faults.add("end_date", "is not before start_date");
         } else if (end - start).num_days() >= length.longest {
-            let reason = format!("is at most {} days before the end", length.longest);
+            let reason = format!("is at most {} days before the end", length.longest - 1);
             faults.add("start_date", reason);
         }
         Self { start, end }

@@ -31,7 +31,7 @@ impl SimList {
             return Ok(0);
         };
         let offset = (page - 1) * self.size;
-        if offset > MAX_OFFSET {
+        if offset >= MAX_OFFSET {
             let reason =
                 format!("page numbers reach {MAX_OFFSET} rows in this order or filter; use the cursor");
             return Err(PageError::Refused {
