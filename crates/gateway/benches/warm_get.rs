@@ -13,6 +13,8 @@ mod fake_sims;
 mod fake_usage;
 #[path = "../tests/it/harness.rs"]
 mod harness;
+#[path = "../tests/it/promised.rs"]
+mod promised;
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
