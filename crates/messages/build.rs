@@ -4,38 +4,56 @@ use std::path::{Path, PathBuf};
 use prost::Message;
 use prost_build::{Method, Service, ServiceGenerator};
 
-/// Writes, beside the messages of a package, a module `rpc` with a type for its service and one for each method.
-struct Methods;
+/// Writes, beside the messages of a package, a module `rpc` with a type for the service that answers its methods, whichever
+/// file declares them, and one for each method.
+#[derive(Default)]
+struct Methods(Vec<Service>);
 
 impl ServiceGenerator for Methods {
-    fn generate(&mut self, service: Service, text: &mut String) {
-        let comment = service.comments.leading.concat();
-        let names: Vec<String> = service
-            .methods
+    fn generate(&mut self, service: Service, _: &mut String) {
+        self.0.push(service);
+    }
+
+    fn finalize_package(&mut self, package: &str, text: &mut String) {
+        let (own, others) = std::mem::take(&mut self.0)
+            .into_iter()
+            .partition(|service: &Service| service.package == package);
+        self.0 = others;
+        let methods: Vec<&Method> = own.iter().flat_map(|service| &service.methods).collect();
+        if methods.is_empty() {
+            return;
+        }
+        let names: Vec<String> = methods
             .iter()
             .map(|method| format!("{:?}", method.proto_name))
             .collect();
+        let word = subject_word(package);
+        let service = service_name(word);
         text.push_str(&format!(
-            "///{comment}
+            "/// The methods `rpc.v1.{word}.*`.
 pub mod rpc {{
-    ///{comment}
+    /// Whoever answers them.
     #[derive(Debug, Clone, Copy)]
-    pub struct {name};
+    pub struct {service};
 
-    impl crate::RpcService for {name} {{
+    impl crate::RpcService for {service} {{
         const NAME: &'static str = {word:?};
         const METHODS: &'static [&'static str] = &[{names}];
     }}
 ",
-            name = service.name,
-            word = subject_word(&service.package),
             names = names.join(", "),
         ));
-        for method in &service.methods {
-            text.push_str(&marker(&service.name, method));
+        for method in methods {
+            text.push_str(&marker(&service, method));
         }
         text.push_str("}\n");
     }
+}
+
+/// `sim` is answered by the `SimService`.
+fn service_name(word: &str) -> String {
+    let (first, rest) = word.split_at(1);
+    format!("{}{rest}Service", first.to_uppercase())
 }
 
 /// `simward.sim.v1` is `sim` in a subject.
@@ -94,7 +112,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         .include_file("packages.rs")
         .extern_path(".google.protobuf.Timestamp", "crate::Timestamp")
         .type_attribute(".", "#[derive(serde::Serialize)]")
-        .service_generator(Box::new(Methods))
+        .service_generator(Box::new(Methods::default()))
         .compile_fds(descriptors)?;
     Ok(())
 }

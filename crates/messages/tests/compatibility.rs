@@ -31,7 +31,8 @@ fn compiled() -> FileDescriptorSet {
     }
 }
 
-/// One line a field: its full name, number, type and whether it repeats; and one a method: what it takes and gives. What a
+/// One line a field: its full name, number, type and whether it repeats; and one a method, whose name
+/// is unique in its package: what it takes and gives. What a
 /// reader of old bytes and a caller of an older version rely on.
 fn promises(set: &FileDescriptorSet) -> BTreeSet<String> {
     let mut lines = BTreeSet::new();
@@ -46,9 +47,8 @@ fn promises(set: &FileDescriptorSet) -> BTreeSet<String> {
         for service in &file.service {
             for method in &service.method {
                 lines.insert(format!(
-                    "{}.{}.{} = rpc {} returns {}",
+                    "{}.{} = rpc {} returns {}",
                     file.package(),
-                    service.name(),
                     method.name(),
                     method.input_type(),
                     method.output_type()

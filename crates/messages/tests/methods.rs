@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 
 use prost::Message;
-use prost_types::{FileDescriptorProto, FileDescriptorSet};
+use prost_types::{FileDescriptorProto, FileDescriptorSet, MethodDescriptorProto};
 
 const BEGIN: &str = "<!-- methods: made of the schemas -->\n";
 const END: &str = "<!-- end of methods -->\n";
@@ -22,16 +22,35 @@ fn schemas() -> FileDescriptorSet {
     FileDescriptorSet::decode(bytes.as_slice()).unwrap_or_else(|error| panic!("{error}"))
 }
 
-/// The files that declare a service, with the service's word in subjects.
-fn services(schemas: &FileDescriptorSet) -> Vec<(&str, &FileDescriptorProto)> {
-    let declaring = schemas.file.iter().filter(|file| !file.service.is_empty());
-    declaring
-        .filter_map(|file| Some((file.package().split('.').nth(1)?, file)))
-        .collect()
+/// A method: the service's word in subjects, itself, and what its comment says.
+struct Declared<'a> {
+    word: &'a str,
+    method: &'a MethodDescriptorProto,
+    comment: String,
 }
 
-fn comment(file: &FileDescriptorProto, method: i32) -> String {
-    let path = [SERVICE, 0, METHOD, method];
+/// Every method, service by service.
+fn declared(schemas: &FileDescriptorSet) -> Vec<Declared<'_>> {
+    let mut all = Vec::new();
+    for file in &schemas.file {
+        let word = file.package().split('.').nth(1).unwrap_or_default();
+        for (service, at) in file.service.iter().zip(0..) {
+            for (method, place) in service.method.iter().zip(0..) {
+                let comment = comment(file, at, place);
+                all.push(Declared {
+                    word,
+                    method,
+                    comment,
+                });
+            }
+        }
+    }
+    all.sort_by_key(|one| one.word);
+    all
+}
+
+fn comment(file: &FileDescriptorProto, service: i32, method: i32) -> String {
+    let path = [SERVICE, service, METHOD, method];
     let locations = file.source_code_info.iter().flat_map(|info| &info.location);
     let found = locations.into_iter().find(|location| location.path == path);
     let text = found.map(|location| location.leading_comments().trim().replace('\n', " "));
@@ -45,16 +64,15 @@ fn last(name: &str) -> &str {
 
 fn table(schemas: &FileDescriptorSet) -> String {
     let mut text = "| method | asks | answers | |\n|---|---|---|---|\n".to_owned();
-    for (word, file) in services(schemas) {
-        for (method, place) in file.service[0].method.iter().zip(0..) {
-            text += &format!(
-                "| `rpc.v1.{word}.{}` | `{}` | `{}` | {} |\n",
-                method.name(),
-                last(method.input_type()),
-                last(method.output_type()),
-                comment(file, place)
-            );
-        }
+    for one in declared(schemas) {
+        text += &format!(
+            "| `rpc.v1.{}.{}` | `{}` | `{}` | {} |\n",
+            one.word,
+            one.method.name(),
+            last(one.method.input_type()),
+            last(one.method.output_type()),
+            one.comment
+        );
     }
     text
 }
@@ -80,8 +98,10 @@ fn the_readme_of_each_service_names_its_methods() {
         .filter_map(|entry| std::fs::read_to_string(entry.unwrap().path().join("README.md")).ok())
         .collect();
     let schemas = schemas();
-    for (word, file) in services(&schemas) {
-        let mut names = file.service[0].method.iter().map(|method| method.name());
+    let declared = declared(&schemas);
+    for of_service in declared.chunk_by(|one, next| one.word == next.word) {
+        let word = of_service[0].word;
+        let mut names = of_service.iter().map(|one| one.method.name());
         let first = format!("`rpc.v1.{word}.{}`", names.next().unwrap());
         let rest: String = names.map(|name| format!(", `.{name}`")).collect();
         let line = format!("| answers | {first}{rest} |");

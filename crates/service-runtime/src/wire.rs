@@ -8,6 +8,7 @@ use std::str::FromStr;
 use domain::{ErrorCode, Iccid, Scope, UnknownWord};
 use messages::pb::common::{Actor, Scope as WireScope};
 use prost::Message;
+use uuid::Uuid;
 
 use crate::bus::RpcError;
 
@@ -48,6 +49,24 @@ pub fn iccid(text: &str) -> Result<Iccid, RpcError> {
 /// [`ErrorCode::InvalidIccid`].
 pub fn optional_iccid(text: &str) -> Result<Option<Iccid>, RpcError> {
     given(text).map(iccid).transpose()
+}
+
+/// An id.
+///
+/// # Errors
+/// [`ErrorCode::Validation`] that names the field.
+pub fn id(field: &str, text: &str) -> Result<Uuid, RpcError> {
+    let id = Uuid::try_parse(text).ok().filter(|id| !id.is_nil());
+    id.ok_or_else(|| RpcError::field(field, "is no UUID"))
+}
+
+/// A cursor that is the id of the last row of the page before.
+pub fn id_cursor(cursor: &str, wrong: &mut Wrong) -> Option<Uuid> {
+    let parsed = given(cursor).map(Uuid::try_parse).transpose();
+    parsed.unwrap_or_else(|_| {
+        wrong.push(("cursor".to_owned(), "is not a cursor of this list".to_owned()));
+        None
+    })
 }
 
 /// A text that means nothing when it is empty.
@@ -129,6 +148,19 @@ pub fn page<T: Message, C: Display>(
     (rows, last.map(|cursor| cursor.to_string()).unwrap_or_default())
 }
 
+/// The same of what was found, where one row more than `size` tells that others follow; `row` makes what travels and the
+/// cursor behind it.
+pub fn page_of<R, T: Message, C: Display>(
+    mut found: Vec<R>,
+    size: i64,
+    row: impl Fn(R) -> (T, C),
+) -> (Vec<T>, String) {
+    let size = usize::try_from(size).unwrap_or(0);
+    let has_next = found.len() > size;
+    found.truncate(size);
+    page(found.into_iter().map(row), has_next)
+}
+
 #[cfg(test)]
 mod tests {
     use domain::{JobStatus, OrganizationId};
@@ -168,14 +200,13 @@ mod tests {
 
     #[test]
     fn a_page_is_cut_where_it_would_be_too_large_and_goes_on_behind_its_last_row() {
-        let rows = |part| (1..=4).map(move |number| row(number, part));
-        let cut = |part, has_next| {
-            let (rows, next) = page(rows(part), has_next);
+        let cut = |part, size| {
+            let (rows, next) = page_of((1..=4).collect(), size, |number| row(number, part));
             (rows.len(), next)
         };
-        assert_eq!(cut(8, false), (4, String::new()));
-        assert_eq!(cut(8, true), (4, "4".to_owned()));
-        assert_eq!(cut(3, false), (2, "2".to_owned()));
-        assert_eq!(cut(1, false), (1, "1".to_owned()), "one at least");
+        assert_eq!(cut(8, 4), (4, String::new()));
+        assert_eq!(cut(8, 3), (3, "3".to_owned()));
+        assert_eq!(cut(3, 4), (2, "2".to_owned()));
+        assert_eq!(cut(1, 4), (1, "1".to_owned()), "one at least");
     }
 }

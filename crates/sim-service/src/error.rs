@@ -78,6 +78,13 @@ impl From<sqlx::Error> for AppError {
     }
 }
 
+/// What has no rule of its own is asked of the store.
+impl From<StoreError> for RpcError {
+    fn from(error: StoreError) -> Self {
+        AppError::from(error).into()
+    }
+}
+
 impl From<AppError> for RpcError {
     fn from(error: AppError) -> Self {
         match error {

@@ -5,16 +5,15 @@ use std::collections::BTreeMap;
 
 use domain::OrganizationId;
 use messages::Timestamp;
-use messages::pb::sim::{FleetCountsResponse, SimCount};
+use messages::pb::sim::{AccountFreshness, FleetCountsResponse, SimCount};
 use messages::pb::usage::{FleetNowResponse, PresenceCount, UsageGroup};
-use serde::Serialize;
-use serde_json::{Value, json};
-use utoipa::ToSchema;
+use serde_json::json;
 
 use super::frame::authenticate::ReadSims;
 use super::frame::example::TIME;
-use super::frame::fields::{OneOf, words};
-use super::frame::{Answer, Call, Example, MaxAge, Operation, Query, fields, operations};
+use super::frame::fields::{Word, words};
+use super::frame::view::{Of, ToldDay};
+use super::frame::{Answer, Call, MaxAge, Operation, Query, fields, operations, view};
 use crate::app::fleet::{self, Overview};
 use crate::auth::Permission;
 use crate::error::ApiError;
@@ -44,130 +43,135 @@ fields! {
     }
 }
 
-/// The fleet at a glance.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct OverviewView {
-    /// Whose SIMs are counted; null: everybody's.
-    organization_id: Option<String>,
-    #[schema(value_type = Option<String>, format = DateTime)]
-    as_of: Option<Timestamp>,
-    sims: SimsView,
-    /// SIMs that 1NCE lists, by what is left of their data quota.
-    data_quota: QuotaCountsView,
-    sms_quota: QuotaCountsView,
-    sync: FreshnessView,
-    /// Null when usage-ingestor did not answer.
-    connectivity: Option<ConnectivityView>,
-    /// Null when usage-ingestor did not answer, or the caller lacks `read:usage`.
-    usage: Option<UsageNowView>,
-    /// Parts that are null because their service did not answer.
-    #[schema(value_type = Vec<MissingPart>)]
-    missing: Vec<&'static str>,
+view! {
+    /// The fleet at a glance.
+    pub struct OverviewView {
+        /// Whose SIMs are counted; null: everybody's.
+        organization_id: Option<String>,
+        as_of: Option<Timestamp> = TIME,
+        sims: SimsView,
+        /// SIMs that 1NCE lists, by what is left of their data quota.
+        data_quota: QuotaCountsView,
+        sms_quota: QuotaCountsView,
+        sync: FreshnessView,
+        /// Null when usage-ingestor did not answer.
+        connectivity: Option<ConnectivityView> = ConnectivityView::example(),
+        /// Null when usage-ingestor did not answer, or the caller lacks `read:usage`.
+        usage: Option<UsageNowView> = UsageNowView::example(),
+        /// Parts that are null because their service did not answer.
+        missing: Vec<Word<MissingPart>> = json!([]),
+    }
 }
 
-/// SIMs by status.
-#[derive(Debug, Default, Serialize, ToSchema)]
-pub struct SimsView {
-    /// SIMs that 1NCE lists.
-    total: u64,
-    enabled: u64,
-    disabled: u64,
-    expired: u64,
-    /// In a status that only 1NCE knows.
-    unknown: u64,
-    /// SIMs that 1NCE does not list any more; no other number counts them.
-    missing: u64,
+view! {
+    /// SIMs by status.
+    #[derive(Default)]
+    pub struct SimsView {
+        /// SIMs that 1NCE lists.
+        total: u64 = 12000,
+        enabled: u64 = 11500,
+        disabled: u64 = 400,
+        expired: u64 = 100,
+        /// In a status that only 1NCE knows.
+        unknown: u64,
+        /// SIMs that 1NCE does not list any more; no other number counts them.
+        missing: u64 = 3,
+    }
 }
 
-/// SIMs by state of a quota.
-#[derive(Debug, Default, Serialize, ToSchema)]
-pub struct QuotaCountsView {
-    /// Over 20 % left.
-    sufficient: u64,
-    /// Less than 20 % left.
-    low: u64,
-    exhausted: u64,
-    /// In a state that only 1NCE knows.
-    unknown: u64,
-    /// 1NCE tells nothing of the quota.
-    not_told: u64,
+view! {
+    /// SIMs by state of a quota.
+    #[derive(Default)]
+    pub struct QuotaCountsView {
+        /// Over 20 % left.
+        sufficient: u64 = 11000,
+        /// Less than 20 % left.
+        low: u64 = 900,
+        exhausted: u64 = 100,
+        /// In a state that only 1NCE knows.
+        unknown: u64,
+        /// 1NCE tells nothing of the quota.
+        not_told: u64,
+    }
 }
 
-/// How fresh what is known of the SIMs is.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct FreshnessView {
-    /// The last complete sweep of each account; null in the overview of one organization.
-    accounts: Option<Vec<AccountFreshnessView>>,
-    /// The oldest `last_synced_at` of the organization's SIMs; null in the overview of the platform.
-    #[schema(value_type = Option<String>, format = DateTime)]
-    oldest_synced_at: Option<Timestamp>,
-    /// The newest one.
-    #[schema(value_type = Option<String>, format = DateTime)]
-    newest_synced_at: Option<Timestamp>,
+view! {
+    /// How fresh what is known of the SIMs is.
+    pub struct FreshnessView {
+        /// The last complete sweep of each account; null in the overview of one organization.
+        accounts: Option<Vec<AccountFreshnessView>> = [AccountFreshnessView::example()],
+        /// The oldest `last_synced_at` of the organization's SIMs; null in the overview of the platform.
+        oldest_synced_at: Option<Timestamp>,
+        /// The newest one.
+        newest_synced_at: Option<Timestamp>,
+    }
 }
 
-/// How fresh an account is.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct AccountFreshnessView {
-    account: String,
-    /// When it began; null before the first.
-    #[schema(value_type = Option<String>, format = DateTime)]
-    last_complete_at: Option<Timestamp>,
+view! {
+    /// How fresh an account is.
+    pub struct AccountFreshnessView from AccountFreshness as account {
+        account: String = "main",
+        /// When it began; null before the first.
+        last_complete_at: Option<Timestamp> = TIME,
+    }
 }
 
-/// Where the SIMs are, as far as events of data sessions tell.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct ConnectivityView {
-    /// With a data session by the last event; that it ended may be told late.
-    online: u64,
-    offline: u64,
-    /// No event told.
-    unknown: u64,
-    /// The most SIMs first.
-    countries: Vec<CountryView>,
-    rats: Vec<RatView>,
+view! {
+    /// Where the SIMs are, as far as events of data sessions tell.
+    pub struct ConnectivityView {
+        /// With a data session by the last event; that it ended may be told late.
+        online: u64 = 9000,
+        offline: u64 = 2900,
+        /// No event told.
+        unknown: u64 = 100,
+        /// The most SIMs first.
+        countries: Vec<CountryView>,
+        rats: Vec<RatView>,
+    }
 }
 
-/// SIMs that were last in a country.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct CountryView {
-    /// Three digits; null: no event told.
-    mcc: Option<String>,
-    /// Its name; null where nobody told it.
-    country: Option<String>,
-    sims: u64,
+view! {
+    /// SIMs that were last in a country.
+    pub struct CountryView {
+        /// Three digits; null: no event told.
+        mcc: Option<String> = "262",
+        /// Its name; null where nobody told it.
+        country: Option<String> = "Germany",
+        sims: u64 = 11900,
+    }
 }
 
-/// SIMs that used a radio access technology last.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct RatView {
-    /// 1NCE's number; null: no event told.
-    rat: Option<u32>,
-    /// Null for a number that 1NCE does not document.
-    #[schema(value_type = Option<Rat>)]
-    name: Option<&'static str>,
-    sims: u64,
+view! {
+    /// SIMs that used a radio access technology last.
+    pub struct RatView {
+        /// 1NCE's number; null: no event told.
+        rat: Option<u32> = 6,
+        /// Null for a number that 1NCE does not document.
+        name: Option<Word<Rat>> = "LTE",
+        sims: u64 = 11900,
+    }
 }
 
-/// What the fleet used.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct UsageNowView {
-    today: UsedView,
-    /// Today is part of it.
-    month: UsedView,
+view! {
+    /// What the fleet used.
+    pub struct UsageNowView {
+        today: UsedView,
+        /// Today is part of it.
+        month: UsedView,
+    }
 }
 
-/// What was used since the beginning of a UTC day. Volumes are bytes.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct UsedView {
-    /// The first day.
-    #[schema(format = Date)]
-    since: String,
-    volume_rx: u64,
-    volume_tx: u64,
-    total_volume: u64,
-    sms_mo: u64,
-    sms_mt: u64,
+view! {
+    /// What was used since the beginning of a UTC day. Volumes are bytes.
+    pub struct UsedView from &UsageGroup as sum {
+        /// The first day.
+        since: ToldDay = "2026-07-01" => ToldDay(sum.key.clone()),
+        volume_rx: u64 = 52_428_800 => sum.rx,
+        volume_tx: u64 = 209_715_200 => sum.tx,
+        total_volume: u64 = 262_144_000 => sum.total,
+        sms_mo: u64 = 17,
+        sms_mt: u64 = 4,
+    }
 }
 
 impl OverviewView {
@@ -186,7 +190,7 @@ impl OverviewView {
             connectivity: now.map(|now| connectivity(&now.presence, sims.total)),
             usage: now.filter(|_| shows_usage).and_then(usage),
             missing: if now.is_none() {
-                vec![MissingPart::Usage.word()]
+                vec![Word(MissingPart::Usage)]
             } else {
                 Vec::new()
             },
@@ -231,12 +235,8 @@ fn quota<'a>(counts: impl Iterator<Item = (&'a str, u64)>) -> QuotaCountsView {
 }
 
 fn freshness(organization: Option<OrganizationId>, counts: &FleetCountsResponse) -> FreshnessView {
-    let accounts = counts.accounts.iter().map(|account| AccountFreshnessView {
-        account: account.account.clone(),
-        last_complete_at: account.last_complete_at,
-    });
     FreshnessView {
-        accounts: organization.is_none().then(|| accounts.collect()),
+        accounts: organization.is_none().then(|| Vec::of(counts.accounts.clone())),
         oldest_synced_at: counts.oldest_synced_at,
         newest_synced_at: counts.newest_synced_at,
     }
@@ -275,7 +275,7 @@ fn connectivity(presence: &[PresenceCount], total: u64) -> ConnectivityView {
         .filter(|(_, sims)| *sims > 0)
         .map(|(rat, sims)| RatView {
             rat: (rat > 0).then_some(rat),
-            name: Rat::of(rat).map(Rat::word),
+            name: Rat::of(rat).map(Word),
             sims,
         })
         .collect();
@@ -306,53 +306,9 @@ impl Rat {
 
 fn usage(now: &FleetNowResponse) -> Option<UsageNowView> {
     Some(UsageNowView {
-        today: used(now.today.as_ref()?),
-        month: used(now.month.as_ref()?),
+        today: now.today.as_ref()?.into(),
+        month: now.month.as_ref()?.into(),
     })
-}
-
-fn used(sum: &UsageGroup) -> UsedView {
-    UsedView {
-        since: sum.key.clone(),
-        volume_rx: sum.rx,
-        volume_tx: sum.tx,
-        total_volume: sum.total,
-        sms_mo: sum.sms_mo,
-        sms_mt: sum.sms_mt,
-    }
-}
-
-impl Example for OverviewView {
-    fn example() -> Value {
-        let quota = json!({ "sufficient": 11000, "low": 900, "exhausted": 100, "unknown": 0, "not_told": 0 });
-        let used = json!({
-            "since": "2026-07-01", "volume_rx": 52_428_800, "volume_tx": 209_715_200, "total_volume": 262_144_000,
-            "sms_mo": 17, "sms_mt": 4,
-        });
-        json!({
-            "organization_id": null, "as_of": TIME,
-            "sims": {
-                "total": 12000, "enabled": 11500, "disabled": 400, "expired": 100, "unknown": 0, "missing": 3,
-            },
-            "data_quota": quota, "sms_quota": quota,
-            "sync": {
-                "accounts": [{ "account": "main", "last_complete_at": TIME }], "oldest_synced_at": null,
-                "newest_synced_at": null,
-            },
-            "connectivity": {
-                "online": 9000, "offline": 2900, "unknown": 100,
-                "countries": [
-                    { "mcc": "262", "country": "Germany", "sims": 11900 },
-                    { "mcc": null, "country": null, "sims": 100 },
-                ],
-                "rats": [
-                    { "rat": 6, "name": "LTE", "sims": 11900 }, { "rat": null, "name": null, "sims": 100 },
-                ],
-            },
-            "usage": { "today": used, "month": used },
-            "missing": [],
-        })
-    }
 }
 
 /// The fleet at a glance

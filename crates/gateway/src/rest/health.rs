@@ -8,15 +8,14 @@ use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use messages::pb::common::{HealthCheck, HealthRequest, HealthResponse};
 use messages::{sim_rpc, usage_rpc};
-use serde::Serialize;
 use serde_json::{Value, json};
 use service_runtime::bus::RpcError;
 use utoipa::ToSchema;
 
-use super::frame::fields::{OneOf, words};
+use super::frame::fields::{Word, words};
 use super::frame::said::{Said, Success};
 use super::frame::state::RequestState;
-use super::frame::{AnyQuery, Operation, Reply, operations};
+use super::frame::{AnyQuery, Example, Operation, Reply, operations, view};
 use crate::app::Gateway;
 use crate::error::ApiError;
 
@@ -41,55 +40,40 @@ words! {
     pub enum Life as "LivenessStatus" { Live = "live" }
 }
 
-/// How one part stands.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct CheckView {
-    name: String,
-    ok: bool,
-    /// Without it the service is not ready.
-    required: bool,
-    detail: Option<String>,
+view! {
+    /// How one part stands.
+    pub struct CheckView from HealthCheck as check {
+        name: String = "database",
+        ok: bool = true,
+        /// Without it the service is not ready.
+        required: bool = true,
+        detail: Option<String>,
+    }
 }
 
-/// How one service stands.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct ServiceView {
-    service: String,
-    ready: bool,
-    /// Without it the gateway is not ready; without another it works with limits.
-    required: bool,
-    checks: Vec<CheckView>,
+view! {
+    /// How one service stands.
+    pub struct ServiceView from HealthResponse as health {
+        service: String = "gateway",
+        ready: bool = true,
+        /// Without it the gateway is not ready; without another it works with limits.
+        required: bool = true => true,
+        checks: Vec<CheckView>,
+    }
 }
 
-/// How everything stands.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct HealthView {
-    #[schema(value_type = HealthStatus)]
-    status: &'static str,
-    services: Vec<ServiceView>,
+view! {
+    /// How everything stands.
+    pub struct HealthView {
+        status: Word<HealthStatus>,
+        services: Vec<ServiceView>,
+    }
 }
 
-/// That the process lives.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct LivenessView {
-    #[schema(value_type = Life)]
-    status: &'static str,
-}
-
-impl From<HealthResponse> for ServiceView {
-    fn from(health: HealthResponse) -> Self {
-        let checks = health.checks.into_iter().map(|check| CheckView {
-            name: check.name,
-            ok: check.ok,
-            required: check.required,
-            detail: (!check.detail.is_empty()).then_some(check.detail),
-        });
-        Self {
-            service: health.service,
-            ready: health.ready,
-            required: true,
-            checks: checks.collect(),
-        }
+view! {
+    /// That the process lives.
+    pub struct LivenessView {
+        status: Word<Life>,
     }
 }
 
@@ -105,13 +89,13 @@ impl HealthView {
             (false, _) => HealthStatus::Unready,
         };
         Self {
-            status: status.word(),
+            status: Word(status),
             services,
         }
     }
 
     fn is_unready(&self) -> bool {
-        self.status == HealthStatus::Unready.word()
+        self.status.0 == HealthStatus::Unready
     }
 
     fn example_of(is_ready: bool) -> Value {
@@ -156,7 +140,7 @@ async fn ask(gateway: Data<Gateway>, request: &HttpRequest) -> Result<HealthView
     };
     let mut view = HealthView::of(vec![own.into(), sims.into(), usage]);
     if gateway.shutdown.has_started() {
-        view.status = HealthStatus::Unready.word();
+        view.status = Word(HealthStatus::Unready);
     }
     Ok(view)
 }
@@ -226,13 +210,12 @@ impl Reply for Readiness {
 
 impl Reply for Liveness {
     fn respond(self, _: &HttpRequest) -> Result<HttpResponse, ApiError> {
-        let status = Life::Live.word();
+        let status = Word(Life::Live);
         Ok(HttpResponse::Ok().json(LivenessView { status }))
     }
 
     fn describe(said: &mut Said) {
-        let example = json!({ "status": "live" });
-        bare::<LivenessView>(said, StatusCode::OK, "It lives", example);
+        bare::<LivenessView>(said, StatusCode::OK, "It lives", LivenessView::example());
     }
 }
 
@@ -300,22 +283,29 @@ mod tests {
 
     #[test]
     fn a_limit_degrades_and_an_unready_service_makes_all_unready() {
-        assert_eq!(HealthView::of(vec![service(true, true)]).status, "ready");
         assert_eq!(
-            HealthView::of(vec![service(true, true), service(true, false)]).status,
-            "degraded"
+            HealthView::of(vec![service(true, true)]).status.0,
+            HealthStatus::Ready
         );
         assert_eq!(
-            HealthView::of(vec![service(true, true), service(false, true)]).status,
-            "unready"
+            HealthView::of(vec![service(true, true), service(true, false)])
+                .status
+                .0,
+            HealthStatus::Degraded
+        );
+        assert_eq!(
+            HealthView::of(vec![service(true, true), service(false, true)])
+                .status
+                .0,
+            HealthStatus::Unready
         );
         let spare = ServiceView {
             required: false,
             ..service(false, true)
         };
         assert_eq!(
-            HealthView::of(vec![service(true, true), spare]).status,
-            "degraded"
+            HealthView::of(vec![service(true, true), spare]).status.0,
+            HealthStatus::Degraded
         );
     }
 }

@@ -4,14 +4,12 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use domain::Iccid;
 use messages::pb::usage as pb;
 use messages::{Timestamp, usage_rpc};
-use serde::Serialize;
 use serde_json::{Value, json};
-use utoipa::ToSchema;
 
 use super::frame::authenticate::ReadUsage;
 use super::frame::example::TIME;
 use super::frame::fields::{Cursor, Moment, PageSize, Text};
-use super::frame::{Call, Example, InPath, Listed, Operation, Query, fields, operations};
+use super::frame::{Call, InPath, Listed, Operation, Query, fields, operations, view};
 use crate::app::LONG_READ_LIMIT;
 use crate::error::ApiError;
 
@@ -34,40 +32,24 @@ fields! {
     }
 }
 
-/// Something that happened to a SIM, as 1NCE told it.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct SimEventView {
-    /// 1NCE's id.
-    id: String,
-    /// Such as `pdp_context_created`; `type_` and 1NCE's number where it is not known here.
-    event_type: String,
-    event_category: String,
-    /// `info`, `warn`, `error`, `critical`, or 1NCE's own word.
-    severity: String,
-    description: String,
-    /// 1NCE's details as they came; text that is no JSON object is in `text`.
-    #[schema(value_type = Object)]
-    event_data: Value,
-    triggered_by: Option<String>,
-    #[schema(value_type = Option<String>, format = DateTime)]
-    timestamp: Option<Timestamp>,
-    /// 1NCE marks it as an alert.
-    alert: bool,
-}
-
-impl From<pb::SimEvent> for SimEventView {
-    fn from(event: pb::SimEvent) -> Self {
-        Self {
-            id: event.id,
-            event_type: event.event_type,
-            event_category: event.event_category,
-            severity: event.severity,
-            description: event.description,
-            event_data: event_data(&event.event_data_json),
-            triggered_by: (!event.triggered_by.is_empty()).then_some(event.triggered_by),
-            timestamp: event.timestamp,
-            alert: event.alert,
-        }
+view! {
+    /// Something that happened to a SIM, as 1NCE told it.
+    pub struct SimEventView from pb::SimEvent as event {
+        /// 1NCE's id.
+        id: String = "800000019",
+        /// Such as `pdp_context_created`; `type_` and 1NCE's number where it is not known here.
+        event_type: String = "data_quota_used_up",
+        event_category: String = "quota",
+        /// `info`, `warn`, `error`, `critical`, or 1NCE's own word.
+        severity: String = "warn",
+        description: String = "Data quota used up",
+        /// 1NCE's details as they came; text that is no JSON object is in `text`.
+        event_data: Value = json!({ "quota": { "id": 9, "volume": -0.02, "total_volume": 500 } })
+            => event_data(&event.event_data_json),
+        triggered_by: Option<String>,
+        timestamp: Option<Timestamp> = TIME,
+        /// 1NCE marks it as an alert.
+        alert: bool = true,
     }
 }
 
@@ -77,17 +59,6 @@ fn event_data(text: &str) -> Value {
         Ok(Value::String(text)) => json!({ "text": text }),
         _ if text.is_empty() => json!({}),
         _ => json!({ "text": text }),
-    }
-}
-
-impl Example for SimEventView {
-    fn example() -> Value {
-        json!({
-            "id": "800000019", "event_type": "data_quota_used_up", "event_category": "quota", "severity": "warn",
-            "description": "Data quota used up",
-            "event_data": { "quota": { "id": 9, "volume": -0.02, "total_volume": 500 } },
-            "triggered_by": null, "timestamp": TIME, "alert": true,
-        })
     }
 }
 
@@ -108,11 +79,7 @@ async fn list_sim_events(
             ..question(params)
         })
         .await?;
-    Ok(Listed {
-        rows: answer.events.into_iter().map(SimEventView::from).collect(),
-        page_size,
-        next_cursor: answer.next_cursor,
-    })
+    Ok(Listed::of(answer.events, page_size, answer.next_cursor))
 }
 
 fn question(params: SimEventsParams) -> pb::SimEventsRequest {

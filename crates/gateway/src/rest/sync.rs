@@ -2,17 +2,18 @@
 
 use std::collections::BTreeMap;
 
-use domain::{AccountSlug, Iccid};
+use domain::{AccountSlug, Iccid, RunReason, RunState};
 use messages::pb::{sim as pb, usage};
 use messages::{Timestamp, sim_rpc, usage_rpc};
-use serde::Serialize;
 use serde_json::{Value, json};
-use utoipa::ToSchema;
 
 use super::frame::authenticate::{ReadSims, WriteSims};
 use super::frame::example::TIME;
 use super::frame::fields::{Day, Flag, words, words_of};
-use super::frame::{Accepted, Answer, Call, Example, Once, Operation, OptionalBody, fields, operations};
+use super::frame::view::Told;
+use super::frame::{
+    Accepted, Answer, Call, Example, Once, Operation, OptionalBody, fields, operations, view,
+};
 use crate::app::Act;
 use crate::error::{ApiCode, ApiError};
 
@@ -30,12 +31,12 @@ pub fn operations() -> Vec<Operation> {
 
 words_of! {
     /// How far a reading of the fleet is.
-    pub type RunStateWord = RunState as "SyncRunState"
+    RunState as "SyncRunState"
 }
 
 words_of! {
     /// Why a reading began.
-    pub type RunReasonWord = RunReason as "SyncRunReason"
+    RunReason as "SyncRunReason"
 }
 
 words! {
@@ -43,118 +44,81 @@ words! {
     pub enum Breaker as "BreakerState" { Closed = "closed", Open = "open", HalfOpen = "half_open" }
 }
 
-/// One reading of the whole fleet.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct SyncRunView {
-    id: String,
-    account: String,
-    #[schema(value_type = RunStateWord)]
-    state: String,
-    #[schema(value_type = RunReasonWord)]
-    reason: String,
-    #[schema(value_type = Option<String>, format = DateTime)]
-    started_at: Option<Timestamp>,
-    #[schema(value_type = Option<String>, format = DateTime)]
-    finished_at: Option<Timestamp>,
-    /// 1 for the first reading, more for confirming ones.
-    pass: u32,
-    pages_done: u32,
-    pages_total: u32,
-    sims_seen: u64,
-    sims_discovered: u64,
-    sims_changed: u64,
-    sims_missing: u64,
-    records_rejected: u64,
-    /// How often another process continued it.
-    resumed: u32,
-    /// When it will be done at the present pace.
-    #[schema(value_type = Option<String>, format = DateTime)]
-    eta: Option<Timestamp>,
-    pages_per_second: f64,
-    error: Option<String>,
-}
-
-/// How the readings of one account stand.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct AccountSyncView {
-    account: String,
-    sims_known: u64,
-    sims_missing: u64,
-    running: Option<SyncRunView>,
-    last_finished: Option<SyncRunView>,
-    #[schema(value_type = Option<String>, format = DateTime)]
-    last_complete_at: Option<Timestamp>,
-    #[schema(value_type = Option<String>, format = DateTime)]
-    next_due_at: Option<Timestamp>,
-    #[schema(value_type = Breaker)]
-    breaker: String,
-    /// Requests per second that 1NCE grants at the moment.
-    budget_rate: f64,
-    /// Granted calls in the last 60 seconds, by lane.
-    budget_used: BTreeMap<String, u64>,
-}
-
-/// How the readings of the fleet stand.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct SyncStatusView {
-    accounts: Vec<AccountSyncView>,
-}
-
-/// The readings that were started.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct StartedSyncView {
-    runs: Vec<SyncRunView>,
-    /// Where to follow them.
-    status_url: &'static str,
-}
-
-/// Readings by API that were made due.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct StartedUsageSyncView {
-    sims_queued: u64,
-    /// Where to follow them.
-    status_url: &'static str,
-}
-
-impl From<pb::SyncRun> for SyncRunView {
-    fn from(run: pb::SyncRun) -> Self {
-        Self {
-            id: run.id,
-            account: run.account,
-            state: run.state,
-            reason: run.reason,
-            started_at: run.started_at,
-            finished_at: run.finished_at,
-            pass: run.pass,
-            pages_done: run.pages_done,
-            pages_total: run.pages_total,
-            sims_seen: run.sims_seen,
-            sims_discovered: run.sims_discovered,
-            sims_changed: run.sims_changed,
-            sims_missing: run.sims_missing,
-            records_rejected: run.records_rejected,
-            resumed: run.resumed,
-            eta: run.eta,
-            pages_per_second: run.pages_per_second,
-            error: (!run.error.is_empty()).then_some(run.error),
-        }
+view! {
+    /// One reading of the whole fleet.
+    pub struct SyncRunView from pb::SyncRun as run {
+        id: String = "019cf7a0-0000-7000-8000-000000000002",
+        account: String = "main",
+        state: Told<RunState> = "running",
+        reason: Told<RunReason> = "request",
+        started_at: Option<Timestamp> = TIME,
+        finished_at: Option<Timestamp>,
+        /// 1 for the first reading, more for confirming ones.
+        pass: u32 = 1,
+        pages_done: u32 = 40,
+        pages_total: u32 = 120,
+        sims_seen: u64 = 4000,
+        sims_discovered: u64 = 2,
+        sims_changed: u64 = 11,
+        sims_missing: u64,
+        records_rejected: u64,
+        /// How often another process continued it.
+        resumed: u32,
+        /// When it will be done at the present pace.
+        eta: Option<Timestamp> = TIME,
+        pages_per_second: f64 = 8.9,
+        error: Option<String>,
     }
 }
 
-impl From<pb::AccountSync> for AccountSyncView {
-    fn from(sync: pb::AccountSync) -> Self {
-        Self {
-            account: sync.account,
-            sims_known: sync.sims_known,
-            sims_missing: sync.sims_missing,
-            running: sync.running.map(SyncRunView::from),
-            last_finished: sync.last_finished.map(SyncRunView::from),
-            last_complete_at: sync.last_complete_at,
-            next_due_at: sync.next_due_at,
-            breaker: sync.breaker,
-            budget_rate: sync.budget_rate,
-            budget_used: sync.budget_used,
-        }
+fn finished() -> Value {
+    let mut run = SyncRunView::example();
+    run["state"] = json!("completed");
+    run["finished_at"] = json!(TIME);
+    run["eta"] = Value::Null;
+    run
+}
+
+view! {
+    /// How the readings of one account stand.
+    pub struct AccountSyncView from pb::AccountSync as sync {
+        account: String = "main",
+        sims_known: u64 = 12000,
+        sims_missing: u64,
+        running: Option<SyncRunView> = SyncRunView::example(),
+        last_finished: Option<SyncRunView> = finished(),
+        last_complete_at: Option<Timestamp> = TIME,
+        next_due_at: Option<Timestamp> = TIME,
+        breaker: Told<Breaker> = "closed",
+        /// Requests per second that 1NCE grants at the moment.
+        budget_rate: f64 = 10.0,
+        /// Granted calls in the last 60 seconds, by lane.
+        budget_used: BTreeMap<String, u64> = json!({ "background": 540, "interactive": 3 }),
+    }
+}
+
+view! {
+    /// How the readings of the fleet stand.
+    pub struct SyncStatusView from pb::SyncStatusResponse as status {
+        accounts: Vec<AccountSyncView>,
+    }
+}
+
+view! {
+    /// The readings that were started.
+    pub struct StartedSyncView from pb::StartSyncResponse as started {
+        runs: Vec<SyncRunView>,
+        /// Where to follow them.
+        status_url: &'static str = STATUS_URL => STATUS_URL,
+    }
+}
+
+view! {
+    /// Readings by API that were made due.
+    pub struct StartedUsageSyncView from usage::StartUsageSyncResponse as started {
+        sims_queued: u64 = 1,
+        /// Where to follow them.
+        status_url: &'static str = USAGE_STATUS_URL => USAGE_STATUS_URL,
     }
 }
 
@@ -162,7 +126,7 @@ fields! {
     /// Which accounts to read.
     pub struct StartSyncBody {
         /// One account; absent means all.
-        account: Option<AccountSlug>,
+        account: Option<AccountSlug> = "main",
         /// Store that SIMs are gone even when they are suspiciously many.
         accept_mass_missing: Flag,
     }
@@ -172,53 +136,10 @@ fields! {
     /// Whose usage to read, and from when on.
     pub struct StartUsageSyncBody {
         /// One SIM; absent means every SIM that the key may see.
-        iccid: Option<Iccid>,
+        iccid: Option<Iccid> = "8988999000000000017",
         /// First day to read; absent means what was not compared yet. 1NCE keeps six months.
-        start_date: Option<Day>,
+        start_date: Option<Day> = "2026-06-01",
     }
-}
-
-impl Example for StartSyncBody {
-    fn example() -> Value {
-        json!({ "account": "main" })
-    }
-}
-
-impl Example for StartUsageSyncBody {
-    fn example() -> Value {
-        json!({ "iccid": "8988999000000000017", "start_date": "2026-06-01" })
-    }
-}
-
-impl Example for SyncStatusView {
-    fn example() -> Value {
-        json!({ "accounts": [{
-            "account": "main", "sims_known": 12000, "sims_missing": 0, "running": run("running"),
-            "last_finished": run("completed"), "last_complete_at": TIME, "next_due_at": TIME,
-            "breaker": "closed", "budget_rate": 10.0, "budget_used": { "background": 540, "interactive": 3 },
-        }] })
-    }
-}
-
-impl Example for StartedSyncView {
-    fn example() -> Value {
-        json!({ "runs": [run("queued")], "status_url": STATUS_URL })
-    }
-}
-
-impl Example for StartedUsageSyncView {
-    fn example() -> Value {
-        json!({ "sims_queued": 1, "status_url": USAGE_STATUS_URL })
-    }
-}
-
-fn run(state: &str) -> Value {
-    json!({
-        "id": "019cf7a0-0000-7000-8000-000000000002", "account": "main", "state": state, "reason": "request",
-        "started_at": TIME, "finished_at": null, "pass": 1, "pages_done": 40, "pages_total": 120, "sims_seen": 4000,
-        "sims_discovered": 2, "sims_changed": 11, "sims_missing": 0, "records_rejected": 0, "resumed": 0, "eta": TIME,
-        "pages_per_second": 8.9, "error": null,
-    })
 }
 
 /// How the readings of the fleet stand
@@ -231,10 +152,7 @@ async fn get_sync_status(call: Call<ReadSims>) -> Result<Answer<SyncStatusView>,
     let status = call
         .ask::<sim_rpc::SyncStatus>(|_| pb::SyncStatusRequest {})
         .await?;
-    let accounts = status.accounts.into_iter().map(AccountSyncView::from);
-    Ok(Answer(SyncStatusView {
-        accounts: accounts.collect(),
-    }))
+    Ok(Answer(status.into()))
 }
 
 /// Read the whole fleet from 1NCE
@@ -268,11 +186,7 @@ async fn start_sync(
                 accept_mass_missing,
             })
             .await?;
-        let runs = started.runs.into_iter().map(SyncRunView::from);
-        Ok(Accepted(StartedSyncView {
-            runs: runs.collect(),
-            status_url: STATUS_URL,
-        }))
+        Ok(Accepted(started.into()))
     })
     .await
 }
@@ -303,10 +217,7 @@ async fn start_usage_sync(
                 start_date: start_date.unwrap_or_default(),
             })
             .await?;
-        Ok(Accepted(StartedUsageSyncView {
-            sims_queued: started.sims_queued,
-            status_url: USAGE_STATUS_URL,
-        }))
+        Ok(Accepted(started.into()))
     })
     .await
 }

@@ -70,12 +70,11 @@ pub async fn list(app: App, request: pb::ListJobsRequest) -> Result<pb::ListJobs
         cursor: Some(request.cursor).filter(|cursor| !cursor.is_empty()),
         size,
     };
-    let page = app.list_jobs(&list).await?;
-    let rows = page.jobs.into_iter().map(|stored| {
+    let found = app.list_jobs(&list).await?;
+    let (jobs, next_cursor) = wire::page_of(found, size, |stored| {
         let cursor = cursor_after(&stored);
         (job(stored), cursor)
     });
-    let (jobs, next_cursor) = wire::page(rows, page.has_next);
     Ok(pb::ListJobsResponse { jobs, next_cursor })
 }
 
@@ -91,12 +90,11 @@ pub async fn results(app: App, request: pb::JobResultsRequest) -> Result<pb::Job
         after,
         size,
     };
-    let page = app.job_results(scope(request.scope)?, &list).await?;
-    let rows = page.items.into_iter().map(|item| {
-        let cursor = item.seq.to_string();
+    let found = app.job_results(scope(request.scope)?, &list).await?;
+    let (results, next_cursor) = wire::page_of(found, size, |item| {
+        let cursor = item.seq;
         (result(item), cursor)
     });
-    let (results, next_cursor) = wire::page(rows, page.has_next);
     Ok(pb::JobResultsResponse { results, next_cursor })
 }
 

@@ -13,14 +13,11 @@ pub async fn list(app: App, request: pb::ListRejectsRequest) -> Result<pb::ListR
     let size = page_size(request.page_size, 100, &mut wrong);
     let after = number_cursor(&request.cursor, &mut wrong);
     refuse(wrong)?;
-    let mut rejects = app.rejects(after, request.include_replayed, size + 1).await?;
-    let has_next = rejects.len() > request.page_size as usize;
-    rejects.truncate(request.page_size as usize);
-    let rows = rejects.into_iter().map(|reject| {
-        let cursor = reject.id.to_string();
-        (told(reject), cursor)
+    let found = app.rejects(after, request.include_replayed, size + 1).await?;
+    let (rejects, next_cursor) = wire::page_of(found, size, |reject| {
+        let id = reject.id;
+        (told(reject), id)
     });
-    let (rejects, next_cursor) = wire::page(rows, has_next);
     Ok(pb::ListRejectsResponse { rejects, next_cursor })
 }
 

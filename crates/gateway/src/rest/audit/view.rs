@@ -1,10 +1,8 @@
-use serde::Serialize;
 use serde_json::{Value, json};
-use utoipa::ToSchema;
 
 use crate::app::audit::{AuditLogEntry, ChainReport, hex};
-use crate::rest::frame::Example;
 use crate::rest::frame::example::TIME;
+use crate::rest::frame::{Example, view};
 
 const HASH: &str = "cf923055f9ed2bfd40602b3779edb50d80754a95f2ee873d5ab9a4f34629a8fc";
 
@@ -20,40 +18,20 @@ impl Example for AuditLogEntry {
     }
 }
 
-/// Whether the log is what was written.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct AuditVerdictView {
-    /// No row was changed and none is missing, as far as was looked.
-    ok: bool,
-    /// Rows that were looked at and are right.
-    checked: i64,
-    /// The oldest of them: 1 when the whole log was looked at.
-    first_seq: i64,
-    /// The newest row.
-    head_seq: i64,
-    /// Its hash, 64 hexadecimal digits. Kept elsewhere, it shows later that nobody wrote the whole log anew.
-    head_hash: String,
-    /// Where the chain breaks first.
-    first_bad_seq: Option<i64>,
-}
-
-impl From<ChainReport> for AuditVerdictView {
-    fn from(report: ChainReport) -> Self {
-        Self {
-            ok: report.first_bad_seq.is_none(),
-            checked: report.checked,
-            first_seq: report.first_seq,
-            head_seq: report.head_seq,
-            head_hash: hex(&report.head_hash),
-            first_bad_seq: report.first_bad_seq,
-        }
-    }
-}
-
-impl Example for AuditVerdictView {
-    fn example() -> Value {
-        json!({
-            "ok": true, "checked": 4711, "first_seq": 1, "head_seq": 4711, "head_hash": HASH, "first_bad_seq": null,
-        })
+view! {
+    /// Whether the log is what was written.
+    pub struct AuditVerdictView from ChainReport as report {
+        /// No row was changed and none is missing, as far as was looked.
+        ok: bool = true => report.first_bad_seq.is_none(),
+        /// Rows that were looked at and are right.
+        checked: i64 = 4711,
+        /// The oldest of them: 1 when the whole log was looked at.
+        first_seq: i64 = 1,
+        /// The newest row.
+        head_seq: i64 = 4711,
+        /// Its hash, 64 hexadecimal digits. Kept elsewhere, it shows later that nobody wrote the whole log anew.
+        head_hash: String = HASH => hex(&report.head_hash),
+        /// Where the chain breaks first.
+        first_bad_seq: Option<i64>,
     }
 }

@@ -46,6 +46,20 @@ pub struct Listed<T> {
     pub next_cursor: String,
 }
 
+impl<T> Listed<T> {
+    /// The page that a service found.
+    pub fn of<S>(found: Vec<S>, page_size: u32, next_cursor: String) -> Self
+    where
+        T: From<S>,
+    {
+        Self {
+            rows: found.into_iter().map(T::from).collect(),
+            page_size,
+            next_cursor,
+        }
+    }
+}
+
 /// 200 with a page of things that are counted.
 pub struct Page<T> {
     pub rows: Vec<T>,

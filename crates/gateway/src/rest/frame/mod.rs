@@ -25,8 +25,10 @@ pub mod request_id;
 pub mod revalidate;
 pub mod routes;
 pub mod said;
+pub mod schema;
 pub mod state;
 pub mod trace;
+pub mod view;
 
 pub use answer::{Accepted, Answer, Created, Listed, MaxAge, Page, Reply, Serialized};
 pub use body::{Body, NoBody, OptionalBody, Upload};
@@ -40,3 +42,4 @@ pub(crate) use operation::operations;
 pub use path::InPath;
 pub use public_call::PublicCall;
 pub use query::{AnyQuery, Query};
+pub(crate) use view::view;

@@ -18,11 +18,11 @@ use crate::app::identity::keys::{self, UpdateKey};
 use crate::auth::Permission;
 use crate::error::{ApiCode, ApiError};
 use crate::rest::frame::authenticate::AdminUsers;
-use crate::rest::frame::example::TIME;
 use crate::rest::frame::fields::{Field, Name, Nullable, Number, Text, Words};
 use crate::rest::frame::page::AfterId;
+use crate::rest::frame::view::Told;
 use crate::rest::frame::{
-    Answer, Body, Call, Created, Example, InPath, Listed, Once, Operation, Query, fields, operations,
+    Answer, Body, Call, Created, Example, InPath, Listed, Once, Operation, Query, fields, operations, view,
 };
 
 pub fn operations() -> Vec<Operation> {
@@ -35,61 +35,29 @@ pub fn operations() -> Vec<Operation> {
     ]
 }
 
-/// An API key without its secret.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct KeyView {
-    id: Uuid,
-    name: String,
-    description: Option<String>,
-    #[schema(value_type = Vec<Permission>)]
-    scopes: Vec<String>,
-    /// The visible part.
-    key_prefix: String,
-    /// Null: the whole platform.
-    organization_id: Option<Uuid>,
-    expires_at: Option<DateTime<Utc>>,
-    rate_limit_per_minute: i32,
-    rate_limit_per_hour: i32,
-    /// Some seconds late.
-    last_used_at: Option<DateTime<Utc>>,
-    /// Some seconds late.
-    usage_count: i64,
-    /// Neither revoked nor expired.
-    is_active: bool,
-    created_at: DateTime<Utc>,
-    /// Who made it.
-    created_by: String,
-}
-
-impl From<KeyInfo> for KeyView {
-    fn from(key: KeyInfo) -> Self {
-        Self {
-            is_active: key.revoked_at.is_none() && key.expires_at.is_none_or(|end| end > Utc::now()),
-            id: key.id,
-            name: key.name,
-            description: key.description,
-            scopes: key.scopes,
-            key_prefix: key.prefix,
-            organization_id: key.organization.map(|id| id.0),
-            expires_at: key.expires_at,
-            rate_limit_per_minute: key.rate_limit_per_minute,
-            rate_limit_per_hour: key.rate_limit_per_hour,
-            last_used_at: key.last_used_at,
-            usage_count: key.usage_count,
-            created_at: key.created_at,
-            created_by: key.created_by,
-        }
-    }
-}
-
-impl Example for KeyView {
-    fn example() -> Value {
-        json!({
-            "id": "019cf7a0-0000-7000-8000-000000000004", "name": "dashboard", "description": null,
-            "scopes": ["read:sims", "read:usage"], "key_prefix": "abcdefgh", "organization_id": ORGANIZATION,
-            "expires_at": null, "rate_limit_per_minute": 600, "rate_limit_per_hour": 1000, "last_used_at": null,
-            "usage_count": 0, "is_active": true, "created_at": TIME, "created_by": "ada",
-        })
+view! {
+    /// An API key without its secret.
+    pub struct KeyView from KeyInfo as key {
+        id: Uuid,
+        name: String = "dashboard",
+        description: Option<String>,
+        scopes: Vec<Told<Permission>> = ["read:sims", "read:usage"],
+        /// The visible part.
+        key_prefix: String = "abcdefgh" => key.prefix,
+        /// Null: the whole platform.
+        organization_id: Option<Uuid> = ORGANIZATION => key.organization.map(|id| id.0),
+        expires_at: Option<DateTime<Utc>>,
+        rate_limit_per_minute: i32 = 600,
+        rate_limit_per_hour: i32 = 1000,
+        /// Some seconds late.
+        last_used_at: Option<DateTime<Utc>>,
+        /// Some seconds late.
+        usage_count: i64,
+        /// Neither revoked nor expired.
+        is_active: bool = true => key.revoked_at.is_none() && key.expires_at.is_none_or(|end| end > Utc::now()),
+        created_at: DateTime<Utc>,
+        /// Who made it.
+        created_by: String = "ada",
     }
 }
 
@@ -152,14 +120,14 @@ type RateLimit<const DEFAULT: u32 = 0> = Number<1, RATE_LIMIT_MAX, DEFAULT>;
 fields! {
     /// A new API key.
     pub struct NewKeyBody {
-        name: Name,
+        name: Name = "dashboard",
         description: Option<Nullable<Text<0, 1000>>>,
-        scopes: Words<Permission>,
+        scopes: Words<Permission> = ["read:sims", "read:usage"],
         /// Absent or null: the caller's own, or the whole platform.
-        organization_id: Option<Nullable<OrganizationId>>,
+        organization_id: Option<Nullable<OrganizationId>> = ORGANIZATION,
         /// In the future; null: without end.
         expires_at: Option<Nullable<Future>>,
-        rate_limit_per_minute: RateLimit<DEFAULT_PER_MINUTE>,
+        rate_limit_per_minute: RateLimit<DEFAULT_PER_MINUTE> = 600,
         rate_limit_per_hour: RateLimit<DEFAULT_PER_HOUR>,
     }
 }
@@ -177,24 +145,15 @@ impl From<NewKeyBody> for NewKey {
     }
 }
 
-impl Example for NewKeyBody {
-    fn example() -> Value {
-        json!({
-            "name": "dashboard", "scopes": ["read:sims", "read:usage"], "organization_id": ORGANIZATION,
-            "rate_limit_per_minute": 600,
-        })
-    }
-}
-
 fields! {
     /// What of an API key is to change. At least one field.
     pub struct UpdateKeyBody: change {
         name: Option<Name>,
         /// Null removes it.
         description: Option<Nullable<Text<0, 1000>>>,
-        scopes: Option<Words<Permission>>,
+        scopes: Option<Words<Permission>> = ["read:sims"],
         /// In the future; null: without end.
-        expires_at: Option<Nullable<Future>>,
+        expires_at: Option<Nullable<Future>> = "2030-01-01T00:00:00Z",
         rate_limit_per_minute: Option<RateLimit>,
         rate_limit_per_hour: Option<RateLimit>,
     }
@@ -211,12 +170,6 @@ impl From<UpdateKeyBody> for UpdateKey {
             rate_limit_per_minute: body.rate_limit_per_minute.map(limit),
             rate_limit_per_hour: body.rate_limit_per_hour.map(limit),
         }
-    }
-}
-
-impl Example for UpdateKeyBody {
-    fn example() -> Value {
-        json!({ "scopes": ["read:sims"], "expires_at": "2030-01-01T00:00:00Z" })
     }
 }
 

@@ -1,61 +1,34 @@
 use chrono::{DateTime, Utc};
-use serde::Serialize;
-use serde_json::{Value, json};
-use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::ORGANIZATION;
 use crate::app::identity::organizations::{self, NewOrganization};
 use crate::error::ApiError;
 use crate::rest::frame::authenticate::{AdminUsers, Anybody};
-use crate::rest::frame::example::TIME;
 use crate::rest::frame::fields::{Name, Slug};
 use crate::rest::frame::page::AfterId;
-use crate::rest::frame::{Body, Call, Created, Example, Listed, Once, Operation, Query, fields, operations};
+use crate::rest::frame::{Body, Call, Created, Listed, Once, Operation, Query, fields, operations, view};
 use crate::store::identity::organizations::OrganizationRow;
 
 pub fn operations() -> Vec<Operation> {
     operations![list_organizations, create_organization]
 }
 
-/// Whose SIMs, users and keys they are.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct OrganizationView {
-    id: Uuid,
-    name: String,
-    slug: String,
-    created_at: DateTime<Utc>,
-}
-
-impl From<OrganizationRow> for OrganizationView {
-    fn from(organization: OrganizationRow) -> Self {
-        Self {
-            id: organization.id.0,
-            name: organization.name,
-            slug: organization.slug,
-            created_at: organization.created_at,
-        }
-    }
-}
-
-impl Example for OrganizationView {
-    fn example() -> Value {
-        json!({
-            "id": "00000000-0000-0000-0000-000000000001", "name": "Acme", "slug": "acme", "created_at": TIME,
-        })
+view! {
+    /// Whose SIMs, users and keys they are.
+    pub struct OrganizationView from OrganizationRow as organization {
+        id: Uuid = ORGANIZATION,
+        name: String = "Acme",
+        slug: String = "acme",
+        created_at: DateTime<Utc>,
     }
 }
 
 fields! {
     /// A new organization.
     pub struct NewOrganizationBody {
-        name: Name,
-        slug: Slug,
-    }
-}
-
-impl Example for NewOrganizationBody {
-    fn example() -> Value {
-        json!({ "name": "Acme", "slug": "acme" })
+        name: Name = "Acme",
+        slug: Slug = "acme",
     }
 }
 

@@ -17,7 +17,7 @@ use crate::error::{ApiCode, ApiError};
 use crate::rest::frame::authenticate::Anybody;
 use crate::rest::frame::faults::Faults;
 use crate::rest::frame::fields::{Count, Field, FieldSchema, Fields, OneOf, Source, Text, words};
-use crate::rest::frame::{Answer, Body, Call, Example, Operation, PublicCall, fields, operations};
+use crate::rest::frame::{Answer, Body, Call, Example, Operation, PublicCall, fields, operations, view};
 
 pub fn operations() -> Vec<Operation> {
     operations![
@@ -29,36 +29,17 @@ pub fn operations() -> Vec<Operation> {
     ]
 }
 
-/// What a session goes on with.
-#[derive(Serialize, ToSchema)]
-pub struct TokensView {
-    /// For `Authorization: Bearer`.
-    access_token: String,
-    /// Counts once, for 7 days.
-    refresh_token: String,
-    /// `Bearer`.
-    token_type: &'static str,
-    /// Seconds until the access token ends.
-    expires_in: i64,
-}
-
-impl From<Tokens> for TokensView {
-    fn from(tokens: Tokens) -> Self {
-        Self {
-            access_token: tokens.access.expose_secret().to_owned(),
-            refresh_token: tokens.refresh.expose_secret().to_owned(),
-            token_type: "Bearer",
-            expires_in: ACCESS_SECONDS,
-        }
-    }
-}
-
-impl Example for TokensView {
-    fn example() -> Value {
-        json!({
-            "access_token": "header.payload.signature", "refresh_token": refresh_token(), "token_type": "Bearer",
-            "expires_in": 1800,
-        })
+view! {
+    /// What a session goes on with.
+    pub struct TokensView from Tokens as tokens {
+        /// For `Authorization: Bearer`.
+        access_token: String = "header.payload.signature" => tokens.access.expose_secret().to_owned(),
+        /// Counts once, for 7 days.
+        refresh_token: String = refresh_token() => tokens.refresh.expose_secret().to_owned(),
+        /// `Bearer`.
+        token_type: &'static str = "Bearer" => "Bearer",
+        /// Seconds until the access token ends.
+        expires_in: i64 = ACCESS_SECONDS => ACCESS_SECONDS,
     }
 }
 
@@ -145,15 +126,10 @@ impl Example for MeView {
     }
 }
 
-/// Sessions that ended.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct EndedView {
-    sessions_ended: u64,
-}
-
-impl Example for EndedView {
-    fn example() -> Value {
-        json!({ "sessions_ended": 1 })
+view! {
+    /// Sessions that ended.
+    pub struct EndedView {
+        sessions_ended: u64 = 1,
     }
 }
 
@@ -232,27 +208,15 @@ impl Field for RefreshToken {
 fields! {
     /// A refresh token.
     pub struct RefreshBody {
-        refresh_token: RefreshToken,
-    }
-}
-
-impl Example for RefreshBody {
-    fn example() -> Value {
-        json!({ "refresh_token": refresh_token() })
+        refresh_token: RefreshToken = refresh_token(),
     }
 }
 
 fields! {
     /// The current password and a new one.
     pub struct PasswordBody {
-        current_password: GivenPassword,
-        new_password: NewPassword,
-    }
-}
-
-impl Example for PasswordBody {
-    fn example() -> Value {
-        json!({ "current_password": "a long pass phrase", "new_password": "another pass phrase" })
+        current_password: GivenPassword = "a long pass phrase",
+        new_password: NewPassword = "another pass phrase",
     }
 }
 

@@ -1,7 +1,4 @@
 use chrono::{DateTime, Utc};
-use serde::Serialize;
-use serde_json::{Value, json};
-use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::fields::{Email, NewPassword, Username};
@@ -13,8 +10,9 @@ use crate::rest::frame::authenticate::AdminUsers;
 use crate::rest::frame::example::TIME;
 use crate::rest::frame::fields::{Flag, Name, Nullable, Word};
 use crate::rest::frame::page::AfterId;
+use crate::rest::frame::view::Told;
 use crate::rest::frame::{
-    Answer, Body, Call, Created, Example, InPath, Listed, Once, Operation, Query, fields, operations,
+    Answer, Body, Call, Created, InPath, Listed, Once, Operation, Query, fields, operations, view,
 };
 use crate::store::identity::users::UserRow;
 use domain::OrganizationId;
@@ -29,57 +27,32 @@ pub fn operations() -> Vec<Operation> {
     ]
 }
 
-/// A user.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct UserView {
-    id: Uuid,
-    username: String,
-    email: String,
-    full_name: Option<String>,
-    #[schema(value_type = Role)]
-    role: String,
-    /// Null: the whole platform.
-    organization_id: Option<Uuid>,
-    is_active: bool,
-    created_at: DateTime<Utc>,
-    last_login_at: Option<DateTime<Utc>>,
-}
-
-impl From<UserRow> for UserView {
-    fn from(user: UserRow) -> Self {
-        Self {
-            id: user.id,
-            username: user.username,
-            email: user.email,
-            full_name: user.full_name,
-            role: user.role,
-            organization_id: user.organization.map(|id| id.0),
-            is_active: user.is_active,
-            created_at: user.created_at,
-            last_login_at: user.last_login_at,
-        }
-    }
-}
-
-impl Example for UserView {
-    fn example() -> Value {
-        json!({
-            "id": USER, "username": "ada", "email": "ada@example.org", "full_name": "Ada Lovelace", "role": "user",
-            "organization_id": ORGANIZATION, "is_active": true, "created_at": TIME, "last_login_at": TIME,
-        })
+view! {
+    /// A user.
+    pub struct UserView from UserRow as user {
+        id: Uuid = USER,
+        username: String = "ada",
+        email: String = "ada@example.org",
+        full_name: Option<String> = "Ada Lovelace",
+        role: Told<Role> = "user",
+        /// Null: the whole platform.
+        organization_id: Option<Uuid> = ORGANIZATION => user.organization.map(|id| id.0),
+        is_active: bool = true,
+        created_at: DateTime<Utc>,
+        last_login_at: Option<DateTime<Utc>> = TIME,
     }
 }
 
 fields! {
     /// A new user.
     pub struct NewUserBody {
-        username: Username,
-        email: Email,
-        password: NewPassword,
-        full_name: Option<Nullable<Name>>,
-        role: Word<Role>,
+        username: Username = "ada",
+        email: Email = "ada@example.org",
+        password: NewPassword = "a long pass phrase",
+        full_name: Option<Nullable<Name>> = "Ada Lovelace",
+        role: Word<Role> = "user",
         /// Absent or null: the caller's own, or the whole platform.
-        organization_id: Option<Nullable<OrganizationId>>,
+        organization_id: Option<Nullable<OrganizationId>> = ORGANIZATION,
         is_active: Flag<true>,
     }
 }
@@ -98,15 +71,6 @@ impl From<NewUserBody> for NewUser {
     }
 }
 
-impl Example for NewUserBody {
-    fn example() -> Value {
-        json!({
-            "username": "ada", "email": "ada@example.org", "password": "a long pass phrase",
-            "full_name": "Ada Lovelace", "role": "user", "organization_id": ORGANIZATION,
-        })
-    }
-}
-
 fields! {
     /// What of a user is to change. At least one field.
     pub struct UpdateUserBody: change {
@@ -115,10 +79,10 @@ fields! {
         password: Option<NewPassword>,
         /// Null removes it.
         full_name: Option<Nullable<Name>>,
-        role: Option<Word<Role>>,
+        role: Option<Word<Role>> = "readonly",
         /// Null: the whole platform.
         organization_id: Option<Nullable<OrganizationId>>,
-        is_active: Option<bool>,
+        is_active: Option<bool> = true,
     }
 }
 
@@ -133,12 +97,6 @@ impl From<UpdateUserBody> for UpdateUser {
             organization: body.organization_id.map(|id| id.0),
             is_active: body.is_active,
         }
-    }
-}
-
-impl Example for UpdateUserBody {
-    fn example() -> Value {
-        json!({ "role": "readonly", "is_active": true })
     }
 }
 
@@ -206,7 +164,10 @@ async fn delete_user(call: Call<AdminUsers>, InPath(id): InPath<Uuid>) -> Result
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
+    use crate::rest::frame::Example;
     use crate::rest::frame::reading::bad_fields;
 
     #[test]

@@ -1,11 +1,10 @@
 use std::borrow::Cow;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, Schema, Type};
 
 use crate::error::ApiError;
-use crate::rest::frame::Example;
 use crate::rest::frame::fields::{Field, fields};
 
 /// Ids of one request.
@@ -63,7 +62,7 @@ fields! {
     /// Which rejected records are read again.
     pub struct ReplayRejectsBody: choice {
         /// Ids of rejected records.
-        ids: Option<RejectIds>,
+        ids: Option<RejectIds> = ["17"],
         /// `true`: all that were not read again yet, at most 10,000.
         all: Option<True>,
     }
@@ -80,14 +79,10 @@ impl ReplayRejectsBody {
     }
 }
 
-impl Example for ReplayRejectsBody {
-    fn example() -> Value {
-        json!({ "ids": ["17"] })
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
     use crate::rest::frame::faults::Faults;
     use crate::rest::frame::fields::Source;

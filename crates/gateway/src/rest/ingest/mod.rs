@@ -61,11 +61,7 @@ async fn list_rejects(
             include_replayed: params.include_replayed.0,
         })
         .await?;
-    Ok(Listed {
-        rows: answer.rejects.into_iter().map(RejectView::from).collect(),
-        page_size,
-        next_cursor: answer.next_cursor,
-    })
+    Ok(Listed::of(answer.rejects, page_size, answer.next_cursor))
 }
 
 /// Read rejected records again

@@ -17,6 +17,7 @@ pub use view::{JobResultView, JobView, JobWithResultsView};
 use super::frame::authenticate::{ReadSims, WriteSims};
 use super::frame::fields::{Cursor, Field, OneOf, PageSize, Word};
 use super::frame::path::PathField;
+use super::frame::view::Of;
 use super::frame::{Answer, Call, InPath, Listed, NoBody, Operation, Query, fields, operations};
 use crate::app::jobs::{JobControl, control_job, get_job as job_of};
 use crate::error::{ApiCode, ApiError};
@@ -102,11 +103,7 @@ async fn list_jobs(
             page_size,
         })
         .await?;
-    Ok(Listed {
-        rows: views(page.jobs)?,
-        page_size,
-        next_cursor: page.next_cursor,
-    })
+    Ok(Listed::of(page.jobs, page_size, page.next_cursor))
 }
 
 /// One job
@@ -130,8 +127,8 @@ async fn get_job(
     });
     let (job, first) = found.await?;
     Ok(Answer(JobWithResultsView {
-        job: job.try_into()?,
-        results: views(first.results)?,
+        job: job.into(),
+        results: Vec::of(first.results),
     }))
 }
 
@@ -154,11 +151,7 @@ async fn list_job_results(
             page_size,
         })
         .await?;
-    Ok(Listed {
-        rows: views(page.results)?,
-        page_size,
-        next_cursor: page.next_cursor,
-    })
+    Ok(Listed::of(page.results, page_size, page.next_cursor))
 }
 
 /// Pause a job
@@ -203,14 +196,10 @@ async fn control(
     control: JobControl,
 ) -> Result<Answer<JobView>, ApiError> {
     let job = call.run(|gateway, context| control_job(gateway, context, id, control));
-    Ok(Answer(job.await?.try_into()?))
+    Ok(Answer(job.await?.into()))
 }
 
 /// The word as it is asked for: empty means any.
 fn text<T: OneOf>(word: Option<Word<T>>) -> String {
     word.map_or("", |word| word.0.word()).to_owned()
-}
-
-fn views<R, V: TryFrom<R, Error = ApiError>>(rows: Vec<R>) -> Result<Vec<V>, ApiError> {
-    rows.into_iter().map(V::try_from).collect()
 }

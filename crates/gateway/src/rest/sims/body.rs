@@ -14,7 +14,7 @@ use crate::app::{Gateway, RequestContext};
 use crate::error::ApiError;
 use crate::rest::frame::faults::Faults;
 use crate::rest::frame::fields::{Field, Flag, Text, Word, words};
-use crate::rest::frame::{Check, Example, fields};
+use crate::rest::frame::{Check, fields};
 
 /// The largest metadata of a SIM, as JSON.
 pub const METADATA_BYTES: usize = domain::Metadata::MAX_BYTES;
@@ -152,14 +152,14 @@ fields! {
     /// At least one field; what is left out stays as it is.
     pub struct UpdateSimBody: change {
         /// Without control characters; empty removes it.
-        label: Option<Label>,
+        label: Option<Label> = "pump-17",
         /// Whether the SIM works in its present device only.
-        imei_lock: Option<Flag>,
-        status: Option<Word<SettableStatus>>,
+        imei_lock: Option<Flag> = true,
+        status: Option<Word<SettableStatus>> = "Enabled",
         /// Replace the stored ones; none blank, none with control characters.
-        tags: Option<Tags>,
+        tags: Option<Tags> = ["north"],
         /// Replaces the stored object; at most 16 KiB.
-        metadata: Option<Metadata>,
+        metadata: Option<Metadata> = json!({ "site": 4 }),
         /// Gives the SIM to another organization; for keys of the whole platform.
         organization_id: Option<OrganizationId>,
     }
@@ -187,14 +187,6 @@ impl Check for UpdateSimBody {
     ) -> Result<(), ApiError> {
         let organization = sent.get("organization_id");
         receiver::check(organization, "organization_id", gateway, context, faults).await
-    }
-}
-
-impl Example for UpdateSimBody {
-    fn example() -> Value {
-        json!({
-            "label": "pump-17", "imei_lock": true, "status": "Enabled", "tags": ["north"], "metadata": { "site": 4 },
-        })
     }
 }
 

@@ -2,9 +2,7 @@
 
 use messages::pb::usage as pb;
 use messages::{Timestamp, usage_rpc};
-use serde::Serialize;
-use serde_json::{Value, json};
-use utoipa::ToSchema;
+use serde_json::json;
 
 use super::params::{DAYS, Length, Period};
 use crate::app::LONG_READ_LIMIT;
@@ -12,7 +10,8 @@ use crate::error::ApiError;
 use crate::rest::frame::authenticate::ReadUsage;
 use crate::rest::frame::example::TIME;
 use crate::rest::frame::fields::{Cursor, Day, PageSize};
-use crate::rest::frame::{Call, Example, Listed, Operation, Query, fields, operations};
+use crate::rest::frame::view::ToldDay;
+use crate::rest::frame::{Call, Listed, Operation, Query, fields, operations, view};
 
 pub fn operations() -> Vec<Operation> {
     operations![list_usage_differences]
@@ -31,78 +30,50 @@ fields! {
     }
 }
 
-/// A closed day on which stream and API differ.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct DayDifferenceView {
-    iccid: String,
-    #[schema(format = Date)]
-    date: String,
-    stream: DayNumbersView,
-    api: DayNumbersView,
-    data_records: u32,
-    /// Bytes that rounding explains: Platform 2.0 bills each session in whole KB.
-    tolerance: u64,
-    /// When the API was read.
-    #[schema(value_type = Option<String>, format = DateTime)]
-    read_at: Option<Timestamp>,
-    /// Which of the two counts, and what it may come from.
-    explanation: String,
-}
-
-/// What one of the two told.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct DayNumbersView {
-    total_volume: u64,
-    sms_mo: u32,
-    sms_mt: u32,
-}
-
-impl From<pb::DayDifference> for DayDifferenceView {
-    fn from(day: pb::DayDifference) -> Self {
-        let explanation = explanation(&day);
-        Self {
-            iccid: day.iccid,
-            date: day.day,
-            stream: DayNumbersView {
-                total_volume: day.stream_total,
-                sms_mo: day.stream_sms_mo,
-                sms_mt: day.stream_sms_mt,
-            },
-            api: DayNumbersView {
-                total_volume: day.api_total,
-                sms_mo: day.api_sms_mo,
-                sms_mt: day.api_sms_mt,
-            },
-            data_records: day.data_records,
-            tolerance: day.tolerance,
-            read_at: day.read_at,
-            explanation,
-        }
+view! {
+    /// A closed day on which stream and API differ.
+    pub struct DayDifferenceView from pb::DayDifference as day {
+        iccid: String = "8988999000000000017",
+        date: ToldDay => ToldDay(day.day.clone()),
+        stream: DayNumbersView = json!({ "total_volume": 100_000, "sms_mo": 1, "sms_mt": 0 }) => DayNumbersView {
+            total_volume: day.stream_total,
+            sms_mo: day.stream_sms_mo,
+            sms_mt: day.stream_sms_mt,
+        },
+        api: DayNumbersView => DayNumbersView {
+            total_volume: day.api_total,
+            sms_mo: day.api_sms_mo,
+            sms_mt: day.api_sms_mt,
+        },
+        data_records: u32 = 2,
+        /// Bytes that rounding explains: Platform 2.0 bills each session in whole KB.
+        tolerance: u64 = 2048,
+        /// When the API was read.
+        read_at: Option<Timestamp> = TIME,
+        /// Which of the two counts, and what it may come from.
+        explanation: String = THE_STREAM_LACKS => explanation(&day).to_owned(),
     }
 }
 
-fn explanation(day: &pb::DayDifference) -> String {
-    let text = if day.api_total > day.stream_total + day.tolerance {
-        "1NCE's API tells more than the stream brought and rounding up to a KB per record explains: records are \
-         missing in the stream, and the API's number counts"
+view! {
+    /// What one of the two told.
+    pub struct DayNumbersView {
+        total_volume: u64 = 262_144,
+        sms_mo: u32 = 1,
+        sms_mt: u32,
+    }
+}
+
+const THE_STREAM_LACKS: &str = "1NCE's API tells more than the stream brought and rounding up to a KB per record \
+     explains: records are missing in the stream, and the API's number counts";
+
+fn explanation(day: &pb::DayDifference) -> &'static str {
+    if day.api_total > day.stream_total + day.tolerance {
+        THE_STREAM_LACKS
     } else if day.api_total < day.stream_total {
         "1NCE's API tells less than the stream brought: it lags or was corrected, and the stream's number counts"
     } else {
         "the volumes agree but for rounding; the counts of SMS differ, and the larger one counts"
-    };
-    text.to_owned()
-}
-
-impl Example for DayDifferenceView {
-    fn example() -> Value {
-        json!({
-            "iccid": "8988999000000000017", "date": "2026-06-30",
-            "stream": { "total_volume": 100000, "sms_mo": 1, "sms_mt": 0 },
-            "api": { "total_volume": 262144, "sms_mo": 1, "sms_mt": 0 },
-            "data_records": 2, "tolerance": 2048, "read_at": TIME,
-            "explanation": "1NCE's API tells more than the stream brought and rounding up to a KB per record explains: \
-                            records are missing in the stream, and the API's number counts",
-        })
     }
 }
 
@@ -126,11 +97,7 @@ async fn list_usage_differences(
             cursor: params.cursor.0,
         })
         .await?;
-    Ok(Listed {
-        rows: answer.days.into_iter().map(DayDifferenceView::from).collect(),
-        page_size,
-        next_cursor: answer.next_cursor,
-    })
+    Ok(Listed::of(answer.days, page_size, answer.next_cursor))
 }
 
 #[cfg(test)]

@@ -74,17 +74,17 @@ impl Period {
 
 words_of! {
     /// How long the periods are that usage is shown by.
-    pub type GranularityWord = Granularity as "UsageGranularity" or Daily
+    Granularity as "UsageGranularity" or Daily
 }
 
 words_of! {
     /// What the fleet's usage is grouped by.
-    pub type UsageGroupByWord = UsageGroupBy as "UsageGroupBy"
+    UsageGroupBy as "UsageGroupBy"
 }
 
 words_of! {
     /// Of what the SIMs used most.
-    pub type TopByWord = TopBy as "TopUsageBy" or Total
+    TopBy as "TopUsageBy" or Total
 }
 
 /// The IANA name of a time zone; usage-ingestor knows which there are.

@@ -2,89 +2,78 @@
 
 use std::collections::BTreeMap;
 
-use domain::{Granularity, Iccid, UsageSource};
+use chrono::NaiveDate;
+use domain::{Granularity, Iccid, TopBy, UsageGroupBy, UsageSource};
 use messages::pb::usage as pb;
-use serde::Serialize;
 use serde_json::{Value, json};
-use utoipa::ToSchema;
 
-use super::params::{
-    GranularityWord, Period, SimUsageParams, TopByWord, TopUsageParams, UsageGroupByWord, UsageSummaryParams,
-    tag_text,
-};
-use crate::rest::frame::Example;
-use crate::rest::frame::fields::words_of;
+use super::params::{Period, SimUsageParams, TopUsageParams, UsageSummaryParams, tag_text};
+use crate::rest::frame::fields::{Word, words_of};
+use crate::rest::frame::view::{Of, Told};
+use crate::rest::frame::{Example, view};
 
 words_of! {
     /// Where numbers come from: `api` are 1NCE's daily ones, where the stream brought less.
-    pub type UsageSourceWord = UsageSource as "UsageSource"
+    UsageSource as "UsageSource"
 }
 
-/// First and last day, both included.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct PeriodView {
-    #[schema(format = Date)]
-    start: String,
-    #[schema(format = Date)]
-    end: String,
-}
-
-impl From<Period> for PeriodView {
-    fn from(period: Period) -> Self {
-        Self {
-            start: period.start.to_string(),
-            end: period.end.to_string(),
-        }
+view! {
+    /// First and last day, both included.
+    pub struct PeriodView from Period as period {
+        start: NaiveDate = "2026-06-24",
+        end: NaiveDate = "2026-06-30",
     }
 }
 
-/// One hour, day, week or month.
-#[derive(Debug, Clone, Serialize, ToSchema)]
-pub struct UsageEntryView {
-    /// When it begins: a day, or an hour with its offset.
-    date: String,
-    volume_rx: u64,
-    volume_tx: u64,
-    total_volume: u64,
-    sms_mo: u32,
-    sms_mt: u32,
-    /// PDP sessions; on platform 1.0, which does not name them, records of data.
-    session_count: u32,
-    #[schema(value_type = UsageSourceWord)]
-    source: String,
+view! {
+    /// One hour, day, week or month.
+    pub struct UsageEntryView from pb::UsagePeriod as period {
+        /// When it begins: a day, or an hour with its offset.
+        date: String = "2026-06-30" => period.start,
+        volume_rx: u64 = 52_429 => period.rx,
+        volume_tx: u64 = 209_715 => period.tx,
+        total_volume: u64 = 262_144 => period.total,
+        sms_mo: u32 = 1,
+        sms_mt: u32,
+        /// PDP sessions; on platform 1.0, which does not name them, records of data.
+        session_count: u32 = 4 => period.sessions,
+        source: Told<UsageSource> = "stream",
+    }
 }
 
-/// All of it together.
-#[derive(Debug, Default, Serialize, ToSchema)]
-pub struct UsageSumView {
-    total_volume: u64,
-    total_volume_rx: u64,
-    total_volume_tx: u64,
-    total_sms_mo: u64,
-    total_sms_mt: u64,
-    /// Over every day of the period.
-    average_daily_volume: u64,
-    /// The largest of the shown periods, and when it began.
-    peak_daily_volume: u64,
-    peak_date: Option<String>,
+view! {
+    /// All of it together.
+    #[derive(Default)]
+    pub struct UsageSumView {
+        total_volume: u64 = 262_144,
+        total_volume_rx: u64 = 52_429,
+        total_volume_tx: u64 = 209_715,
+        total_sms_mo: u64 = 1,
+        total_sms_mt: u64,
+        /// Over every day of the period.
+        average_daily_volume: u64 = 262_144,
+        /// The largest of the shown periods, and when it began.
+        peak_daily_volume: u64 = 262_144,
+        peak_date: Option<String> = "2026-06-30",
+    }
 }
 
-/// What one SIM used.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct SimUsageView {
-    iccid: String,
-    period: PeriodView,
-    #[schema(value_type = GranularityWord)]
-    granularity: &'static str,
-    tz: String,
-    /// By day every day has an entry; otherwise periods without use are left out.
-    usage: Vec<UsageEntryView>,
-    summary: UsageSumView,
+view! {
+    /// What one SIM used.
+    pub struct SimUsageView {
+        iccid: String = "8988999000000000017",
+        period: PeriodView = json!({ "start": "2026-06-30", "end": "2026-06-30" }),
+        granularity: Word<Granularity> = "daily",
+        tz: String = "UTC",
+        /// By day every day has an entry; otherwise periods without use are left out.
+        usage: Vec<UsageEntryView>,
+        summary: UsageSumView,
+    }
 }
 
 impl SimUsageView {
     pub fn new(iccid: &Iccid, params: SimUsageParams, period: Period, periods: Vec<pb::UsagePeriod>) -> Self {
-        let mut usage: Vec<UsageEntryView> = periods.into_iter().map(entry).collect();
+        let mut usage: Vec<UsageEntryView> = periods.into_iter().map(Into::into).collect();
         let summary = sum(&usage, period.days());
         let granularity = params.granularity.0;
         if granularity == Granularity::Daily {
@@ -93,24 +82,11 @@ impl SimUsageView {
         Self {
             iccid: iccid.to_string(),
             period: period.into(),
-            granularity: granularity.word(),
+            granularity: Word(granularity),
             tz: params.tz.0,
             usage,
             summary,
         }
-    }
-}
-
-fn entry(period: pb::UsagePeriod) -> UsageEntryView {
-    UsageEntryView {
-        date: period.start,
-        volume_rx: period.rx,
-        volume_tx: period.tx,
-        total_volume: period.total,
-        sms_mo: period.sms_mo,
-        sms_mt: period.sms_mt,
-        session_count: period.sessions,
-        source: period.source,
     }
 }
 
@@ -123,11 +99,13 @@ fn every_day(period: Period, usage: Vec<UsageEntryView>) -> Vec<UsageEntryView> 
     days.map(|day| {
         let date = day.to_string();
         known.remove(&date).unwrap_or_else(|| {
-            entry(pb::UsagePeriod {
+            let source = UsageSource::None.word().to_owned();
+            let nothing = pb::UsagePeriod {
                 start: date,
-                source: UsageSource::None.word().to_owned(),
+                source,
                 ..pb::UsagePeriod::default()
-            })
+            };
+            nothing.into()
         })
     })
     .collect()
@@ -150,49 +128,42 @@ fn sum(usage: &[UsageEntryView], days: u64) -> UsageSumView {
     sum
 }
 
-/// A part of the fleet's usage.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct UsageGroupView {
-    /// The day, the MCC, 1NCE's id of the operator or the RAT, or the tag; empty for what 1NCE does not break down.
-    key: String,
-    /// In words.
-    name: String,
-    volume_rx: u64,
-    volume_tx: u64,
-    total_volume: u64,
-    sms_mo: u64,
-    sms_mt: u64,
-    /// SIMs with use, where they were counted.
-    sims: Option<u64>,
-}
-
-impl From<pb::UsageGroup> for UsageGroupView {
-    fn from(group: pb::UsageGroup) -> Self {
-        Self {
-            key: group.key,
-            name: group.name,
-            volume_rx: group.rx,
-            volume_tx: group.tx,
-            total_volume: group.total,
-            sms_mo: group.sms_mo,
-            sms_mt: group.sms_mt,
-            sims: (group.sims > 0).then_some(group.sims),
-        }
+view! {
+    /// A part of the fleet's usage.
+    pub struct UsageGroupView from pb::UsageGroup as group {
+        /// The day, the MCC, 1NCE's id of the operator or the RAT, or the tag; empty for what 1NCE does not break down.
+        key: String = "262",
+        /// In words.
+        name: String = "Germany",
+        volume_rx: u64 = 52_429_000 => group.rx,
+        volume_tx: u64 = 209_715_000 => group.tx,
+        total_volume: u64 = 262_144_000 => group.total,
+        sms_mo: u64 = 17,
+        sms_mt: u64 = 4,
+        /// SIMs with use, where they were counted.
+        sims: Option<u64> => (group.sims > 0).then_some(group.sims),
     }
 }
 
-/// What the fleet used.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct UsageSummaryView {
-    period: PeriodView,
-    #[schema(value_type = Option<UsageGroupByWord>)]
-    group_by: Option<&'static str>,
-    tag: Option<String>,
-    sum: UsageGroupView,
-    /// Days in their order, others with the largest volume first; at most 1,000.
-    groups: Vec<UsageGroupView>,
-    /// There are more groups.
-    groups_are_cut: bool,
+fn all_groups() -> Value {
+    let mut sum = UsageGroupView::example();
+    sum["key"] = json!("");
+    sum["name"] = json!("all");
+    sum
+}
+
+view! {
+    /// What the fleet used.
+    pub struct UsageSummaryView {
+        period: PeriodView,
+        group_by: Option<Word<UsageGroupBy>> = "country",
+        tag: Option<String>,
+        sum: UsageGroupView = all_groups(),
+        /// Days in their order, others with the largest volume first; at most 1,000.
+        groups: Vec<UsageGroupView>,
+        /// There are more groups.
+        groups_are_cut: bool,
+    }
 }
 
 impl UsageSummaryView {
@@ -204,7 +175,7 @@ impl UsageSummaryView {
     ) -> Self {
         Self {
             period: period.into(),
-            group_by: params.group_by.map(|group_by| group_by.0.word()),
+            group_by: params.group_by,
             tag: Some(tag_text(&params.tag)).filter(|tag| !tag.is_empty()),
             sum: sum.into(),
             groups: answer.groups.into_iter().map(Into::into).collect(),
@@ -213,89 +184,35 @@ impl UsageSummaryView {
     }
 }
 
-/// One of the SIMs that use most.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct TopSimView {
-    iccid: String,
-    volume_rx: u64,
-    volume_tx: u64,
-    total_volume: u64,
-    sms_mo: u64,
-    sms_mt: u64,
+view! {
+    /// One of the SIMs that use most.
+    pub struct TopSimView from pb::TopSim as sim {
+        iccid: String = "8988999000000000017",
+        volume_rx: u64 = 52_429 => sim.rx,
+        volume_tx: u64 = 209_715 => sim.tx,
+        total_volume: u64 = 262_144 => sim.total,
+        sms_mo: u64 = 1,
+        sms_mt: u64,
+    }
 }
 
-/// The SIMs that use most.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct TopUsageView {
-    period: PeriodView,
-    #[schema(value_type = TopByWord)]
-    by: &'static str,
-    sims: Vec<TopSimView>,
+view! {
+    /// The SIMs that use most.
+    pub struct TopUsageView {
+        period: PeriodView,
+        by: Word<TopBy> = "total",
+        sims: Vec<TopSimView>,
+    }
 }
 
 impl TopUsageView {
     pub fn new(params: &TopUsageParams, period: Period, sims: Vec<pb::TopSim>) -> Self {
-        let sims = sims.into_iter().map(|sim| TopSimView {
-            iccid: sim.iccid,
-            volume_rx: sim.rx,
-            volume_tx: sim.tx,
-            total_volume: sim.total,
-            sms_mo: sim.sms_mo,
-            sms_mt: sim.sms_mt,
-        });
         Self {
             period: period.into(),
-            by: params.by.0.word(),
-            sims: sims.collect(),
+            by: Word(params.by.0),
+            sims: Vec::of(sims),
         }
     }
-}
-
-impl Example for SimUsageView {
-    fn example() -> Value {
-        json!({
-            "iccid": "8988999000000000017", "period": { "start": "2026-06-30", "end": "2026-06-30" },
-            "granularity": "daily", "tz": "UTC",
-            "usage": [{
-                "date": "2026-06-30", "volume_rx": 52429, "volume_tx": 209715, "total_volume": 262144, "sms_mo": 1,
-                "sms_mt": 0, "session_count": 4, "source": "stream",
-            }],
-            "summary": {
-                "total_volume": 262144, "total_volume_rx": 52429, "total_volume_tx": 209715, "total_sms_mo": 1,
-                "total_sms_mt": 0, "average_daily_volume": 262144, "peak_daily_volume": 262144,
-                "peak_date": "2026-06-30",
-            },
-        })
-    }
-}
-
-impl Example for UsageSummaryView {
-    fn example() -> Value {
-        let group = |key: &str, name: &str| {
-            json!({
-                "key": key, "name": name, "volume_rx": 52429000, "volume_tx": 209715000, "total_volume": 262144000,
-                "sms_mo": 17, "sms_mt": 4, "sims": null,
-            })
-        };
-        json!({
-            "period": period(), "group_by": "country", "tag": null, "sum": group("", "all"),
-            "groups": [group("262", "Germany")], "groups_are_cut": false,
-        })
-    }
-}
-
-impl Example for TopUsageView {
-    fn example() -> Value {
-        let sim = json!({
-            "iccid": "8988999000000000017", "volume_rx": 52429, "volume_tx": 209715, "total_volume": 262144,
-            "sms_mo": 1, "sms_mt": 0,
-        });
-        json!({ "period": period(), "by": "total", "sims": [sim] })
-    }
-}
-
-fn period() -> Value {
-    json!({ "start": "2026-06-24", "end": "2026-06-30" })
 }
 
 #[cfg(test)]
@@ -348,7 +265,7 @@ mod tests {
                 ("2026-03-02", 100)
             ]
         );
-        assert_eq!(daily.usage[0].source, "none");
+        assert_eq!(daily.usage[0].source.to_string(), "none");
         assert_eq!(daily.summary.average_daily_volume, 125);
         assert_eq!(daily.summary.peak_date.as_deref(), Some("2026-02-28"));
         assert_eq!(view(Granularity::Weekly, periods).usage.len(), 2);

@@ -20,7 +20,7 @@ use uuid::Uuid;
 
 use super::App;
 use crate::error::{AppError, StoreError};
-use crate::store::{Job, JobList, JobPage, Line, NewJob, ResultList, ResultPage, Scope, Store};
+use crate::store::{ItemResult, Job, JobList, Line, NewJob, ResultList, Scope, Store};
 
 impl App {
     /// Stores a job; its work begins when this has been answered. The same request again is answered with the job.
@@ -123,7 +123,7 @@ impl App {
     ///
     /// # Errors
     /// [`AppError::Invalid`] for a foreign cursor.
-    pub async fn list_jobs(&self, list: &JobList) -> Result<JobPage, AppError> {
+    pub async fn list_jobs(&self, list: &JobList) -> Result<Vec<Job>, AppError> {
         Ok(self.store.list_jobs(list).await?)
     }
 
@@ -131,7 +131,7 @@ impl App {
     ///
     /// # Errors
     /// [`AppError::UnknownJob`].
-    pub async fn job_results(&self, scope: Scope, list: &ResultList) -> Result<ResultPage, AppError> {
+    pub async fn job_results(&self, scope: Scope, list: &ResultList) -> Result<Vec<ItemResult>, AppError> {
         let job = self.store.job(scope, list.job).await?;
         job.ok_or(AppError::UnknownJob)?;
         Ok(self.store.job_results(list).await?)

@@ -23,15 +23,6 @@ pub struct JobList {
     pub size: i64,
 }
 
-/// One page.
-#[derive(Debug)]
-pub struct JobPage {
-    /// The jobs.
-    pub jobs: Vec<Job>,
-    /// More follow.
-    pub has_next: bool,
-}
-
 /// Which items of a job, in their order.
 #[derive(Debug, Clone)]
 pub struct ResultList {
@@ -45,15 +36,6 @@ pub struct ResultList {
     pub size: i64,
 }
 
-/// One page.
-#[derive(Debug)]
-pub struct ResultPage {
-    /// The items.
-    pub items: Vec<ItemResult>,
-    /// More follow.
-    pub has_next: bool,
-}
-
 /// The cursor behind a job.
 pub fn cursor_after(job: &Job) -> String {
     format!("{:x}-{}", job.created_at.timestamp_micros(), job.id.simple())
@@ -65,11 +47,11 @@ fn read_cursor(cursor: &str) -> Option<(i64, Uuid)> {
 }
 
 impl Store {
-    /// One page of jobs.
+    /// One page of jobs; one job more than wanted when others follow.
     ///
     /// # Errors
     /// [`PageError::Refused`] for a foreign cursor; the database's.
-    pub async fn list_jobs(&self, list: &JobList) -> Result<JobPage, PageError> {
+    pub async fn list_jobs(&self, list: &JobList) -> Result<Vec<Job>, PageError> {
         let mut query = QueryBuilder::new(format!("SELECT {COLUMNS} FROM jobs WHERE true"));
         if let Some(organization) = list.scope.filter() {
             query.push(" AND organization_id = ").push_bind(organization);
@@ -90,22 +72,15 @@ impl Store {
         query
             .push(" ORDER BY created_at DESC, id DESC LIMIT ")
             .push_bind(list.size + 1);
-        let mut jobs: Vec<Job> = query
-            .build_query_as()
-            .persistent(false)
-            .fetch_all(self.db.pool())
-            .await?;
-        let size = usize::try_from(list.size).unwrap_or(0);
-        let has_next = jobs.len() > size;
-        jobs.truncate(size);
-        Ok(JobPage { jobs, has_next })
+        let jobs = query.build_query_as().persistent(false).fetch_all(self.db.pool());
+        Ok(jobs.await?)
     }
 
-    /// One page of a job's items; the caller has read the job under its scope.
+    /// One page of a job's items, one more than wanted when others follow; the caller has read the job under its scope.
     ///
     /// # Errors
     /// The database's.
-    pub async fn job_results(&self, list: &ResultList) -> Result<ResultPage, StoreError> {
+    pub async fn job_results(&self, list: &ResultList) -> Result<Vec<ItemResult>, StoreError> {
         let outcomes = list.outcome.map(|outcome| match outcome {
             ItemOutcome::Pending => vec!["pending", "calling"],
             outcome => vec![outcome.word()],
@@ -120,17 +95,13 @@ impl Store {
                  message, diff, finished_at FROM job_items
              WHERE job_id = $1 AND {condition} AND seq > $3 ORDER BY job_items.seq LIMIT $4"
         );
-        let mut items: Vec<ItemResult> = sqlx::query_as(AssertSqlSafe(sql))
+        let items = sqlx::query_as(AssertSqlSafe(sql))
             .bind(list.job)
             .bind(outcomes)
             .bind(list.after)
             .bind(list.size + 1)
-            .fetch_all(self.db.pool())
-            .await?;
-        let size = usize::try_from(list.size).unwrap_or(0);
-        let has_next = items.len() > size;
-        items.truncate(size);
-        Ok(ResultPage { items, has_next })
+            .fetch_all(self.db.pool());
+        Ok(items.await?)
     }
 }
 

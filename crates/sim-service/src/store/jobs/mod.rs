@@ -7,7 +7,7 @@ mod progress;
 
 pub use calls::{CallItem, OpenCall};
 pub use items::{Item, ItemResult, Line, Settled};
-pub use listing::{JobList, JobPage, ResultList, ResultPage, cursor_after};
+pub use listing::{JobList, ResultList, cursor_after};
 pub use progress::{LeftOver, StatusChange};
 
 use chrono::{DateTime, Utc};

@@ -23,6 +23,7 @@ pub use time::{Day, Moment};
 pub use word::{List, WordOr, Words};
 
 use super::faults::Faults;
+use super::schema;
 
 /// The value of a field.
 pub trait Field: Sized {
@@ -69,7 +70,7 @@ impl<T: Field> Field for Nullable<T> {
     }
 
     fn schema() -> RefOr<Schema> {
-        word::nullable(T::schema())
+        schema::nullable(T::schema())
     }
 
     fn read(value: &Value) -> Option<Self> {
@@ -117,7 +118,7 @@ impl<T: Field> Slot for Option<T> {
 
     /// Absent means that nothing is said, whatever holds elsewhere.
     fn slot_schema() -> RefOr<Schema> {
-        word::without_default(T::schema())
+        schema::without_default(T::schema())
     }
 }
 
@@ -140,8 +141,7 @@ impl FieldSchema {
     }
 
     pub fn description(&self) -> Option<String> {
-        let lines: Vec<&str> = self.doc.trim().lines().map(str::trim).collect();
-        Some(lines.join("\n")).filter(|text| !text.is_empty())
+        schema::description(self.doc)
     }
 }
 
@@ -286,18 +286,18 @@ pub fn component<T: Fields>() -> Object {
         if field.is_required {
             object = object.required(field.name);
         }
-        let description = field.description();
-        object = object.property(field.name, word::described(field.schema, description));
+        object = object.property(field.name, schema::described(field.schema, field.doc));
     }
     object.build()
 }
 
 /// Declares a struct whose fields are read from a query string or a JSON object, collecting every fault, and described
 /// from the same types: `pub struct Name { /// Meaning. field: Type }`. A struct marked `change` has at least one field, one
-/// marked `choice` exactly one.
+/// marked `choice` exactly one. Those fields whose types are followed by `= example` are
+/// its example.
 macro_rules! fields {
     ($(#[doc = $doc:literal])* $vis:vis struct $name:ident $(: $count:ident)? {
-        $($(#[doc = $field_doc:literal])* $field:ident : $type:ty),* $(,)?
+        $($(#[doc = $field_doc:literal])* $field:ident : $type:ty $(= $example:expr)?),* $(,)?
     }) => {
         $(#[doc = $doc])*
         #[derive(Debug)]
@@ -305,8 +305,8 @@ macro_rules! fields {
 
         impl $crate::rest::frame::fields::Fields for $name {
             const NAME: &'static str = stringify!($name);
-            const DESCRIPTION: &'static str = $crate::rest::frame::fields::trimmed(concat!($($doc, "\n"),*));
-            const NAMES: &'static [&'static str] = &[$($crate::rest::frame::fields::plain(stringify!($field))),*];
+            const DESCRIPTION: &'static str = $crate::rest::frame::schema::trimmed(concat!($($doc, "\n"),*));
+            const NAMES: &'static [&'static str] = &[$($crate::rest::frame::schema::plain(stringify!($field))),*];
             const COUNT: $crate::rest::frame::fields::Count = $crate::rest::frame::fields::count!($($count)?);
 
             fn take(
@@ -314,15 +314,27 @@ macro_rules! fields {
                 faults: &mut $crate::rest::frame::faults::Faults,
             ) -> Option<Self> {
                 $(let $field = source.slot::<$type>(
-                    $crate::rest::frame::fields::plain(stringify!($field)), faults,
+                    $crate::rest::frame::schema::plain(stringify!($field)), faults,
                 );)*
                 Some(Self { $($field: $field?),* })
             }
 
             fn describe() -> Vec<$crate::rest::frame::fields::FieldSchema> {
                 vec![$($crate::rest::frame::fields::FieldSchema::of::<$type>(
-                    $crate::rest::frame::fields::plain(stringify!($field)), concat!($($field_doc, "\n"),*),
+                    $crate::rest::frame::schema::plain(stringify!($field)), concat!($($field_doc, "\n"),*),
                 )),*]
+            }
+        }
+
+        impl $crate::rest::frame::Example for $name {
+            fn example() -> serde_json::Value {
+                #[allow(unused_mut, reason = "not every struct has a field with an example")]
+                let mut object = serde_json::Map::new();
+                $($(object.insert(
+                    $crate::rest::frame::schema::plain(stringify!($field)).to_owned(),
+                    serde_json::json!($example),
+                );)?)*
+                object.into()
             }
         }
     };
@@ -341,16 +353,3 @@ macro_rules! count {
     };
 }
 pub(crate) use count;
-
-/// The name of a field that is a word of Rust too: `r#type` is `type`.
-pub const fn plain(name: &'static str) -> &'static str {
-    match name.as_bytes() {
-        [b'r', b'#', ..] => name.split_at(2).1,
-        _ => name,
-    }
-}
-
-/// A doc comment without the spaces around it.
-pub const fn trimmed(doc: &'static str) -> &'static str {
-    doc.trim_ascii()
-}

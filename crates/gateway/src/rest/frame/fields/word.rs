@@ -3,7 +3,7 @@ use std::borrow::Cow;
 use serde_json::Value;
 use utoipa::PartialSchema;
 use utoipa::openapi::RefOr;
-use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, OneOfBuilder, Schema, SchemaType, Type};
+use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, Schema, Type};
 
 use super::Field;
 use crate::rest::frame::faults::Faults;
@@ -87,51 +87,6 @@ impl<T: OneOf> Field for Words<T> {
         let given = value.as_array().filter(|words| !words.is_empty())?;
         let words = given.iter().map(|word| Some(Word::read(word)?.0));
         words.collect::<Option<_>>().map(Self)
-    }
-}
-
-/// The schema, or null.
-pub fn nullable(schema: RefOr<Schema>) -> RefOr<Schema> {
-    match schema {
-        RefOr::T(Schema::Object(mut object)) if object.enum_values.is_none() => {
-            if let SchemaType::Type(own) = object.schema_type {
-                object.schema_type = SchemaType::from_iter([own, Type::Null]);
-            }
-            Schema::Object(object).into()
-        }
-        schema => {
-            let null = ObjectBuilder::new().schema_type(Type::Null);
-            Schema::from(OneOfBuilder::new().item(null).item(schema)).into()
-        }
-    }
-}
-
-/// The schema without a default.
-pub fn without_default(schema: RefOr<Schema>) -> RefOr<Schema> {
-    match schema {
-        RefOr::T(Schema::Object(mut object)) => {
-            object.default = None;
-            Schema::Object(object).into()
-        }
-        schema => schema,
-    }
-}
-
-/// The schema with what is said about the field that has it.
-pub fn described(schema: RefOr<Schema>, description: Option<String>) -> RefOr<Schema> {
-    let Some(description) = description else {
-        return schema;
-    };
-    match schema {
-        RefOr::T(Schema::Object(mut object)) => {
-            object.description = Some(description);
-            Schema::Object(object).into()
-        }
-        RefOr::T(Schema::Array(mut list)) => {
-            list.description = Some(description);
-            Schema::Array(list).into()
-        }
-        schema => schema,
     }
 }
 

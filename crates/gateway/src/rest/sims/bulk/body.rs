@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use domain::{Iccid, ListStatus, OrganizationId};
 use messages::pb::sim::SimFilter;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, Schema, SchemaFormat, Type};
 
@@ -14,7 +14,7 @@ use crate::app::{Gateway, RequestContext};
 use crate::error::ApiError;
 use crate::rest::frame::faults::Faults;
 use crate::rest::frame::fields::{Field, Flag, Inner, List, OneOf, Word, words};
-use crate::rest::frame::{Check, Example, fields};
+use crate::rest::frame::{Check, fields};
 use crate::rest::sims::body::{Label, Metadata, SettableStatus, Tag, Tags};
 use crate::rest::sims::params::Search;
 use crate::rest::sims::receiver;
@@ -77,8 +77,8 @@ impl Field for ProductId {
 fields! {
     /// As in the list of SIMs.
     pub struct SimFilterBody {
-        status: Option<Word<ListStatus>>,
-        tag: Option<Tag>,
+        status: Option<Word<ListStatus>> = "Enabled",
+        tag: Option<Tag> = "north",
         search: Option<Search>,
     }
 }
@@ -98,11 +98,11 @@ fields! {
     pub struct BulkChangeBody: change {
         /// Without control characters; empty removes it.
         label: Option<Label>,
-        imei_lock: Option<Flag>,
+        imei_lock: Option<Flag> = true,
         status: Option<Word<SettableStatus>>,
         /// Replace the stored ones; none blank, none with control characters.
         tags: Option<Tags>,
-        add_tags: Option<Tags<1>>,
+        add_tags: Option<Tags<1>> = ["locked"],
         remove_tags: Option<Tags<1>>,
         /// Replaces the stored object; at most 16 KiB.
         metadata: Option<Metadata>,
@@ -133,12 +133,12 @@ fields! {
     pub struct UpdateSimsBody {
         sims: Option<Sims>,
         tag: Option<Tag>,
-        filter: Option<Inner<SimFilterBody>>,
+        filter: Option<Inner<SimFilterBody>> = SimFilterBody::example(),
         /// An empty filter means every SIM, and must say so.
         all: Flag,
-        change: Inner<BulkChangeBody>,
+        change: Inner<BulkChangeBody> = BulkChangeBody::example(),
         /// Only tell what would change.
-        dry_run: Flag,
+        dry_run: Flag = true,
     }
 }
 
@@ -175,25 +175,16 @@ impl Check for UpdateSimsBody {
     }
 }
 
-impl Example for UpdateSimsBody {
-    fn example() -> Value {
-        json!({
-            "filter": { "status": "Enabled", "tag": "north" },
-            "change": { "imei_lock": true, "add_tags": ["locked"] }, "dry_run": true,
-        })
-    }
-}
-
 fields! {
     /// Exactly one of `sims`, `tag` and `filter`.
     pub struct TransferSimsBody {
-        sims: Option<Sims>,
+        sims: Option<Sims> = ["8988999000000000017"],
         tag: Option<Tag>,
         filter: Option<Inner<SimFilterBody>>,
         /// An empty filter means every SIM, and must say so.
         all: Flag,
         /// Customer number of the 1NCE organisation; left out, it is the parent.
-        target_organisation: Option<CustomerNumber>,
+        target_organisation: Option<CustomerNumber> = 4711,
         /// Only count the SIMs.
         dry_run: Flag,
     }
@@ -225,23 +216,17 @@ impl Check for TransferSimsBody {
     }
 }
 
-impl Example for TransferSimsBody {
-    fn example() -> Value {
-        json!({ "sims": ["8988999000000000017"], "target_organisation": 4711 })
-    }
-}
-
 fields! {
     /// Exactly one of `sims`, `tag` and `filter`.
     pub struct ExtendSimsBody {
         sims: Option<Sims>,
-        tag: Option<Tag>,
+        tag: Option<Tag> = "expiring",
         filter: Option<Inner<SimFilterBody>>,
         /// An empty filter means every SIM, and must say so.
         all: Flag,
         /// Of 1NCE's catalogue; left out, 1NCE decides.
         product_id: Option<ProductId>,
-        payment_method: Option<Word<PaymentMethod>>,
+        payment_method: Option<Word<PaymentMethod>> = "creditcard",
         /// Only count the SIMs.
         dry_run: Flag,
     }
@@ -272,12 +257,6 @@ impl Check for ExtendSimsBody {
     ) -> Result<(), ApiError> {
         check_selection(sent, faults);
         Ok(())
-    }
-}
-
-impl Example for ExtendSimsBody {
-    fn example() -> Value {
-        json!({ "tag": "expiring", "payment_method": "creditcard" })
     }
 }
 

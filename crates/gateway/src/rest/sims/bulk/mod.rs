@@ -58,7 +58,7 @@ async fn start<N: Needs>(
 ) -> Result<Once<Accepted<JobView>>, ApiError> {
     call.once(bytes, move |call, id| async move {
         let made = call.run(|gateway, context| create_job(gateway, context, id, new));
-        Ok(Accepted(made.await?.try_into()?))
+        Ok(Accepted(made.await?.into()))
     })
     .await
 }

@@ -102,7 +102,7 @@ async fn upload(
     let job = call.run(|gateway, context| import(gateway, context, id, new, read_parts));
     let (job, read, ()) = futures_util::join!(job, reading, pump(file, chunks));
     read.ignored("reading an import");
-    Ok(Accepted(job?.try_into()?))
+    Ok(Accepted(job?.into()))
 }
 
 fn busy() -> ApiError {
