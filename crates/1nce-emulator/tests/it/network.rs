@@ -11,7 +11,7 @@ use crate::lab::{Lab, iccid};
 #[tokio::test]
 async fn a_call_is_counted_and_acted_on_when_it_arrives_even_without_its_caller() {
     let lab = Lab::free(5).await;
-    lab.control.config(&json!({"arrival_ms": 400})).await.unwrap();
+    lab.control.config(&json!({"arrival_ms": 3000})).await.unwrap();
     let hasty = lab.request(reqwest::Method::PUT, &format!("/v1/sims/{}", iccid(0)));
     let hasty = hasty
         .json(&json!({"label": "late"}))
@@ -35,7 +35,7 @@ async fn jitter_brings_calls_of_two_windows_into_one() {
     // One call in ten minutes: the first, held back for long, arrives after the second.
     let config = EmulatorConfig::default().with_rate(1);
     let lab = Lab::start(config.with_settings(|s| s.rate_window_ms = 600_000)).await;
-    lab.control.config(&json!({"arrival_ms": 1500})).await.unwrap();
+    lab.control.config(&json!({"arrival_ms": 4000})).await.unwrap();
     let (slow, quick) = tokio::join!(lab.get("/v1/sims?page=1"), async {
         tokio::time::sleep(Duration::from_millis(300)).await;
         lab.control.config(&json!({"arrival_ms": 0})).await.unwrap();
@@ -132,7 +132,11 @@ async fn a_408_ends_the_connection() {
 #[tokio::test]
 async fn refused_and_unknown_calls_may_count_against_the_limit() {
     let config = EmulatorConfig::default().with_rate(2);
-    let lab = Lab::start(config.with_settings(|s| s.rate_window_ms = 600_000)).await;
+    let config = config.with_settings(|s| {
+        s.rate_window_ms = 600_000;
+        s.refused_calls_count = false;
+    });
+    let lab = Lab::start(config).await;
     assert_eq!(lab.get("/v2/nothing").await.status, 404);
     assert_eq!(lab.get("/v1/sims").await.status, 200, "free of charge");
     lab.control
