@@ -45,6 +45,27 @@ async fn jitter_brings_calls_of_two_windows_into_one() {
 }
 
 #[tokio::test]
+async fn a_single_call_can_be_overtaken() {
+    let lab = Lab::free(5).await;
+    let late = Fault::new(FaultKind::LateArrival, "/v2/sims/").method("PUT");
+    lab.control
+        .faults_add(&late.delay_ms(4000).times(1))
+        .await
+        .unwrap();
+    let path = format!("/v2/sims/{}", iccid(0));
+    let (first, second) = tokio::join!(lab.put(&path, json!({"label": "first"})), async {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        lab.put(&path, json!({"label": "second"})).await
+    });
+    assert_eq!((first.status, second.status), (200, 200));
+    let truth = lab.control.sim(&iccid(0)).await.unwrap();
+    assert_eq!(truth.label.as_deref(), Some("first"), "it arrived last");
+    let calls = lab.control.calls(&Default::default()).await.unwrap();
+    assert!(calls[1].body.as_deref().unwrap().contains("first"), "{calls:?}");
+    assert_eq!(lab.control.faults().await.unwrap()[0].hits, 1);
+}
+
+#[tokio::test]
 async fn answers_follow_a_distribution() {
     let config = EmulatorConfig::default().without_limits().with_settings(|s| {
         s.latency_extra = vec![
