@@ -20,7 +20,7 @@ mod token;
 mod wire;
 
 pub use breaker::BreakerState;
-pub use budget::{Budget, BudgetSnapshot};
+pub use budget::{Budget, BudgetSnapshot, on_behalf_of};
 pub use capability::{Capabilities, Capability, Generation, Generations, Offer};
 pub use client::OnceClient;
 pub use config::ClientConfig;

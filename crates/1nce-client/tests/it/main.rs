@@ -5,6 +5,7 @@ mod actions;
 mod breaker;
 mod budget;
 mod canned;
+mod fairness;
 mod generations;
 mod metrics;
 mod orders;
