@@ -152,7 +152,7 @@ impl LocalWindow {
         if one.lane != other.lane {
             return self
                 .passed_over
-                .goes_before(one.lane, other.lane, self.spec.patience)
+                .goes_before(one.lane, other.lane, &self.spec.patience)
                 && self.used_its_part_until(one, now).is_none();
         }
         // Who was served longer ago, or never.

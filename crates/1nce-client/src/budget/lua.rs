@@ -26,7 +26,7 @@ pub(super) const LIVE: Duration = Duration::from_secs(15);
 pub(super) struct SharedWindow {
     link: Arc<RedisLink>,
     spec: LimitSpec,
-    keys: [String; 8],
+    keys: [String; 9],
     process: String,
     grants: AtomicU64,
     look: Script,
@@ -68,7 +68,7 @@ impl SharedWindow {
     pub(super) fn new(link: Arc<RedisLink>, key: &str, spec: LimitSpec) -> Self {
         const { assert!(LONGEST_SLEEP.as_millis() * 2 < MARK_LIFE.as_millis()) };
         let names = [
-            "state", "log", "wait0", "wait1", "wait2", "wait3", "served", "live",
+            "state", "log", "wait0", "wait1", "wait2", "wait3", "served", "live", "since",
         ];
         Self {
             link,
@@ -106,15 +106,17 @@ impl SharedWindow {
         call
     }
 
-    /// `more`: others stand behind this one in its queue.
+    /// `more`: others stand behind this one in its queue. `waited`: how long it stands there.
     pub(super) async fn look(
         &self,
         caller: Caller,
         more: bool,
+        waited: Duration,
         remembered: Remembered,
     ) -> Result<(Turn, Learned), LinkError> {
         let id = self.grants.fetch_add(1, Ordering::Relaxed);
         let spec = &self.spec;
+        let patience = |lane: Lane| spec.patience[lane.index()].map_or(-1, i64::from);
         let mut call = self.contact(&self.look, remembered);
         call.arg(micros(spec.spacing))
             .arg(caller.lane.index())
@@ -126,7 +128,9 @@ impl SharedWindow {
             .arg(micros(STAND_BACK))
             .arg(spec.lane_share[caller.lane.index()])
             .arg(spec.organization_share)
-            .arg(spec.patience.map_or(-1, i64::from));
+            .arg(patience(Lane::Bulk))
+            .arg(patience(Lane::Background))
+            .arg(micros(waited));
         let (wait, blocked, live): (i64, u64, u32) = self.link.script(&call).await?;
         let turn = u64::try_from(wait).map_or(Turn::Granted(id), |wait| {
             Turn::Wait(Duration::from_micros(wait.max(100)))

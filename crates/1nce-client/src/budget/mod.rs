@@ -21,8 +21,11 @@
 //! processes under full background load: 9.6 to 9.7 grants/s, an interactive caller waits about one slot.
 //!
 //! **Lanes.** A waiting process leaves a short-lived mark for its lane; lower lanes stand back while a mark of a
-//! higher lane lives: people, commands, bulk edits, the background. A bulk or background call that waits goes before the
-//! other lanes below people after four grants to them (`turns.rs`): each of the two keeps a fifth of what people leave.
+//! higher lane lives: people, commands, bulk edits, the background. Calls that wait go before the other lanes below people
+//! after four grants to them in the bulk lane, after three in the background (`turns.rs`): of what people leave, bulk edits
+//! keep a fifth and the background a quarter, or a fifth while both others wait all the time. In one of these lanes whoever
+//! waits longest goes first, over all processes: the 12 pages that a sweep asks for ahead get six times as much as the two
+//! readings of usage beside them.
 //!
 //! **Organizations.** Interactive calls made [`on_behalf_of`] an organization wait in a queue of their own, and whoever was
 //! granted a call longest ago goes first, over all processes; calls of nobody in particular are one more such party. In
@@ -295,7 +298,8 @@ impl Inner {
             return (self.look_local(caller), false);
         };
         let remembered = self.remembered(rejoin);
-        match shared.look(caller, waiter.leads_others(), remembered).await {
+        let (more, waited) = (waiter.leads_others(), waiter.since.elapsed());
+        match shared.look(caller, more, waited, remembered).await {
             Ok((turn, learned)) => {
                 self.learn(learned);
                 let mut mode = self.mode();

@@ -35,8 +35,8 @@ pub(crate) struct LimitSpec {
     pub lane_share: [f64; Lane::COUNT],
     /// Which part of the capacity one organization gets in the interactive lane while others wait.
     pub organization_share: f64,
-    /// How often the lanes below the commands may be passed over; `None` where each lane has a part of its own.
-    pub patience: Option<u32>,
+    /// How often a lane that waits may be passed over; `None` where it has a part of its own, or goes first anyway.
+    pub patience: [Option<u32>; Lane::COUNT],
 }
 
 impl LimitSpec {
@@ -54,7 +54,7 @@ impl LimitSpec {
             replicas: config.replicas,
             lane_share: [1.0; Lane::COUNT],
             organization_share: config.organization_share,
-            patience: Some(PATIENCE),
+            patience: PATIENCE,
         }
     }
 
@@ -70,7 +70,7 @@ impl LimitSpec {
             replicas,
             lane_share: [1.0, 0.75, 0.5, 0.5],
             organization_share: 1.0,
-            patience: None,
+            patience: [None; Lane::COUNT],
         }
     }
 

@@ -3,20 +3,20 @@
 use super::caller::Caller;
 use crate::lane::Lane;
 
-/// How often other lanes may pass over bulk and background calls that wait, grants to people not counted: each of the two
-/// keeps a fifth of what people leave.
-pub(super) const PATIENCE: u32 = 4;
+/// How often other lanes may pass over a lane that waits, grants to people not counted: of what people leave, bulk edits
+/// keep a fifth, and the background a quarter, so that a sweep has its fifth beside the readings of usage.
+pub(super) const PATIENCE: [Option<u32>; Lane::COUNT] = [None, None, Some(4), Some(3)];
 
 /// How often each lane was passed over since its last grant.
 #[derive(Debug, Default)]
 pub(super) struct PassedOver([u32; Lane::COUNT]);
 
 impl PassedOver {
-    /// Whether `one` goes before `other` when both wait; `patience` is `None` where every lane has a part of its own.
-    pub(super) fn goes_before(&self, one: Lane, other: Lane, patience: Option<u32>) -> bool {
-        let owed = |lane: Lane| {
-            let times = self.0[lane.index()];
-            patience.filter(|most| times >= *most).map_or(0, |_| times)
+    /// Whether `one` goes before `other` when both wait.
+    pub(super) fn goes_before(&self, one: Lane, other: Lane, patience: &[Option<u32>; Lane::COUNT]) -> bool {
+        let owed = |lane: Lane| match (self.0[lane.index()], patience[lane.index()]) {
+            (times, Some(most)) if times >= most => times,
+            _ => 0,
         };
         if one == Lane::Interactive || other == Lane::Interactive || owed(one) == owed(other) {
             return one < other;

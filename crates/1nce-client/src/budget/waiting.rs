@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use tokio::sync::{Mutex as FairMutex, MutexGuard as FairGuard, Semaphore, SemaphorePermit};
 
@@ -25,6 +26,7 @@ pub(super) struct Waiting {
 pub(super) struct Waiter<'a> {
     waiting: &'a Waiting,
     pub caller: Caller,
+    pub since: Instant,
     head: Arc<FairMutex<()>>,
 }
 
@@ -58,6 +60,7 @@ impl Waiting {
         Waiter {
             waiting: self,
             caller,
+            since: Instant::now(),
             head: Arc::clone(&queue.head),
         }
     }

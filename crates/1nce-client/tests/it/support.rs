@@ -108,7 +108,7 @@ impl World {
     /// What a restart of Redis does to the budget of `/sims*`.
     pub async fn lose_budget(&self) {
         let names = [
-            "state", "log", "wait0", "wait1", "wait2", "wait3", "served", "live",
+            "state", "log", "wait0", "wait1", "wait2", "wait3", "served", "live", "since",
         ];
         let keys = names.map(|name| self.key(&format!("budget:{name}")));
         let mut connection = pool(&redis_url()).get().await.unwrap();

@@ -190,12 +190,12 @@ fn more_replicas_than_calls_stretch_the_window() {
 }
 
 #[test]
-fn a_sweep_gets_a_fifth_beside_a_bulk_job_and_beside_commands_and_bulk_edits_do_not_stand_still() {
+fn the_background_gets_a_quarter_beside_a_bulk_job_and_a_fifth_like_bulk_edits_beside_commands_too() {
     let [command, bulk, sweep] = [Lane::Command, Lane::Bulk, Lane::Background].map(any);
     let beside_bulk = served(&spec(10, 1), &[bulk, sweep], 500);
     assert_eq!(
         (count(&beside_bulk, bulk), count(&beside_bulk, sweep)),
-        (400, 100)
+        (375, 125)
     );
 
     let all = served(&spec(10, 1), &[command, bulk, sweep], 500);

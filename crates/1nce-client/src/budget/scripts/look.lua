@@ -1,7 +1,8 @@
 -- Grants (-1) or tells the wait in microseconds; then microseconds still blocked, and live processes.
 local spacing, lane, organization, member = tonumber(ARGV[10]), tonumber(ARGV[11]), ARGV[12], ARGV[13]
 local more, mark, keep, stand_back = ARGV[14] == '1', tonumber(ARGV[15]), tonumber(ARGV[16]), tonumber(ARGV[17])
-local lane_share, organization_share, patience = tonumber(ARGV[18]), tonumber(ARGV[19]), tonumber(ARGV[20])
+local lane_share, organization_share = tonumber(ARGV[18]), tonumber(ARGV[19])
+local patience, waited = { [2] = tonumber(ARGV[20]), [3] = tonumber(ARGV[21]) }, tonumber(ARGV[22])
 
 local calls = capacity * factor() * lane_share
 local whole = math.ceil(calls)
@@ -39,7 +40,7 @@ local function last_grant(of) return tonumber(redis.call('ZSCORE', KEYS[7], of) 
 
 -- A lane that was passed over too often goes before those above it, but not before people.
 local passed = { [1] = 0, [2] = tonumber(st[8]) or 0, [3] = tonumber(st[9]) or 0 }
-local function owed(i) return patience >= 0 and passed[i] >= patience and passed[i] or 0 end
+local function owed(i) return patience[i] and patience[i] >= 0 and passed[i] >= patience[i] and passed[i] or 0 end
 local function goes_before(one, other)
   if owed(one) ~= owed(other) then return owed(one) > owed(other) end
   return one < other
@@ -59,9 +60,16 @@ for i = 1, 3 do
     if lane > 0 and goes_before(i, lane) then ahead = ahead + 1 end
   end
 end
+-- In one lane whoever waits longest goes first, whichever process it is.
+local own, own_mark, since = KEYS[3 + lane], proc .. ':' .. organization, now - waited
+if lane > 0 then
+  for _, waiting in ipairs(redis.call('ZRANGE', own, 0, -1)) do
+    local other = string.match(waiting, '^%x+')
+    if other ~= proc and tonumber(redis.call('ZSCORE', KEYS[9], lane .. ':' .. other) or now) < since then ahead = ahead + 1 end
+  end
+end
 if lane == 0 and organization ~= '' and others then ready = math.max(ready, used_until(organization) or 0) end
 
-local own, own_mark = KEYS[3 + lane], proc .. ':' .. organization
 local told = { -1, math.max(0, math.ceil(blocked - now)), live }
 if ready <= now and ahead == 0 then
   redis.call('ZADD', KEYS[2], num(now), member)
@@ -72,6 +80,7 @@ if ready <= now and ahead == 0 then
     redis.call('ZREMRANGEBYSCORE', KEYS[7], '-inf', num(now - keep))
     redis.call('PEXPIRE', KEYS[7], math.ceil(keep / 500))
   else
+    redis.call('ZREM', KEYS[9], lane .. ':' .. proc)
     for i = 2, 3 do
       redis.call('HSET', KEYS[1], 'passed' .. i, i ~= lane and waits[i] and passed[i] + 1 or 0)
     end
@@ -86,5 +95,9 @@ if ready <= now and ahead == 0 then
 end
 redis.call('ZADD', own, num(now + mark), own_mark)
 redis.call('PEXPIRE', own, 10000)
+if lane > 0 then
+  redis.call('ZADD', KEYS[9], num(since), lane .. ':' .. proc)
+  redis.call('PEXPIRE', KEYS[9], 10000)
+end
 told[1] = math.ceil(math.max(ready - now, 0) + stand_back * ahead)
 return told

@@ -1,5 +1,6 @@
 -- Before every script: Redis's time in microseconds, the state, and what 429s left of the rate.
--- KEYS: state, log of grants, marks of the four lanes, last grants by organization, live processes.
+-- KEYS: state, log of grants, marks of the four lanes, last grants by organization, live processes, since when the first of
+-- each process waits in a lane.
 -- State: run id of Redis, earliest grant, end of a block, factor and moment of the last 429 and how many came before it
 -- in a row, the time of the last look, how often bulk and background calls were passed over, when a past was unknown.
 local t = redis.call('TIME')
