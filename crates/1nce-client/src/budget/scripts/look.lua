@@ -18,7 +18,7 @@ end
 local organizations, waits = {}, {}
 for i = 0, 3 do redis.call('ZREMRANGEBYSCORE', KEYS[3 + i], '-inf', num(now)) end
 for _, waiting in ipairs(redis.call('ZRANGE', KEYS[3], 0, -1)) do
-  organizations[string.match(waiting, ':(.*)$')] = true
+  organizations[string.match(waiting, ':(.*)$') or ''] = true
 end
 for i = 1, 3 do waits[i] = redis.call('ZCARD', KEYS[3 + i]) > 0 end
 
