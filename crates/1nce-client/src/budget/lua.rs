@@ -7,8 +7,9 @@ use std::time::Duration;
 use deadpool_redis::redis::{Script, ScriptInvocation};
 
 use super::caller::Caller;
+use super::live::{BEAT, LIVE};
 use super::spec::{FIRST_PAUSE, LEAST_FACTOR, LimitSpec, MOST_DOUBLINGS, RECOVERY, STAND_BACK};
-use super::{BEAT, BudgetSnapshot, LONGEST_SLEEP, Lane, Turn};
+use super::{BudgetSnapshot, LONGEST_SLEEP, Lane, Turn};
 use crate::redis_link::{LinkError, RedisLink};
 
 /// Joins scripts: each stands on what the ones before it have read.
@@ -20,8 +21,6 @@ macro_rules! script {
 
 /// A waiter looks at least every [`LONGEST_SLEEP`]; a mark that is not renewed for this long belongs to nobody.
 const MARK_LIFE: Duration = Duration::from_millis(600);
-/// A process that has not been in contact for this long is not counted any more.
-pub(super) const LIVE: Duration = Duration::from_secs(15);
 
 pub(super) struct SharedWindow {
     link: Arc<RedisLink>,

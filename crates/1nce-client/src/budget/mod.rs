@@ -52,6 +52,7 @@
 
 mod caller;
 mod grant;
+mod live;
 mod local;
 mod lua;
 #[cfg(test)]
@@ -63,11 +64,10 @@ mod usual;
 mod waiting;
 
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::runtime::Handle;
-use tokio::time::MissedTickBehavior;
 
 pub use caller::on_behalf_of;
 pub(crate) use grant::Grant;
@@ -79,8 +79,9 @@ use crate::lane::Lane;
 use crate::metrics::ClientMetrics;
 use crate::redis_link::RedisLink;
 use caller::Caller;
+use live::Live;
 use local::LocalWindow;
-use lua::{LIVE, Learned, Remembered, SharedWindow};
+use lua::{Learned, Remembered, SharedWindow};
 use starved::Starved;
 use usual::Usual;
 use waiting::{Waiter, Waiting};
@@ -113,16 +114,12 @@ pub(crate) enum Turn {
 /// A lost Redis is noticed by the poll that fails; a waiter never sleeps longer than this without looking.
 const LONGEST_SLEEP: Duration = Duration::from_millis(250);
 
-/// How often a process shows that it lives.
-const BEAT: Duration = Duration::from_secs(1);
-
 struct Mode {
     /// `Some` while Redis is lost: when to try it next.
     local_until: Option<Instant>,
     /// This process made calls that the others cannot see; the next shared look must tell them.
     rejoin: bool,
-    /// The most processes seen lately, and when.
-    live: (u32, Instant),
+    live: Live,
 }
 
 /// The budget of one group of endpoints. Cheap to clone.
@@ -162,7 +159,7 @@ impl Budget {
             mode: Mutex::new(Mode {
                 local_until: None,
                 rejoin: false,
-                live: (0, now),
+                live: Live::new(now),
             }),
             waiting: Waiting::default(),
             starved: Mutex::default(),
@@ -174,7 +171,7 @@ impl Budget {
         if inner.shared.is_some()
             && let Ok(runtime) = Handle::try_current()
         {
-            runtime.spawn(beat(Arc::downgrade(&inner)));
+            runtime.spawn(live::beat(Arc::downgrade(&inner)));
         }
         Self { inner }
     }
@@ -258,23 +255,6 @@ impl Budget {
     }
 }
 
-/// Keeps a process counted that makes no call, and lets it know of blocks, until its budget is dropped.
-async fn beat(inner: Weak<Inner>) {
-    let mut ticks = tokio::time::interval(BEAT);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        ticks.tick().await;
-        let Some(inner) = inner.upgrade() else { return };
-        if let Some(shared) = &inner.shared {
-            match shared.beat(inner.remembered(false)).await {
-                Ok(learned) => inner.learn(learned),
-                // Whoever waits notices it and tells.
-                Err(error) => tracing::debug!(%error, group = inner.spec.name, "no contact with Redis"),
-            }
-        }
-    }
-}
-
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -301,14 +281,16 @@ impl Inner {
         let (more, waited) = (waiter.leads_others(), waiter.since.elapsed());
         match shared.look(caller, more, waited, remembered).await {
             Ok((turn, learned)) => {
-                self.learn(learned);
                 let mut mode = self.mode();
                 if mode.local_until.take().is_some() {
+                    mode.live.regained(Instant::now());
                     tracing::info!(group = self.spec.name, "the request budget is shared again");
                 }
                 if rejoin {
                     mode.rejoin = false;
                 }
+                drop(mode);
+                self.learn(learned);
                 (turn, true)
             }
             Err(error) => {
@@ -341,12 +323,8 @@ impl Inner {
     fn learn(&self, learned: Learned) {
         let now = Instant::now();
         let mut mode = self.mode();
-        let (most, seen) = mode.live;
-        // A Redis that lost its state counts anew.
-        if learned.live >= most || now.duration_since(seen) > LIVE {
-            mode.live = (learned.live, now);
-        }
-        let live = mode.live.0;
+        let alone = mode.local_until.is_some();
+        let live = mode.live.counted(learned.live, alone, now);
         drop(mode);
         let mut local = self.local();
         local.share_with(live);
