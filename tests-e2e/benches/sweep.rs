@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use once_emulator::{CallFilter, EmulatorConfig};
+use once_emulator::{CallFilter, EmulatorConfig, Fault, FaultKind};
 use serde_json::Value;
 use tests_e2e::Sandbox;
 
@@ -16,7 +16,11 @@ const RATE: usize = 10;
 /// Between two looks of a person at a SIM.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Three sweeps of 100 pages: of a new fleet, of a known one, and beside a person who refreshes single SIMs.
+/// How much longer which part of the answers takes than the others, milliseconds.
+const UNEVEN: [(u64, f64); 4] = [(60, 1.0), (90, 0.3), (200, 0.15), (700, 0.05)];
+
+/// Four sweeps of 100 pages: of a new fleet, of a known one, beside a person who refreshes single SIMs, and of a 1NCE whose
+/// answers take uneven time.
 pub async fn measure(report: &mut Report) {
     let mut settings = SETTINGS.to_vec();
     settings.push(("SIMWARD__SIM__PAGE_SIZE", "10"));
@@ -31,11 +35,13 @@ pub async fn measure(report: &mut Report) {
     let (run, looks) = sweep_beside_a_person(&sandbox).await;
     assert_eq!(run["state"], "completed", "{run}");
     let together = rate_since(&sandbox, seen).await;
+    let uneven = sweep_with_uneven_answers(&sandbox).await;
     let granted = format!("{RATE} calls/s granted");
     for (name, rate) in [
         ("first sweep", first),
         ("sweep alone", alone),
         ("sweep beside ?refresh=true", together),
+        ("sweep, uneven answers", uneven),
     ] {
         let ratio = rate / RATE as f64;
         report.at_least(name, format!("{rate:.2} calls/s"), granted.clone(), ratio, 0.95);
@@ -52,6 +58,21 @@ pub async fn measure(report: &mut Report) {
     // 1NCE counts by the second: the longest wait of whoever is next.
     let ratio = looks.percentile(95).as_secs_f64();
     report.note(name, measured, "1 s, 1NCE's window", Some(ratio));
+}
+
+/// Calls per second.
+async fn sweep_with_uneven_answers(sandbox: &Sandbox) -> f64 {
+    for (ms, share) in UNEVEN {
+        let delay = Fault::new(FaultKind::Delay, "*/sims")
+            .delay_ms(ms)
+            .probability(share);
+        sandbox.once().faults_add(&delay).await.expect("a fault");
+    }
+    let seen = last_call(sandbox).await;
+    sandbox.sync().await;
+    let rate = rate_since(sandbox, seen).await;
+    sandbox.once().faults_clear().await.expect("no fault");
+    rate
 }
 
 /// Refreshes one SIM after the other until the sweep is over.

@@ -7,6 +7,7 @@ use secrecy::SecretString;
 
 use crate::capability::Generations;
 use crate::error::ClientError;
+use crate::lane::Lane;
 
 /// Settings of one account's client; [`ClientConfig::new`] fills in what the published API needs.
 #[derive(Debug, Clone)]
@@ -21,8 +22,11 @@ pub struct ClientConfig {
     pub client_secret: SecretString,
     /// Calls per second to `/sims*` that 1NCE grants this account (FACTS §3).
     pub sims_per_second: u32,
-    /// Processes that share the account: the divisor of the rate when Redis is gone.
+    /// Processes that share the account at least. When Redis is gone the rate is divided by this number, or by that of the
+    /// processes seen at the last contact if that is larger.
     pub replicas: u32,
+    /// Which part of the budget the interactive calls of one organization get while others wait; over 0, at most 1.
+    pub organization_share: f64,
     /// Which generations of the SIM API may be used.
     pub generations: Generations,
     /// Version segment of orders, products and support, used whatever it answers; `None` finds it out, v1 first (FACTS
@@ -40,14 +44,16 @@ pub struct ClientConfig {
     pub connect_timeout: Duration,
     /// Added to the one-second window for requests that travel at uneven speed.
     pub budget_guard: Duration,
-    /// Longest wait for the budget of interactive, command and background calls; `None` waits for ever.
-    pub lane_max_wait: [Option<Duration>; 3],
+    /// Longest wait for the budget, per lane; `None` waits for ever.
+    pub lane_max_wait: [Option<Duration>; Lane::COUNT],
+    /// A lane that waits and gets nothing for so long is told in the log, each time again.
+    pub lane_starved_after: Duration,
     /// Longest Redis call; then the local limiter takes over.
     pub redis_timeout: Duration,
     /// How often a lost Redis is tried again.
     pub redis_retry: Duration,
     /// How often a repeatable call is repeated, per lane.
-    pub max_retries: [usize; 3],
+    pub max_retries: [usize; Lane::COUNT],
     /// First delay before a repeat; doubles, with jitter.
     pub retry_min_delay: Duration,
     /// Failures in a row that open the breaker.
@@ -79,6 +85,7 @@ impl ClientConfig {
             client_secret,
             sims_per_second: 10,
             replicas: 1,
+            organization_share: 0.5,
             generations: Generations::Auto,
             orders_version: None,
             relearn_after: Duration::from_secs(3_600),
@@ -90,11 +97,13 @@ impl ClientConfig {
             lane_max_wait: [
                 Some(Duration::from_secs(10)),
                 Some(Duration::from_secs(120)),
+                Some(Duration::from_secs(120)),
                 None,
             ],
+            lane_starved_after: Duration::from_secs(300),
             redis_timeout: Duration::from_millis(250),
             redis_retry: Duration::from_millis(500),
-            max_retries: [2, 4, 6],
+            max_retries: [2, 4, 4, 6],
             retry_min_delay: Duration::from_millis(200),
             breaker_threshold: 8,
             breaker_min_pause: Duration::from_secs(2),
@@ -133,6 +142,9 @@ impl ClientConfig {
         if self.sims_per_second == 0 || self.replicas == 0 {
             return Err(config("sims_per_second and replicas must be at least 1"));
         }
+        if !(self.organization_share > 0.0 && self.organization_share <= 1.0) {
+            return Err(config("organization_share must be over 0 and at most 1"));
+        }
         Ok(self.base_url.trim_end_matches('/').to_owned())
     }
 
@@ -166,6 +178,21 @@ mod tests {
         );
         for bad in ["", "ftp://x/", "http://u:p@x/", "http://x/?a=b"] {
             assert!(config(bad).checked_base().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn an_organization_gets_some_part_of_the_budget_and_not_more_than_all() {
+        for (share, fits) in [
+            (0.0, false),
+            (f64::NAN, false),
+            (1.1, false),
+            (0.01, true),
+            (1.0, true),
+        ] {
+            let mut config = config("http://x");
+            config.organization_share = share;
+            assert_eq!(config.checked_base().is_ok(), fits, "{share}");
         }
     }
 

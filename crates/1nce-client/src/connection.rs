@@ -73,7 +73,7 @@ mod tests {
     #[tokio::test]
     async fn a_grant_counts_from_when_the_connection_of_its_request_is_open() {
         let url = server().await;
-        let config = ClientConfig::new(
+        let mut config = ClientConfig::new(
             domain::AccountSlug::parse("main").unwrap(),
             &url,
             "id",
@@ -81,10 +81,12 @@ mod tests {
         );
         let slowly = reqwest::Client::builder().connector_layer(MapFutureLayer::new(slowly));
         let client = http::build_over(slowly, &config).unwrap();
-        let mut spec = LimitSpec::sims(1, config.budget_guard, 1);
+        config.sims_per_second = 1;
+        config.lane_max_wait = [None; Lane::COUNT];
+        let mut spec = LimitSpec::sims(&config);
         spec.cold_wait = Duration::ZERO;
         let metrics = ClientMetrics::new(Arc::new(metrics::NoopRecorder), "test");
-        let budget = Budget::new(spec, None, Duration::from_secs(1), [None; 3], metrics);
+        let budget = Budget::new(spec, None, &config, metrics);
 
         let grant = budget.acquire(Lane::Interactive).await.unwrap();
         let granted_at = Instant::now();

@@ -24,7 +24,7 @@ mod wire;
 
 pub use account_failure::AccountFailure;
 pub use breaker::BreakerState;
-pub use budget::{Budget, BudgetSnapshot};
+pub use budget::{Budget, BudgetSnapshot, on_behalf_of};
 pub use capability::{Capabilities, Capability, Certainty, Generation, Generations, Offer};
 pub use client::OnceClient;
 pub use config::ClientConfig;

@@ -60,6 +60,11 @@ impl ClientMetrics {
             recorder.describe_histogram(name.into(), Some(Unit::Seconds), text.into());
         }
         recorder.describe_gauge(
+            "once_budget_starved_seconds".into(),
+            Some(Unit::Seconds),
+            "how long a lane has waited without a grant, by lane".into(),
+        );
+        recorder.describe_gauge(
             "once_breaker_open".into(),
             None,
             "1 while calls are held back, by group and generation".into(),
@@ -122,6 +127,13 @@ impl ClientMetrics {
         self.counter("once_budget_timeouts_total", &labels).increment(1);
         self.histogram("once_budget_wait_seconds", &labels)
             .record(waited.as_secs_f64());
+    }
+
+    /// How long a lane has waited without a grant.
+    pub(crate) fn starved(&self, group: &str, lane: Lane, time: Duration) {
+        let labels = [("group", group.to_owned()), ("lane", lane.word().to_owned())];
+        self.gauge("once_budget_starved_seconds", &labels)
+            .set(time.as_secs_f64());
     }
 
     pub(crate) fn went_local(&self, group: &str) {

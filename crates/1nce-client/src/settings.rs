@@ -46,8 +46,10 @@ pub struct OnceSettings {
     pub generations: String,
     /// `auto`, or the version segment of orders, products and support.
     pub orders_version: String,
-    /// Processes that call 1NCE.
+    /// Processes that call 1NCE, at least.
     pub replicas: u32,
+    /// Which part of the budget one organization's people get while others wait.
+    pub organization_share: f64,
     /// Longest wait for one answer, milliseconds.
     pub call_timeout_ms: u64,
 }
@@ -85,6 +87,10 @@ impl OnceSettings {
             (self.sims_per_second >= 1, "ONCE_SIMS_PER_SECOND is at least 1"),
             (self.replicas >= 1, "SIMWARD__ONCE__REPLICAS is at least 1"),
             (
+                self.organization_share > 0.0 && self.organization_share <= 1.0,
+                "SIMWARD__ONCE__ORGANIZATION_SHARE is over 0 and at most 1",
+            ),
+            (
                 self.call_timeout_ms >= 1,
                 "SIMWARD__ONCE__CALL_TIMEOUT_MS is at least 1",
             ),
@@ -100,6 +106,7 @@ impl OnceSettings {
         let mut config = ClientConfig::new(self.account.clone(), &self.base_url, &self.client_id, secret);
         config.sims_per_second = self.sims_per_second;
         config.replicas = self.replicas;
+        config.organization_share = self.organization_share;
         config.generations = generations;
         config.orders_version = orders_version;
         config.key_prefix = key_prefix.to_owned();

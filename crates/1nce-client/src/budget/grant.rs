@@ -1,20 +1,18 @@
 //! The right to send one request, and when it counts: not before the request can have arrived at 1NCE.
 
-use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::{Budget, Lane};
-
-/// How late an arrival is believed to be at most, where only the time of the answer tells.
-const LATEST: Duration = Duration::from_millis(250);
+use super::Budget;
+use super::caller::Caller;
+use super::usual::{Answer, LATEST};
 
 /// The right to send one request; [`Grant::settle`] it when the answer is there.
 pub(crate) struct Grant {
     budget: Budget,
     id: u64,
-    lane: Lane,
+    caller: Caller,
     shared: bool,
     /// The request cannot have left earlier.
     from: Mutex<Instant>,
@@ -24,11 +22,11 @@ pub(crate) struct Grant {
 
 impl Grant {
     /// The request leaves at `from` at the earliest.
-    pub(super) fn new(budget: Budget, id: u64, lane: Lane, shared: bool, from: Instant) -> Self {
+    pub(super) fn new(budget: Budget, id: u64, caller: Caller, shared: bool, from: Instant) -> Self {
         Self {
             budget,
             id,
-            lane,
+            caller,
             shared,
             from: Mutex::new(from),
             opening: AtomicBool::new(false),
@@ -87,131 +85,17 @@ impl Grant {
     /// Nobody waits for it: the request would leave later still.
     fn count_later(&self, late: Duration) {
         let budget = self.budget.clone();
-        let (lane, id) = (self.lane, self.id);
+        let (caller, id) = (self.caller, self.id);
         if !self.shared {
             budget.inner.local().shift(id, late);
             return;
         }
         tokio::spawn(async move {
             if let Some(shared) = &budget.inner.shared
-                && let Err(error) = shared.shift(lane, id, late).await
+                && let Err(error) = shared.shift(caller, id, late).await
             {
                 tracing::debug!(%error, "cannot count a late call later");
             }
         });
-    }
-}
-
-/// When an answer came.
-#[derive(Debug, Clone, Copy)]
-struct Answer {
-    /// When its request may have left.
-    from: Instant,
-    took: Duration,
-    /// How late its request's arrival is believed to be at most.
-    most: Duration,
-}
-
-/// Per endpoint, the usual time from when a request may leave to its answer.
-#[derive(Default)]
-pub(super) struct Usual(Mutex<HashMap<&'static str, Known>>);
-
-struct Known {
-    first_answer: Instant,
-    /// Near the least seen lately.
-    usual: Duration,
-}
-
-impl Usual {
-    /// How late a request may have arrived beyond the guard, from how long its answer took; learns what is usual.
-    fn lateness(&self, endpoint: &'static str, answer: Answer, learns: bool, guard: Duration) -> Duration {
-        let Answer { from, took, most } = answer;
-        let beyond_guard = |late: Duration| late.saturating_sub(guard).min(most);
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(known) = all.get_mut(endpoint) else {
-            if learns {
-                let first_answer = from + took;
-                all.insert(
-                    endpoint,
-                    Known {
-                        first_answer,
-                        usual: took,
-                    },
-                );
-            }
-            return beyond_guard(took);
-        };
-        let least = known.usual.min(took);
-        let excess = took - least;
-        if learns {
-            // Rises slowly, so that a server that became slower is believed after some hundreds of calls.
-            known.usual = least + excess / 256;
-        }
-        if from < known.first_answer {
-            // It left when nothing was known; which part of the time was the way there, nothing tells.
-            beyond_guard(took)
-        } else if excess > least.max(guard) {
-            beyond_guard(excess)
-        } else {
-            Duration::ZERO
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const GUARD: Duration = Duration::from_millis(30);
-
-    fn ms(millis: u64) -> Duration {
-        Duration::from_millis(millis)
-    }
-
-    /// What an answer tells that took so long from `from` on.
-    fn told(usual: &Usual, endpoint: &'static str, from: Instant, took: u64) -> Duration {
-        let answer = Answer {
-            from,
-            took: ms(took),
-            most: LATEST,
-        };
-        usual.lateness(endpoint, answer, true, GUARD)
-    }
-
-    #[test]
-    fn what_left_before_the_first_answer_of_its_endpoint_may_have_been_late_as_a_whole() {
-        let (usual, start) = (Usual::default(), Instant::now());
-
-        assert_eq!(told(&usual, "GET /a", start, 110), ms(80));
-        assert_eq!(told(&usual, "GET /a", start + ms(20), 110), ms(80));
-        assert_eq!(told(&usual, "GET /b", start, 20), ms(0));
-        assert_eq!(told(&usual, "GET /c", start, 4_000), LATEST);
-        assert_eq!(told(&usual, "GET /a", start + ms(200), 110), ms(0));
-    }
-
-    #[test]
-    fn an_answer_that_takes_twice_as_long_as_usual_was_late_by_the_difference() {
-        let (usual, start) = (Usual::default(), Instant::now());
-        told(&usual, "GET /a", start, 50);
-        let later = start + ms(100);
-
-        assert_eq!(told(&usual, "GET /a", later, 50), ms(0));
-        assert_eq!(told(&usual, "GET /a", later, 90), ms(0), "its own speed varies");
-        assert!(told(&usual, "GET /a", later, 150) > ms(60));
-    }
-
-    #[test]
-    fn a_quick_refusal_is_not_what_is_usual() {
-        let (usual, start) = (Usual::default(), Instant::now());
-        told(&usual, "GET /a", start, 50);
-        let later = start + ms(100);
-        let refusal = Answer {
-            from: later,
-            took: ms(1),
-            most: LATEST,
-        };
-
-        assert_eq!(usual.lateness("GET /a", refusal, false, GUARD), ms(0));
-        assert_eq!(told(&usual, "GET /a", later, 90), ms(0));
     }
 }

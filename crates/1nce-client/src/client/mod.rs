@@ -74,13 +74,7 @@ impl OnceClient {
         let link = redis.map(|pool| Arc::new(RedisLink::new(pool, config.redis_timeout)));
         let budget = |spec: LimitSpec, key: String| {
             let shared = link.clone().map(|link| (link, key));
-            Budget::new(
-                spec,
-                shared,
-                config.redis_retry,
-                config.lane_max_wait,
-                metrics.clone(),
-            )
+            Budget::new(spec, shared, &config, metrics.clone())
         };
         let per_ip = |name: &'static str, calls: u32, window: Duration| {
             budget(
@@ -88,7 +82,7 @@ impl OnceClient {
                 config.ip_key(&format!("limit:{name}")),
             )
         };
-        let rate = LimitSpec::sims(config.sims_per_second, config.budget_guard, config.replicas);
+        let rate = LimitSpec::sims(&config);
         let oauth = per_ip("oauth", 600, Duration::from_secs(60));
         let inner = Inner {
             tokens: Tokens::new(&config, &base, http.clone(), link.clone(), oauth, metrics.clone()),

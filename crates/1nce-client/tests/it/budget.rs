@@ -3,23 +3,22 @@
 use std::time::Duration;
 
 use deadpool_redis::redis;
-use futures_util::future::join_all;
 use once_client::{ClientConfig, ClientError, Generations, Lane, OnceClient};
 use once_emulator::{EmulatorConfig, Fault, FaultKind};
 
 use crate::support::{World, eventually, pool, recorder, redis_url};
 
-fn as_published(config: &mut ClientConfig) {
+pub fn as_published(config: &mut ClientConfig) {
     config.generations = Generations::V2Only;
     config.sims_per_second = 10;
 }
 
-async fn limited() -> World {
+pub async fn limited() -> World {
     World::start(EmulatorConfig::default().with_fleet(200)).await
 }
 
 /// Keeps `width` calls of a lane waiting until told to stop.
-fn load(client: &OnceClient, lane: Lane, width: usize) -> Vec<tokio::task::JoinHandle<()>> {
+pub fn load(client: &OnceClient, lane: Lane, width: usize) -> Vec<tokio::task::JoinHandle<()>> {
     (0..width)
         .map(|_| {
             let client = client.clone();
@@ -63,9 +62,15 @@ async fn four_processes_at_full_load_fill_one_window_and_never_see_a_429() {
     println!("{rate:.2} calls/s, most in a second {}", stats.max_in_any_second);
     assert!((9..=10).contains(&stats.max_in_any_second), "{stats:?}");
     assert!(snapshot.shared);
-    assert!((1..=10).contains(&snapshot.used_last_second[2]), "{snapshot:?}");
-    assert!(snapshot.used_last_minute[2] >= 50, "{snapshot:?}");
-    assert_eq!(snapshot.waiting[2], 25, "{snapshot:?}");
+    assert!(
+        (1..=10).contains(&snapshot.used_last_second[Lane::Background as usize]),
+        "{snapshot:?}"
+    );
+    assert!(
+        snapshot.used_last_minute[Lane::Background as usize] >= 50,
+        "{snapshot:?}"
+    );
+    assert_eq!(snapshot.waiting[Lane::Background as usize], 25, "{snapshot:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -92,37 +97,6 @@ async fn a_person_does_not_wait_for_a_sweep_of_other_processes() {
         );
     }
     tasks.iter().for_each(tokio::task::JoinHandle::abort);
-    assert_eq!(world.control.stats().await.unwrap().violations, 0);
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn waiting_lanes_are_served_strictly_in_order_across_processes() {
-    let world = limited().await;
-    world.client_with(as_published).login().await.unwrap();
-    let mut calls = Vec::new();
-    // The first start waits a window; everything below is waiting before it ends.
-    for (lane, page) in [(Lane::Background, 3), (Lane::Command, 2), (Lane::Interactive, 1)] {
-        let client = world.client_with(as_published);
-        for _ in 0..7 {
-            let client = client.clone();
-            calls.push(tokio::spawn(async move { client.list_sims(lane, page, 1).await }));
-        }
-        eventually("they wait", async || {
-            client.budget().snapshot().await.waiting[lane as usize] == 7
-        })
-        .await;
-    }
-    for call in join_all(calls).await {
-        call.unwrap().unwrap();
-    }
-    let order: Vec<_> = world
-        .calls("GET", "/v2/sims")
-        .await
-        .iter()
-        .map(|call| call.query.split('&').next().unwrap().to_owned())
-        .collect();
-    let expected = [vec!["page=1"; 7], vec!["page=2"; 7], vec!["page=3"; 7]].concat();
-    assert_eq!(order, expected);
     assert_eq!(world.control.stats().await.unwrap().violations, 0);
 }
 
@@ -219,7 +193,7 @@ async fn callers_that_go_away_leave_nothing_behind() {
     for task in tasks {
         assert!(task.await.unwrap_err().is_cancelled());
     }
-    assert_eq!(leaving.budget().snapshot().await.waiting, [0; 3]);
+    assert_eq!(leaving.budget().snapshot().await.waiting, [0; Lane::COUNT]);
     let next = tokio::time::timeout(Duration::from_secs(5), staying.list_sims(Lane::Background, 1, 1));
     assert!(next.await.expect("the lowest lane moves again").is_ok());
 }
@@ -244,7 +218,7 @@ async fn without_redis_a_process_takes_its_share() {
 }
 
 /// Writes the shared state of `/sims*`; times are seconds from now.
-async fn write_state(world: &World, counts: &[(&str, i64)], times: &[(&str, i64)]) {
+pub async fn write_state(world: &World, counts: &[(&str, i64)], times: &[(&str, i64)]) {
     let mut connection = pool(&redis_url()).get().await.unwrap();
     let (seconds, _): (i64, i64) = redis::cmd("TIME").query_async(&mut connection).await.unwrap();
     let mut set = redis::cmd("HSET");

@@ -6,6 +6,7 @@ mod breaker;
 mod budget;
 mod canned;
 mod endings;
+mod fairness;
 mod generations;
 mod metrics;
 mod on_the_wire;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use deadpool_redis::redis;
 use once_client::{Generations, Lane, OnceClient};
 use once_emulator::EmulatorConfig;
+use tokio::task::JoinHandle;
 
 use crate::support::{Proxy, World, eventually, pool, recorder, redis_url};
 
@@ -19,57 +20,97 @@ async fn progress(world: &World, what: &str) {
     eventually(what, async || answered(world).await >= before + 12).await;
 }
 
+/// Two processes of one account that keep asking, behind a proxy before Redis.
+struct Load {
+    clients: Vec<OnceClient>,
+    proxy: Proxy,
+    stop: Arc<AtomicBool>,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+impl Load {
+    async fn start(world: &World) -> Self {
+        let proxy = Proxy::start().await;
+        let clients: Vec<OnceClient> = (0..2)
+            .map(|_| {
+                let mut config = world.config();
+                config.generations = Generations::V2Only;
+                config.sims_per_second = 10;
+                OnceClient::new(config, Some(pool(&proxy.url)), recorder()).unwrap()
+            })
+            .collect();
+        let stop = Arc::new(AtomicBool::new(false));
+        let callers = clients
+            .iter()
+            .flat_map(|client| std::iter::repeat_n(client.clone(), 10));
+        let tasks = callers
+            .map(|client| {
+                let stop = stop.clone();
+                tokio::spawn(async move {
+                    while !stop.load(Ordering::SeqCst) {
+                        client.list_sims(Lane::Background, 1, 1).await.unwrap();
+                    }
+                })
+            })
+            .collect();
+        Self {
+            clients,
+            proxy,
+            stop,
+            tasks,
+        }
+    }
+
+    async fn all_share(&self, shared: bool) {
+        eventually("all share, or all go on alone", async || {
+            let one = self.clients[0].budget().snapshot().await;
+            let two = self.clients[1].budget().snapshot().await;
+            one.shared == shared && two.shared == shared
+        })
+        .await;
+    }
+
+    async fn end(self) {
+        self.stop.store(true, Ordering::SeqCst);
+        for task in self.tasks {
+            task.await.unwrap();
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn losing_and_regaining_redis_never_breaks_the_limit() {
     let world = World::start(EmulatorConfig::default().with_fleet(50)).await;
-    let proxy = Proxy::start().await;
-    let clients: Vec<OnceClient> = (0..2)
-        .map(|_| {
-            let mut config = world.config();
-            config.generations = Generations::V2Only;
-            config.sims_per_second = 10;
-            config.replicas = 2;
-            OnceClient::new(config, Some(pool(&proxy.url)), recorder()).unwrap()
-        })
-        .collect();
-    let stop = Arc::new(AtomicBool::new(false));
-    let tasks: Vec<_> = clients
-        .iter()
-        .flat_map(|client| std::iter::repeat_n(client.clone(), 10))
-        .map(|client| {
-            let stop = stop.clone();
-            tokio::spawn(async move {
-                while !stop.load(Ordering::SeqCst) {
-                    client.list_sims(Lane::Background, 1, 1).await.unwrap();
-                }
-            })
-        })
-        .collect();
+    let load = Load::start(&world).await;
     progress(&world, "calls with Redis").await;
-    proxy.cut();
-    eventually("both go on alone", async || {
-        let (one, two) = (
-            clients[0].budget().snapshot().await,
-            clients[1].budget().snapshot().await,
-        );
-        !one.shared && !two.shared
-    })
-    .await;
+    load.proxy.cut();
+    load.all_share(false).await;
     progress(&world, "calls without Redis").await;
-    proxy.mend();
-    eventually("both share again", async || {
-        let (one, two) = (
-            clients[0].budget().snapshot().await,
-            clients[1].budget().snapshot().await,
-        );
-        one.shared && two.shared
-    })
-    .await;
+    load.proxy.mend();
+    load.all_share(true).await;
     progress(&world, "calls with Redis again").await;
-    stop.store(true, Ordering::SeqCst);
-    for task in tasks {
-        task.await.unwrap();
+    load.end().await;
+    let stats = world.control.stats().await.unwrap();
+    assert_eq!((stats.violations, stats.throttled), (0, 0), "{stats:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_redis_that_restarts_never_breaks_the_limit_whether_or_not_it_is_missed() {
+    let world = World::start(EmulatorConfig::default().with_fleet(50)).await;
+    let load = Load::start(&world).await;
+    for missed in [false, true, false] {
+        progress(&world, "calls with Redis").await;
+        load.proxy.cut();
+        world.lose_budget().await;
+        if missed {
+            load.all_share(false).await;
+            progress(&world, "calls without Redis").await;
+        }
+        load.proxy.mend();
+        load.all_share(true).await;
     }
+    progress(&world, "calls with Redis again").await;
+    load.end().await;
     let stats = world.control.stats().await.unwrap();
     assert_eq!((stats.violations, stats.throttled), (0, 0), "{stats:?}");
 }

@@ -108,7 +108,7 @@ async fn an_answer_beyond_the_size_limit_is_not_read() {
     let server = Canned::start(|_| json(200, "", &"[".repeat(200_000))).await;
     let client = client_with(&server, |config| {
         config.max_body = 100_000;
-        config.max_retries = [0; 3];
+        config.max_retries = [0; Lane::COUNT];
     });
     let error = client.list_sims(Lane::Interactive, 1, 10).await.unwrap_err();
     assert!(matches!(&error, ClientError::Transport { message, .. } if message.contains("larger")));
@@ -151,7 +151,7 @@ async fn nothing_is_sent_to_another_host_with_our_token() {
     let elsewhere = Canned::start(|_| json(200, "", "[]")).await;
     let location = format!("location: {}/v2/sims\r\n", elsewhere.base_url);
     let server = Canned::start(move |_| json(302, &location, "")).await;
-    let client = client_with(&server, |config| config.max_retries = [0; 3]);
+    let client = client_with(&server, |config| config.max_retries = [0; Lane::COUNT]);
     let error = client.list_sims(Lane::Interactive, 1, 10).await.unwrap_err();
     assert!(
         matches!(error, ClientError::Server { status: 302, .. }),

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, NaiveDate, Utc};
-use deadpool_redis::{Config, Pool, Runtime};
+use deadpool_redis::{Config, Pool, Runtime, redis};
 use domain::{AccountSlug, Iccid};
 use once_client::{ClientConfig, Generations, Lane, OnceClient};
 use once_emulator::{CallFilter, CallRecord, ControlClient, Emulator, EmulatorConfig};
@@ -103,6 +103,20 @@ impl World {
         let page = client.list_sims(Lane::Interactive, 1, 100).await.unwrap();
         assert!(page.rejects.is_empty(), "{:?}", page.rejects);
         page.sims.iter().take(count).map(|sim| sim.iccid).collect()
+    }
+
+    /// What a restart of Redis does to the budget of `/sims*`.
+    pub async fn lose_budget(&self) {
+        let names = [
+            "state", "log", "wait0", "wait1", "wait2", "wait3", "served", "live", "since",
+        ];
+        let keys = names.map(|name| self.key(&format!("budget:{name}")));
+        let mut connection = pool(&redis_url()).get().await.unwrap();
+        redis::cmd("DEL")
+            .arg(&keys)
+            .query_async::<()>(&mut connection)
+            .await
+            .unwrap();
     }
 
     pub fn key(&self, name: &str) -> String {

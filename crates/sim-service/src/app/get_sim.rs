@@ -1,5 +1,5 @@
-use domain::{Iccid, ProviderSim};
-use once_client::Lane;
+use domain::{Iccid, OrganizationId, ProviderSim};
+use once_client::{Lane, on_behalf_of};
 
 use super::App;
 use super::announce::Announcements;
@@ -20,7 +20,8 @@ impl App {
             .client(&stored.account)
             .ok_or_else(|| unconfigured(&stored))?;
         let requested_at = self.store.now().await?;
-        match client.get_sim(Lane::Interactive, iccid).await? {
+        let organization = scope.filter().map(OrganizationId);
+        match on_behalf_of(organization, client.get_sim(Lane::Interactive, iccid)).await? {
             Some(told) => {
                 self.store_told(client.account(), requested_at, told, "1nce")
                     .await?

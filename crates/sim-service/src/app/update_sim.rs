@@ -1,9 +1,9 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use domain::{Iccid, ProviderSim, SimStatus};
+use domain::{Iccid, OrganizationId, ProviderSim, SimStatus};
 use messages::pb::sim as pb;
-use once_client::{ClientError, Lane, OnceClient, SimUpdate};
+use once_client::{ClientError, Lane, OnceClient, SimUpdate, on_behalf_of};
 
 use super::App;
 use super::announce::Announcements;
@@ -41,10 +41,8 @@ impl App {
         }
         let stored = self.store.sim(scope, iccid).await?.ok_or(AppError::UnknownSim)?;
         let at_provider = if request.concerns_provider() {
-            Some(
-                self.change_at_provider(Lane::Interactive, &stored, request)
-                    .await?,
-            )
+            let change = self.change_at_provider(Lane::Interactive, &stored, request);
+            Some(on_behalf_of(scope.filter().map(OrganizationId), change).await?)
         } else {
             None
         };

@@ -112,10 +112,7 @@ impl Worker {
         let Some(stored) = self.app.store.sim(job.scope(), iccid).await? else {
             return self.fail(job, &item, AppError::UnknownSim).await;
         };
-        let outcome = self
-            .app
-            .change_at_provider(Lane::Command, &stored, &request)
-            .await;
+        let outcome = self.app.change_at_provider(Lane::Bulk, &stored, &request).await;
         let error = match outcome {
             Ok(change) => {
                 let made = MadeChange {
