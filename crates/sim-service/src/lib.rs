@@ -5,6 +5,7 @@ mod app;
 mod config;
 mod error;
 mod migrations;
+mod provider;
 mod store;
 mod transport;
 mod wire;

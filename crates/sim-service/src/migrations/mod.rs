@@ -21,4 +21,8 @@ pub const STEPS: &[Step] = &[
         name: "m0003_fleet_counts",
         sql: &[include_str!("m0003_fleet_counts.sql")],
     },
+    Step {
+        name: "m0004_waits",
+        sql: &[include_str!("m0004_waits.sql")],
+    },
 ];

@@ -9,6 +9,8 @@ mod jobs;
 mod jobs_actions;
 mod jobs_control;
 mod jobs_import;
+mod jobs_outage;
+mod jobs_settle;
 mod jobs_support;
 mod list;
 mod sweep;

@@ -1,10 +1,12 @@
 //! Bulk jobs: what people ask about them, and the work on them.
 
 mod actions;
+mod calls;
 mod metrics;
 mod plan;
 mod request;
 mod runner;
+mod settle;
 mod spec;
 mod updates;
 mod worker;

@@ -1,0 +1,9 @@
+-- A job that waits because 1NCE cannot be used at the moment: since when, why (`CODE: text`), and when it is tried again.
+ALTER TABLE jobs
+    ADD COLUMN waiting_since timestamptz,
+    ADD COLUMN waiting_reason text,
+    ADD COLUMN waiting_until timestamptz;
+
+-- When 1NCE accepted the call. Without a number beside it, one order that 1NCE lists belongs to it.
+ALTER TABLE job_calls ADD COLUMN accepted_at timestamptz;
+CREATE INDEX job_calls_order ON job_calls (order_number) WHERE order_number IS NOT NULL;
