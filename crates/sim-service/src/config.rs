@@ -46,6 +46,8 @@ pub struct JobsConfig {
     pub lease_seconds: u64,
     /// The first pause after a failure that may pass; each further one is three times as long.
     pub retry_ms: u64,
+    /// What 1NCE told longer ago is asked again before a SIM counts as unchanged.
+    pub unchanged_within_seconds: u32,
 }
 
 /// Everything that sim-service needs beside the shared sections.

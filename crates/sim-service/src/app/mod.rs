@@ -12,6 +12,7 @@ mod list_sims;
 pub mod sweep;
 mod sync;
 mod update_sim;
+mod write_alone;
 
 pub use discover::Wanted;
 pub use sync::AccountStatus;

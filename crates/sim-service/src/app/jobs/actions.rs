@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, Utc};
 use domain::{AccountSlug, Iccid, ItemOutcome, JobStatus};
 use messages::ErrorCode;
 use once_client::{Capability, ClientError, Offer, OnceClient};
@@ -12,9 +11,9 @@ use uuid::Uuid;
 
 use super::calls::{Batch, Calls, newest_order, send, splits};
 use super::plan::{UNKNOWN, UNLISTED};
-use super::reason;
 use super::spec::{JobSpec, is_expired};
 use super::worker::{Progress, Worker};
+use super::{as_of, reason};
 use crate::app::get_sim::unconfigured;
 use crate::app::update_sim::EXPIRED;
 use crate::error::StoreError;
@@ -214,12 +213,6 @@ impl Worker {
             succeeded > 0 || job.failed < MOST_REFUSED
         }))
     }
-}
-
-/// How old the knowledge is that something is told from.
-pub fn as_of(read_at: DateTime<Utc>) -> String {
-    let at = read_at.to_rfc3339_opts(chrono::SecondsFormat::Secs, true);
-    format!("as 1NCE told the SIM at {at}")
 }
 
 /// What an action changes.

@@ -1,7 +1,9 @@
 //! Updates and imports: what is kept here in sets, what lives at 1NCE one by one, some at the same time.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
+use chrono::TimeDelta;
 use domain::{Iccid, ItemOutcome};
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, StreamExt, TryStreamExt};
@@ -23,6 +25,8 @@ use crate::store::{Item, Job, Settled, SimPatch, Store, StoredSim};
 const AT_ONCE: i64 = 500;
 /// Items that are looked at together when 1NCE could not be used before.
 const FIRST: i64 = 8;
+/// How long an item waits for another writer of its SIM.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// An item, and what is wanted of its SIM.
 type Wanted = (Item, ChangeRequest);
@@ -43,10 +47,12 @@ impl Worker {
             return Ok(if open { Progress::Waits } else { Progress::Nothing });
         }
         let sims = self.sims_of(job, &items).await?;
+        let window = TimeDelta::seconds(self.app.jobs.unchanged_within_seconds.into());
+        let fresh_since = self.app.store.now().await? - window;
         let (mut settled, mut here, mut at_provider) = (Vec::new(), Vec::new(), Vec::new());
         for item in items {
             let request = wanted_of(&item, change)?;
-            let (step, outcome) = plan(&item, &request, sims.get(&item.iccid), job.dry_run);
+            let (step, outcome) = plan(&item, &request, sims.get(&item.iccid), job.dry_run, fresh_since);
             settled.extend(outcome);
             match step {
                 Step::Settled => {}
@@ -151,28 +157,10 @@ impl Worker {
         let Ok(iccid) = Iccid::from_i64(item.iccid) else {
             return self.fail(job, &item, AppError::UnknownSim).await;
         };
-        // It may have changed since the look at all of them.
-        let Some(stored) = self.app.store.sim(job.scope(), iccid).await? else {
-            return self.fail(job, &item, AppError::UnknownSim).await;
-        };
-        let outcome = self
-            .app
-            .change_at_provider(Lane::Command, &stored, &request)
-            .await;
-        let error = match outcome {
-            Ok(change) => {
-                let made = MadeChange {
-                    scope: job.scope(),
-                    stored: &stored,
-                    request: &request,
-                    at_provider: Some(change),
-                    actor: &job.created_by,
-                };
-                match self.store_one(job, &item, made).await {
-                    Ok(()) => return Ok(()),
-                    Err(error) => error,
-                }
-            }
+        // While somebody else writes the SIM, it waits for the next look.
+        let work = self.change_alone(job, &item, &request, iccid);
+        let error = match self.app.write_alone(iccid, PATIENCE, work).await {
+            Ok(_) => return Ok(()),
             Err(error) => error,
         };
         match error {
@@ -180,10 +168,32 @@ impl Worker {
             AppError::Provider(error)
                 if is_the_accounts(&error) || matches!(error, ClientError::CapabilityUnavailable { .. }) =>
             {
-                self.not_changed(job, &item, &stored, error, trouble).await
+                self.not_changed(job, &item, iccid, error, trouble).await
             }
             error => self.fail(job, &item, error).await,
         }
+    }
+
+    /// The same, while nobody else writes the SIM at 1NCE.
+    async fn change_alone(
+        &self,
+        job: &Job,
+        item: &Item,
+        request: &ChangeRequest,
+        iccid: Iccid,
+    ) -> Result<(), AppError> {
+        // It may have changed since the look at all of them.
+        let stored = self.app.store.sim(job.scope(), iccid).await?;
+        let stored = stored.ok_or(AppError::UnknownSim)?;
+        let changed = self.app.change_at_provider(Lane::Command, &stored, request);
+        let made = MadeChange {
+            scope: job.scope(),
+            stored: &stored,
+            request,
+            at_provider: Some(changed.await?),
+            actor: &job.created_by,
+        };
+        self.store_one(job, item, made).await
     }
 
     /// 1NCE failed. Where it answers something else meanwhile, it is this SIM that it fails for: the SIM is tried a few
@@ -192,20 +202,21 @@ impl Worker {
         &self,
         job: &Job,
         item: &Item,
-        stored: &StoredSim,
+        iccid: Iccid,
         error: ClientError,
         trouble: &OnceCell<Trouble>,
     ) -> Result<(), StoreError> {
-        let found = match self.app.client(&stored.account) {
-            Some(client) if may_be_the_sims(&error) => trouble_of(client).await,
-            _ => Some(Trouble::from(&error)),
+        let found = if may_be_the_sims(&error) {
+            self.trouble_of_all().await
+        } else {
+            Some(Trouble::from(&error))
         };
         if let Some(found) = found {
             trouble.get_or_init(async || found).await;
             return Ok(());
         }
         if item.attempts + 1 < MOST_ATTEMPTS {
-            tracing::debug!(job = %self.id, iccid = %stored.provider.iccid, %error, "is tried again later");
+            tracing::debug!(job = %self.id, %iccid, %error, "is tried again later");
             let pause = self.pause(item.attempts).as_secs_f64();
             return self.postpone(&[item.seq], pause).await;
         }
@@ -220,8 +231,14 @@ impl Worker {
 
     /// What 1NCE did, what is kept here, the events and the outcome, all together.
     async fn store_one(&self, job: &Job, item: &Item, made: MadeChange<'_>) -> Result<(), AppError> {
-        let diff = Some(Value::Object(made.request.diff(made.stored)));
-        let settled = [Settled::new(item.seq, ItemOutcome::Succeeded, diff)];
+        let diff = made.diff();
+        let outcome = if made.is_unchanged() {
+            ItemOutcome::Unchanged
+        } else {
+            ItemOutcome::Succeeded
+        };
+        let diff = (!diff.is_empty()).then_some(Value::Object(diff));
+        let settled = [Settled::new(item.seq, outcome, diff)];
         let mut announcements = Announcements::new(&self.app.subjects);
         let begun = self.app.outbox.begin_under(&self.lease).await;
         let mut change = begun.map_err(StoreError::from)?;

@@ -39,7 +39,7 @@ pub struct Item {
 }
 
 /// An outcome to store.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Settled {
     /// The item.
     pub seq: i64,
