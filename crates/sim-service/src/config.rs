@@ -26,6 +26,8 @@ pub struct SweepConfig {
     pub lease_seconds: u64,
     /// A run fails when 1NCE gave no page for so long.
     pub give_up_after_seconds: u64,
+    /// The same, when 1NCE refuses the page each time.
+    pub give_up_refused_after_seconds: u64,
     /// Unlisted SIMs that are looked at one by one.
     pub verify_singly: usize,
     /// Passes in one run.

@@ -8,6 +8,7 @@ pub mod fleet_metrics;
 mod get_sim;
 mod inventory;
 pub mod jobs;
+mod list_generation;
 mod list_sims;
 pub mod sweep;
 mod sync;

@@ -25,4 +25,8 @@ pub const STEPS: &[Step] = &[
         name: "m0004_waits",
         sql: &[include_str!("m0004_waits.sql")],
     },
+    Step {
+        name: "m0005_sweep",
+        sql: &[include_str!("m0005_sweep.sql")],
+    },
 ];

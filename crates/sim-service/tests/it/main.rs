@@ -14,4 +14,5 @@ mod jobs_settle;
 mod jobs_support;
 mod list;
 mod sweep;
+mod sweep_waits;
 mod update;

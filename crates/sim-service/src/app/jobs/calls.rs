@@ -4,6 +4,7 @@ use domain::{Iccid, ItemOutcome};
 use once_client::model::Transfer;
 use once_client::{ClientError, Lane, OnceClient};
 use service_runtime::at_most_once::{Ledger, Made};
+use sqlx::PgConnection;
 
 use super::actions::diff;
 use super::reason;
@@ -80,6 +81,8 @@ impl Ledger for Calls<'_> {
                     tracing::error!(call = %call.id, ?order, "1NCE tells an order that another call has made");
                     Store::accept_call(&mut transaction, call.id, None).await?;
                 }
+                let iccids: Vec<i64> = batch.items.iter().map(|item| item.iccid).collect();
+                note_leaving(&mut transaction, self.action, &iccids).await?;
                 let diff = diff(self.action, *order);
                 let done = |seq: &i64| Settled::new(*seq, ItemOutcome::Succeeded, diff.clone());
                 settled.extend(batch.seqs().iter().map(done));
@@ -102,6 +105,18 @@ impl Ledger for Calls<'_> {
         transaction.commit().await?;
         worker.metrics.settled(self.job.kind, &settled);
         Ok(())
+    }
+}
+
+/// Transferred SIMs are expected to be gone from the list.
+pub async fn note_leaving(
+    transaction: &mut PgConnection,
+    action: &JobSpec,
+    iccids: &[i64],
+) -> Result<(), StoreError> {
+    match action {
+        JobSpec::Transfer { .. } => Store::mark_leaving(transaction, iccids).await,
+        _ => Ok(()),
     }
 }
 

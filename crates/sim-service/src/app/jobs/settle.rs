@@ -5,13 +5,14 @@ use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, StreamExt};
 use messages::ErrorCode;
 use once_client::model::Order;
-use once_client::{ClientError, Lane, OnceClient};
+use once_client::{ClientError, Generation, Lane, OnceClient};
 use service_runtime::at_most_once::{Seen, Verdict, judge};
 
 use super::actions::diff;
-use super::calls::is_unreadable;
+use super::calls::{is_unreadable, note_leaving};
 use super::spec::JobSpec;
 use super::worker::{MOST_ATTEMPTS, Progress, Worker};
+use crate::app::list_generation::ask_of;
 use crate::error::StoreError;
 use crate::provider::{self, Trouble, is_the_accounts};
 use crate::store::{CallItem, Job, OpenCall, Settled, Store, begin_under};
@@ -67,7 +68,10 @@ impl Worker {
         let proof = match (client, action) {
             (None, _) => return self.leave_call(job, call, &all).await,
             (Some(client), JobSpec::Extension { .. }) => self.find_order(client, call, &all).await?,
-            (Some(client), _) => find_gone(client, &all).await,
+            (Some(client), _) => {
+                let generation = self.app.list_generation(client).await?;
+                find_gone(client, generation, &all).await
+            }
         };
         let (mut settled, mut later, mut looked) = (Vec::new(), Vec::new(), 0);
         for item in all.iter().filter(|item| item.is_open) {
@@ -101,6 +105,7 @@ impl Worker {
                 // Another call took the order meanwhile: the next reading tells.
                 return Ok(None);
             }
+            note_leaving(&mut transaction, action, &proof.done).await?;
         }
         Store::settle_items(&mut transaction, self.id, &settled).await?;
         let pause = self.pause(looked).as_secs_f64();
@@ -216,10 +221,10 @@ fn unread(error: &ClientError) -> Proof {
 }
 
 /// The SIMs of a transfer that have left the account.
-async fn find_gone(client: &OnceClient, all: &[CallItem]) -> Proof {
+async fn find_gone(client: &OnceClient, generation: Generation, all: &[CallItem]) -> Proof {
     let mut looks: Vec<BoxFuture<'_, Result<Option<i64>, ClientError>>> = Vec::new();
     for item in all.iter().filter(|item| item.is_open) {
-        looks.push(is_gone(client, item.iccid).boxed());
+        looks.push(is_gone(client, generation, item.iccid).boxed());
     }
     let mut looks = futures_util::stream::iter(looks).buffer_unordered(AT_ONCE);
     let mut proof = Proof::default();
@@ -234,11 +239,15 @@ async fn find_gone(client: &OnceClient, all: &[CallItem]) -> Proof {
 }
 
 /// The card, when 1NCE says that the account does not have it.
-async fn is_gone(client: &OnceClient, number: i64) -> Result<Option<i64>, ClientError> {
+async fn is_gone(
+    client: &OnceClient,
+    generation: Generation,
+    number: i64,
+) -> Result<Option<i64>, ClientError> {
     let Ok(iccid) = Iccid::from_i64(number) else {
         return Ok(None);
     };
-    let told = client.get_sim(Lane::Command, iccid).await?;
+    let told = ask_of(client, generation, client.get_sim(Lane::Command, iccid)).await?;
     Ok(told.is_none().then_some(number))
 }
 
