@@ -7,3 +7,7 @@ ALTER TABLE jobs
 -- When 1NCE accepted the call. Without a number beside it, one order that 1NCE lists belongs to it.
 ALTER TABLE job_calls ADD COLUMN accepted_at timestamptz;
 CREATE INDEX job_calls_order ON job_calls (order_number) WHERE order_number IS NOT NULL;
+
+-- Lines of an import so far.
+ALTER TABLE jobs ADD COLUMN lines bigint NOT NULL DEFAULT 0;
+UPDATE jobs SET lines = (SELECT count(*) FROM job_items WHERE job_id = jobs.id) WHERE status = 'uploading';
