@@ -241,6 +241,21 @@ impl Store {
         Ok(())
     }
 
+    /// Why 1NCE gives the account's newest run no answer, or gave it none until it failed.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn newest_wait(&self, account: &str) -> Result<Option<String>, StoreError> {
+        let found: Option<Option<String>> = sqlx::query_scalar(
+            "SELECT waiting_reason FROM sync_runs WHERE account = $1 AND started_at IS NOT NULL
+             ORDER BY queued_at DESC LIMIT 1",
+        )
+        .bind(account)
+        .fetch_optional(self.db.pool())
+        .await?;
+        Ok(found.flatten())
+    }
+
     /// The generation whose list the last complete run has read.
     ///
     /// # Errors
@@ -275,8 +290,7 @@ impl Store {
         error: Option<String>,
     ) -> Result<(), StoreError> {
         let finished: DateTime<Utc> = sqlx::query_scalar(
-            "UPDATE sync_runs SET state = $2, error = $3, finished_at = clock_timestamp(), warning = $4,
-                 waiting_since = NULL, waiting_reason = NULL
+            "UPDATE sync_runs SET state = $2, error = $3, finished_at = clock_timestamp(), warning = $4
              WHERE id = $1 RETURNING finished_at",
         )
         .bind(run.id)

@@ -70,7 +70,8 @@ fn breaker_word(state: BreakerState) -> &'static str {
 
 fn run(run: SyncRun) -> pb::SyncRun {
     let number = |count: i32| u32::try_from(count).unwrap_or(0);
-    let waiting = run.waiting_since.map(|since| {
+    let waiting = run.waiting_since.filter(|_| run.finished_at.is_none());
+    let waiting = waiting.map(|since| {
         let since = since.to_rfc3339_opts(chrono::SecondsFormat::Secs, true);
         let reason = run.waiting_reason.as_deref().unwrap_or_default();
         format!("waits for 1NCE since {since}: {reason}")

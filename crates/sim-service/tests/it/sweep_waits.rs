@@ -1,6 +1,7 @@
 //! A sweep that 1NCE does not answer stays where it is, and only the whole list tells who is gone.
 
 use anyhow::{Context, ensure};
+use messages::pb::common::HealthRequest;
 use messages::pb::sim::{StartSyncRequest, SyncRun, SyncStatusRequest};
 use messages::sim_rpc;
 use once_emulator::{CallFilter, Fault, FaultBody, FaultKind};
@@ -25,6 +26,13 @@ async fn waiting(app: &TestApp) -> SyncRun {
     .await
 }
 
+/// What the health check says about 1NCE; empty when all is well.
+async fn health(app: &TestApp) -> String {
+    let health = app.call::<sim_rpc::Health>(HealthRequest {}).await.unwrap();
+    let check = health.checks.into_iter().find(|check| check.name == "1nce");
+    check.unwrap().detail
+}
+
 #[tokio::test]
 async fn a_refused_page_is_asked_for_again_and_the_run_says_why_it_waits() {
     let app = TestApp::start(30).await;
@@ -32,13 +40,17 @@ async fn a_refused_page_is_asked_for_again_and_the_run_says_why_it_waits() {
     let refused = app.control().faults_add(&refused).await.unwrap();
 
     let told = waiting(&app).await;
+    let unwell = health(&app).await;
     app.control().faults_remove(refused).await.unwrap();
     let run = app.sync().await;
+    let well = health(&app).await;
 
     assert!(told.waiting.starts_with("waits for 1NCE since 2"), "{told:?}");
     assert!(told.waiting.contains("400"), "{told:?}");
     assert_eq!((run.id, run.state.as_str()), (told.id, "completed"));
     assert_eq!((run.sims_discovered, run.waiting.as_str()), (30, ""));
+    assert!(unwell.contains("400"), "{unwell}");
+    assert_eq!(well, "");
 }
 
 #[tokio::test]
