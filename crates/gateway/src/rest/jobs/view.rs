@@ -61,6 +61,9 @@ pub struct JobView {
     /// Why the whole job failed.
     #[schema(required)]
     error: Option<String>,
+    /// Why it waits while 1NCE cannot be used, and since when; no SIM fails for that.
+    #[schema(required)]
+    waiting: Option<String>,
     /// The request in short.
     #[schema(value_type = Object)]
     request: Box<RawValue>,
@@ -120,6 +123,7 @@ impl TryFrom<pb::Job> for JobView {
             started_at: job.started_at,
             finished_at: job.finished_at,
             error: text(job.error),
+            waiting: text(job.waiting),
             request: object(job.request_json)?.unwrap_or_else(|| RawValue::NULL.to_owned()),
         })
     }
@@ -156,7 +160,8 @@ impl Example for JobView {
             "job_id": "019cf7a0-0000-7000-8000-000000000003", "kind": "sims.update", "status": "running",
             "dry_run": false, "total": 1, "done": 0, "failed": 0, "unchanged": 0, "uncertain": 0,
             "created_by": "api_key:019cf7a0-0000-7000-8000-000000000004", "organization_id": null,
-            "created_at": TIME, "started_at": TIME, "finished_at": null, "error": null, "request": { "sims": 1 },
+            "created_at": TIME, "started_at": TIME, "finished_at": null, "error": null, "waiting": null,
+            "request": { "sims": 1 },
             "status_url": "/api/v1/jobs/019cf7a0-0000-7000-8000-000000000003",
         })
     }
