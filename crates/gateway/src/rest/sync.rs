@@ -72,6 +72,10 @@ pub struct SyncRunView {
     eta: Option<Timestamp>,
     pages_per_second: f64,
     error: Option<String>,
+    /// Why it waits for 1NCE, and since when.
+    waiting: Option<String>,
+    /// What to look at although it ended well: records that could not be read, a list that never rests.
+    warning: Option<String>,
 }
 
 /// How the readings of one account stand.
@@ -137,6 +141,8 @@ impl From<pb::SyncRun> for SyncRunView {
             eta: run.eta,
             pages_per_second: run.pages_per_second,
             error: (!run.error.is_empty()).then_some(run.error),
+            waiting: (!run.waiting.is_empty()).then_some(run.waiting),
+            warning: (!run.warning.is_empty()).then_some(run.warning),
         }
     }
 }
@@ -217,7 +223,7 @@ fn run(state: &str) -> Value {
         "id": "019cf7a0-0000-7000-8000-000000000002", "account": "main", "state": state, "reason": "request",
         "started_at": TIME, "finished_at": null, "pass": 1, "pages_done": 40, "pages_total": 120, "sims_seen": 4000,
         "sims_discovered": 2, "sims_changed": 11, "sims_missing": 0, "records_rejected": 0, "resumed": 0, "eta": TIME,
-        "pages_per_second": 8.9, "error": null,
+        "pages_per_second": 8.9, "error": null, "waiting": null, "warning": null,
     })
 }
 
