@@ -7,6 +7,7 @@
 #![warn(missing_docs)]
 
 pub mod admin_http;
+pub mod at_most_once;
 pub mod boot;
 pub mod bus;
 pub mod config;

@@ -26,6 +26,8 @@ pub struct SweepConfig {
     pub lease_seconds: u64,
     /// A run fails when 1NCE gave no page for so long.
     pub give_up_after_seconds: u64,
+    /// The same, when 1NCE refuses the page each time.
+    pub give_up_refused_after_seconds: u64,
     /// Unlisted SIMs that are looked at one by one.
     pub verify_singly: usize,
     /// Passes in one run.
@@ -46,6 +48,8 @@ pub struct JobsConfig {
     pub lease_seconds: u64,
     /// The first pause after a failure that may pass; each further one is three times as long.
     pub retry_ms: u64,
+    /// What 1NCE told longer ago is asked again before a SIM counts as unchanged.
+    pub unchanged_within_seconds: u32,
 }
 
 /// Everything that sim-service needs beside the shared sections.

@@ -5,6 +5,7 @@ mod app;
 mod config;
 mod error;
 mod migrations;
+mod provider;
 mod store;
 mod transport;
 mod wire;
@@ -96,16 +97,25 @@ pub async fn run(
     Ok(runtime)
 }
 
-/// A failing 1NCE limits the service but does not make it unready: what is stored is still served.
+/// A failing 1NCE limits the service but does not make it unready: what is stored is still served. A refused login shows
+/// in what the newest sweep waits for.
 fn watch_provider(runtime: &Runtime, app: &app::App) {
     let clients = Arc::clone(&app.clients);
+    let store = app.store.clone();
     runtime.health.add("1nce", false, move || {
-        let failing = clients
-            .iter()
-            .find(|client| client.breaker_state() != once_client::BreakerState::Closed);
-        let outcome = failing.map_or(Ok(()), |client| {
-            Err(format!("calls to account {} pause", client.account()))
-        });
-        async move { outcome }
+        let (clients, store) = (Arc::clone(&clients), store.clone());
+        async move {
+            for client in clients.iter() {
+                let account = client.account();
+                if client.breaker_state() != once_client::BreakerState::Closed {
+                    return Err(format!("calls to account {account} pause"));
+                }
+                // The database has a check of its own.
+                if let Ok(Some(reason)) = store.newest_wait(account.as_str()).await {
+                    return Err(format!("account {account}: {reason}"));
+                }
+            }
+            Ok(())
+        }
     });
 }

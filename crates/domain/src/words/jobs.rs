@@ -31,7 +31,8 @@ words! {
         Completed = "completed",
         /// Nothing more is begun; what was begun still gets its outcome.
         Cancelled = "cancelled",
-        /// The job as a whole could not be carried out.
+        /// The job as a whole could not be carried out, or each of its items failed. Nothing more is begun; what was begun
+        /// still gets its outcome.
         Failed = "failed",
     }
 }
@@ -83,9 +84,9 @@ impl JobStatus {
         }
     }
 
-    /// Whether nothing more happens: a cancelled job may still settle what it has begun.
+    /// Whether nothing more happens: a cancelled or failed job may still settle what it has begun.
     pub const fn is_final(self) -> bool {
-        matches!(self, Self::Completed | Self::Failed)
+        matches!(self, Self::Completed)
     }
 }
 

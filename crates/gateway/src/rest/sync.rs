@@ -68,6 +68,10 @@ view! {
         eta: Option<Timestamp> = TIME,
         pages_per_second: f64 = 8.9,
         error: Option<String>,
+        /// Why it waits for 1NCE, and since when.
+        waiting: Option<String>,
+        /// What to look at although it ended well: records that could not be read, a list that never rests.
+        warning: Option<String>,
     }
 }
 

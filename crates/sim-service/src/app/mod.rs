@@ -8,10 +8,12 @@ pub mod fleet_metrics;
 mod get_sim;
 mod inventory;
 pub mod jobs;
+mod list_generation;
 mod list_sims;
 pub mod sweep;
 mod sync;
 mod update_sim;
+mod write_alone;
 
 pub use discover::Wanted;
 pub use sync::AccountStatus;

@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use domain::{Iccid, OrganizationId, ProviderSim, SimStatus};
 use messages::pb::sim as pb;
 use once_client::{ClientError, Lane, OnceClient, SimUpdate, on_behalf_of};
+use serde_json::{Map, Value};
 
 use super::App;
 use super::announce::Announcements;
@@ -14,6 +15,8 @@ use crate::store::{Reading, Scope, SimPatch, Store, StoredReading, StoredSim};
 
 /// Why a caller of one organization may not move a SIM.
 pub(super) const FOREIGN_ORGANIZATION: &str = "may be set by a caller of the whole platform only";
+/// How long a person waits for another writer of the SIM.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(10);
 /// Why an expired SIM stays as it is.
 pub(super) const EXPIRED: &str = "the SIM is expired; only an extension is possible";
 
@@ -39,6 +42,22 @@ impl App {
         if request.patch.organization.is_some() && scope != Scope::All {
             return Err(AppError::field("organization_id", FOREIGN_ORGANIZATION));
         }
+        if !request.concerns_provider() {
+            return self.update_alone(scope, iccid, request, actor).await;
+        }
+        let work = self.update_alone(scope, iccid, request, actor);
+        let changed = self.write_alone(iccid, PATIENCE, work).await?;
+        changed.ok_or_else(|| AppError::Conflict("another change of this SIM is under way".to_owned()))
+    }
+
+    /// The same, while nobody else writes the SIM at 1NCE.
+    async fn update_alone(
+        &self,
+        scope: Scope,
+        iccid: Iccid,
+        request: &ChangeRequest,
+        actor: &str,
+    ) -> Result<StoredSim, AppError> {
         let stored = self.store.sim(scope, iccid).await?.ok_or(AppError::UnknownSim)?;
         let at_provider = if request.concerns_provider() {
             let change = self.change_at_provider(Lane::Interactive, &stored, request);
@@ -62,7 +81,7 @@ impl App {
     }
 
     /// Writes at 1NCE and reads back, when a person waits or the outcome is unknown. A lost answer is settled by the
-    /// reading.
+    /// reading. Only under [`App::write_alone`]: what is read here goes back with the change.
     ///
     /// # Errors
     /// [`AppError::UnknownSim`], [`AppError::Conflict`] for a SIM that cannot be changed, 1NCE's.
@@ -86,6 +105,8 @@ impl App {
             return Ok(ProviderChange {
                 requested_at: read_at,
                 known: Known::Read(Box::new(told.clone())),
+                before: Some(told.clone()),
+                is_written: false,
             });
         }
         let update = SimUpdate {
@@ -99,13 +120,23 @@ impl App {
         let outcome = client.update_sim(lane, &update).await;
         let requested_at = self.store.now().await?;
         if lane != Lane::Interactive && outcome.is_ok() {
-            let known = told.map_or(Known::Accepted, |told| {
-                Known::Read(Box::new(request.applied_to(&told)))
+            let known = told.as_ref().map_or(Known::Accepted, |told| {
+                Known::Read(Box::new(request.applied_to(told)))
             });
-            return Ok(ProviderChange { requested_at, known });
+            return Ok(ProviderChange {
+                requested_at,
+                known,
+                before: told,
+                is_written: true,
+            });
         }
-        let told = client.get_sim(lane, iccid).await;
-        settle(request, outcome, told).map(|known| ProviderChange { requested_at, known })
+        let now = client.get_sim(lane, iccid).await;
+        settle(request, outcome, now).map(|known| ProviderChange {
+            requested_at,
+            known,
+            before: told,
+            is_written: true,
+        })
     }
 
     /// The client that may change this SIM.
@@ -130,6 +161,24 @@ pub(super) struct MadeChange<'a> {
 }
 
 impl MadeChange<'_> {
+    /// What it changed: compared with what 1NCE told before it was written, or with what is stored.
+    pub fn diff(&self) -> Map<String, Value> {
+        let written = self.at_provider.as_ref().filter(|change| change.is_written);
+        match written.and_then(|change| change.before.as_ref()) {
+            None => self.request.diff(self.stored),
+            Some(before) => self.request.diff(&StoredSim {
+                provider: before.clone(),
+                ..self.stored.clone()
+            }),
+        }
+    }
+
+    /// Whether 1NCE was asked, and neither there nor here anything had to change.
+    pub fn is_unchanged(&self) -> bool {
+        let written = self.at_provider.as_ref().is_some_and(|change| change.is_written);
+        !written && self.diff().is_empty()
+    }
+
     /// Stores what 1NCE carried out and what is kept here, and announces both, in the caller's transaction.
     ///
     /// # Errors
@@ -140,7 +189,10 @@ impl MadeChange<'_> {
         announcements: &mut Announcements<'_>,
     ) -> Result<(), AppError> {
         let iccid = self.stored.provider.iccid;
-        if let Some(ProviderChange { requested_at, known }) = self.at_provider {
+        if let Some(ProviderChange {
+            requested_at, known, ..
+        }) = self.at_provider
+        {
             let sim = match known {
                 Known::Read(sim) => *sim,
                 // Applied to what is stored now, which may be newer than what this request began with.
@@ -212,6 +264,10 @@ pub(super) struct ProviderChange {
     /// When the last question began, by the database's clock.
     pub requested_at: DateTime<Utc>,
     pub known: Known,
+    /// What 1NCE told before it was written, where it was asked.
+    pub before: Option<ProviderSim>,
+    /// `false` when 1NCE had everything already.
+    pub is_written: bool,
 }
 
 /// What is known of a SIM after a change at 1NCE.

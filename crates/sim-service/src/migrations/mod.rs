@@ -21,4 +21,12 @@ pub const STEPS: &[Step] = &[
         name: "m0003_fleet_counts",
         sql: &[include_str!("m0003_fleet_counts.sql")],
     },
+    Step {
+        name: "m0004_waits",
+        sql: &[include_str!("m0004_waits.sql")],
+    },
+    Step {
+        name: "m0005_sweep",
+        sql: &[include_str!("m0005_sweep.sql")],
+    },
 ];

@@ -16,7 +16,7 @@ const JOBS: &str = "DELETE FROM jobs WHERE id IN (
     SELECT id FROM jobs WHERE finished_at < now() - interval '90 days'
         AND NOT EXISTS (SELECT FROM job_items WHERE job_id = jobs.id) LIMIT $1)";
 const LEASES: &str = "DELETE FROM leases WHERE name IN (
-    SELECT name FROM leases WHERE name LIKE 'job %' AND expires_at < now() - interval '1 day' LIMIT $1)";
+    SELECT name FROM leases WHERE (name LIKE 'job %' OR name LIKE 'sim %') AND expires_at < now() - interval '1 day' LIMIT $1)";
 
 impl Store {
     /// Deletes jobs that ended 90 days ago, with their items.

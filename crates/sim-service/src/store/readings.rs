@@ -124,7 +124,40 @@ impl Store {
         .bind(unseen_since)
         .fetch_all(&mut *transaction)
         .await?;
+        sqlx::query("DELETE FROM leaving_sims WHERE iccid = ANY($1)")
+            .bind(&marked)
+            .execute(&mut *transaction)
+            .await?;
         Self::lock_sims(transaction, &marked).await
+    }
+
+    /// Notes that a transfer took SIMs out of their account.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn mark_leaving(transaction: &mut PgConnection, iccids: &[i64]) -> Result<(), StoreError> {
+        sqlx::query(
+            "INSERT INTO leaving_sims (iccid) SELECT iccid FROM sims WHERE iccid = ANY($1) ORDER BY iccid
+             ON CONFLICT (iccid) DO UPDATE SET since = excluded.since",
+        )
+        .bind(iccids)
+        .execute(transaction)
+        .await?;
+        Ok(())
+    }
+
+    /// How many of these SIMs are gone without a transfer of the last seven days.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn count_unexplained(connection: &mut PgConnection, iccids: &[i64]) -> Result<i64, StoreError> {
+        Ok(sqlx::query_scalar(
+            "SELECT count(*) FROM unnest($1::bigint[]) AS gone (iccid) WHERE NOT EXISTS (
+                 SELECT FROM leaving_sims WHERE leaving_sims.iccid = gone.iccid AND since > now() - interval '7 days')",
+        )
+        .bind(iccids)
+        .fetch_one(connection)
+        .await?)
     }
 }
 

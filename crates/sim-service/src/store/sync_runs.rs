@@ -54,11 +54,19 @@ pub struct SyncRun {
     pub resumed: i32,
     /// Why it failed.
     pub error: Option<String>,
+    /// The generation of 1NCE's API whose list it reads; `None` until it is taken up.
+    pub generation: Option<String>,
+    /// Since when 1NCE gives it no answer.
+    pub waiting_since: Option<DateTime<Utc>>,
+    /// Why.
+    pub waiting_reason: Option<String>,
+    /// What somebody should look at although it ended well.
+    pub warning: Option<String>,
 }
 
 const COLUMNS: &str = "id, account, state, reason, accept_mass_missing, queued_at, started_at, finished_at, pass,
     pass_started_at, next_page, pages_total, pass_total, total_moved, sims_seen, sims_discovered, sims_changed,
-    sims_missing, records_rejected, resumed, error";
+    sims_missing, records_rejected, resumed, error, generation, waiting_since, waiting_reason, warning";
 
 async fn one(
     connection: &mut PgConnection,
@@ -180,7 +188,7 @@ impl Store {
         sqlx::query(
             "UPDATE sync_runs SET pass = $2, next_page = $3, pages_total = $4, pass_total = $5, total_moved = $6,
                  sims_seen = $7, sims_discovered = $8, sims_changed = $9, sims_missing = $10, records_rejected = $11,
-                 pass_started_at = $12
+                 pass_started_at = $12, waiting_since = NULL, waiting_reason = NULL
              WHERE id = $1",
         )
         .bind(run.id)
@@ -200,6 +208,77 @@ impl Store {
         Ok(())
     }
 
+    /// Binds a run to the generation whose list it reads; one that is bound stays so.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn bind_run(
+        transaction: &mut PgConnection,
+        run: &SyncRun,
+        generation: &str,
+    ) -> Result<(), StoreError> {
+        sqlx::query("UPDATE sync_runs SET generation = $2 WHERE id = $1 AND generation IS NULL")
+            .bind(run.id)
+            .bind(generation)
+            .execute(transaction)
+            .await?;
+        Ok(())
+    }
+
+    /// Notes why 1NCE gives a run no answer; a stored page ends that.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn note_wait(&self, run: Uuid, reason: &str) -> Result<(), StoreError> {
+        sqlx::query(
+            "UPDATE sync_runs SET waiting_since = coalesce(waiting_since, clock_timestamp()), waiting_reason = $2
+             WHERE id = $1 AND state = 'running' AND waiting_reason IS DISTINCT FROM $2",
+        )
+        .bind(run)
+        .bind(reason)
+        .execute(self.db.pool())
+        .await?;
+        Ok(())
+    }
+
+    /// Why 1NCE gives the account's newest run no answer, or gave it none until it failed.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn newest_wait(&self, account: &str) -> Result<Option<String>, StoreError> {
+        let found: Option<Option<String>> = sqlx::query_scalar(
+            "SELECT waiting_reason FROM sync_runs WHERE account = $1 AND started_at IS NOT NULL
+             ORDER BY queued_at DESC LIMIT 1",
+        )
+        .bind(account)
+        .fetch_optional(self.db.pool())
+        .await?;
+        Ok(found.flatten())
+    }
+
+    /// The generation whose list the last complete run has read.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn last_list_generation(&self, account: &str) -> Result<Option<String>, StoreError> {
+        let found: Option<Option<String>> = sqlx::query_scalar(
+            "SELECT generation FROM sync_runs WHERE account = $1 AND state = 'completed' AND generation IS NOT NULL
+             ORDER BY finished_at DESC LIMIT 1",
+        )
+        .bind(account)
+        .fetch_optional(self.db.pool())
+        .await?;
+        Ok(found.flatten())
+    }
+
+    /// How many passes the run before needed that ended last.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn passes_of_last(transaction: &mut PgConnection, account: &str) -> Result<i32, StoreError> {
+        Ok(last(transaction, account).await?.map_or(1, |run| run.pass))
+    }
+
     /// Ends a run and forgets its pages.
     ///
     /// # Errors
@@ -211,12 +290,13 @@ impl Store {
         error: Option<String>,
     ) -> Result<(), StoreError> {
         let finished: DateTime<Utc> = sqlx::query_scalar(
-            "UPDATE sync_runs SET state = $2, error = $3, finished_at = clock_timestamp() WHERE id = $1
-             RETURNING finished_at",
+            "UPDATE sync_runs SET state = $2, error = $3, finished_at = clock_timestamp(), warning = $4
+             WHERE id = $1 RETURNING finished_at",
         )
         .bind(run.id)
         .bind(state.word())
         .bind(&error)
+        .bind(&run.warning)
         .fetch_one(&mut *transaction)
         .await?;
         sqlx::query("DELETE FROM sweep_pages WHERE run_id = $1")

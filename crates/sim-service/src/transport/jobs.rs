@@ -99,6 +99,11 @@ pub async fn results(app: App, request: pb::JobResultsRequest) -> Result<pb::Job
 }
 
 fn job(job: Job) -> pb::Job {
+    let waiting = job.waiting_since.map(|since| {
+        let since = since.to_rfc3339_opts(chrono::SecondsFormat::Secs, true);
+        let reason = job.waiting_reason.as_deref().unwrap_or_default();
+        format!("waits for 1NCE since {since}: {reason}")
+    });
     let mut spec = job.spec;
     if let Some(spec) = spec.as_object_mut() {
         spec.remove("kind");
@@ -120,6 +125,7 @@ fn job(job: Job) -> pb::Job {
         finished_at: job.finished_at.map(Into::into),
         error: job.error.unwrap_or_default(),
         request_json: spec.to_string(),
+        waiting: waiting.unwrap_or_default(),
     }
 }
 

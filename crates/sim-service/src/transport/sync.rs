@@ -70,6 +70,12 @@ fn breaker_word(state: BreakerState) -> &'static str {
 
 fn run(run: SyncRun) -> pb::SyncRun {
     let number = |count: i32| u32::try_from(count).unwrap_or(0);
+    let waiting = run.waiting_since.filter(|_| run.finished_at.is_none());
+    let waiting = waiting.map(|since| {
+        let since = since.to_rfc3339_opts(chrono::SecondsFormat::Secs, true);
+        let reason = run.waiting_reason.as_deref().unwrap_or_default();
+        format!("waits for 1NCE since {since}: {reason}")
+    });
     pb::SyncRun {
         id: run.id.to_string(),
         account: run.account,
@@ -87,6 +93,8 @@ fn run(run: SyncRun) -> pb::SyncRun {
         records_rejected: count(run.records_rejected),
         resumed: number(run.resumed),
         error: run.error.unwrap_or_default(),
+        waiting: waiting.unwrap_or_default(),
+        warning: run.warning.unwrap_or_default(),
         ..pb::SyncRun::default()
     }
 }

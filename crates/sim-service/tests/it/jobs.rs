@@ -276,3 +276,36 @@ async fn a_refusal_fails_its_sim_alone_and_a_failure_that_passes_is_tried_again(
     assert_eq!(results[1].code, "UPSTREAM_ERROR");
     assert!(results[1].message.contains("400"), "{:?}", results[1]);
 }
+
+#[tokio::test]
+async fn what_was_changed_at_1nce_without_us_is_changed_back_when_our_knowledge_is_old() {
+    let app = TestApp::start_with(
+        crate::harness::quick(2),
+        &[("jobs.unchanged_within_seconds", "0")],
+    )
+    .await;
+    app.sync().await;
+    let iccids = app.iccids().await;
+    let disabled = pb::SimChange {
+        status: Some("Disabled".into()),
+        ..Default::default()
+    };
+    app.run_job(update(named(&iccids), disabled.clone())).await;
+    let enabled = once_emulator::SimPatch {
+        enabled: Some(true),
+        ..Default::default()
+    };
+    app.control().patch_sim(&iccids[0], &enabled).await.unwrap();
+    app.control().reset_calls().await.unwrap();
+
+    let (job, results) = app.run_job(update(named(&iccids), disabled)).await;
+
+    assert_eq!((job.done, job.failed, job.unchanged), (2, 0, 1));
+    assert_eq!(
+        results[0].diff_json,
+        r#"{"status":{"from":"Enabled","to":"Disabled"}}"#
+    );
+    assert_eq!(results[1].outcome, "unchanged");
+    assert!(!app.control().sim(&iccids[0]).await.unwrap().enabled);
+    assert_eq!(app.calls_of("PUT").await.len(), 1);
+}

@@ -10,23 +10,23 @@ use crate::harness::{Killable, TestApp, quick};
 use crate::jobs_support::{all, matching, named, new_id, outcomes};
 
 const TARGET: u64 = 990_002;
-const FAST: [(&str, &str); 2] = [("jobs.retry_ms", "20"), ("jobs.lease_seconds", "1")];
+pub const FAST: [(&str, &str); 2] = [("jobs.retry_ms", "20"), ("jobs.lease_seconds", "1")];
 
 /// Two customers; a transfer between them happens at once.
-fn two_customers(fleet: u32) -> EmulatorConfig {
+pub fn two_customers(fleet: u32) -> EmulatorConfig {
     quick(fleet)
         .with_customer("990002_other", "other-secret")
         .with_settings(|settings| settings.async_delay_seconds = 0)
 }
 
-fn transfer(selection: Option<pb::SimSelection>) -> Work {
+pub fn transfer(selection: Option<pb::SimSelection>) -> Work {
     Work::Transfer(pb::TransferWork {
         selection,
         target_organisation: TARGET,
     })
 }
 
-fn extension(iccids: &[String]) -> Work {
+pub fn extension(iccids: &[String]) -> Work {
     Work::Extension(pb::ExtensionWork {
         selection: named(iccids),
         product_id: None,
@@ -34,7 +34,7 @@ fn extension(iccids: &[String]) -> Work {
     })
 }
 
-async fn posts(app: &TestApp, path: &str) -> Vec<CallRecord> {
+pub async fn posts(app: &TestApp, path: &str) -> Vec<CallRecord> {
     let calls = app.calls_of("POST").await;
     calls
         .into_iter()
@@ -48,7 +48,7 @@ async fn fault(app: &TestApp, kind: FaultKind, path: &str) {
 }
 
 /// The first SIMs of the fleet, expired at 1NCE and here.
-async fn expired(app: &TestApp, count: usize) -> Vec<String> {
+pub async fn expired(app: &TestApp, count: usize) -> Vec<String> {
     app.sync().await;
     let iccids = app.iccids().await[..count].to_vec();
     for iccid in &iccids {
@@ -62,7 +62,7 @@ async fn expired(app: &TestApp, count: usize) -> Vec<String> {
     iccids
 }
 
-async fn extensions(app: &TestApp) -> usize {
+pub async fn extensions(app: &TestApp) -> usize {
     let orders = app.control().orders().await.unwrap();
     orders
         .iter()
@@ -150,9 +150,20 @@ async fn a_refused_transfer_fails_with_1nces_reason_and_is_not_repeated() {
 
     let (job, results) = app.run_job(transfer(named(&iccids))).await;
 
-    assert_eq!((job.status.as_str(), job.failed), ("completed", 3));
+    assert_eq!((job.status.as_str(), job.failed), ("failed", 3));
+    assert!(
+        job.error.starts_with("NOT_FOUND: every SIM failed"),
+        "{}",
+        job.error
+    );
     assert_eq!(results[0].code, "NOT_FOUND");
-    assert_eq!(posts(&app, "/simTransfer").await.len(), 1);
+    let bodies = posts(&app, "/simTransfer")
+        .await
+        .into_iter()
+        .map(|call| call.body);
+    let bodies: Vec<_> = bodies.collect();
+    let different: std::collections::BTreeSet<_> = bodies.iter().collect();
+    assert_eq!(bodies.len(), different.len(), "{bodies:?}");
 }
 
 #[tokio::test]
@@ -171,6 +182,30 @@ async fn an_account_that_cannot_transfer_fails_the_whole_job() {
             .all(|result| result.code == "CAPABILITY_UNAVAILABLE")
     );
     assert_eq!(posts(&app, "/simTransfer").await.len(), 0);
+}
+
+#[tokio::test]
+async fn a_dry_run_fails_where_the_real_one_would() {
+    let settings = [FAST[0], FAST[1], ("ONCE_GENERATIONS", "v2")];
+    let app = TestApp::start_with(two_customers(3), &settings).await;
+    app.sync().await;
+    let dry = pb::CreateJobRequest {
+        scope: all(),
+        job_id: new_id(),
+        dry_run: true,
+        work: Some(transfer(matching(pb::SimFilter::default()))),
+        ..Default::default()
+    };
+
+    let planned = app.create_job(dry).await.unwrap();
+    let planned = app.ended(&planned.id).await;
+
+    assert_eq!((planned.status.as_str(), planned.failed), ("failed", 3));
+    assert!(
+        planned.error.starts_with("CAPABILITY_UNAVAILABLE"),
+        "{}",
+        planned.error
+    );
 }
 
 #[tokio::test]

@@ -274,3 +274,82 @@ async fn numbers_of_any_size_come_back_as_they_were_and_leave_the_sim_readable()
     let stored: serde_json::Value = serde_json::from_str(&app.all().await[0].metadata_json).unwrap();
     assert_eq!(stored, metadata);
 }
+
+#[tokio::test]
+async fn a_label_change_that_began_before_a_lock_does_not_undo_it() {
+    let app = TestApp::start(3).await;
+    app.sync().await;
+    let iccid = app.all().await[0].iccid.clone();
+    let slow = Fault::new(FaultKind::Delay, &format!("/*/sims/{iccid}$"))
+        .method("GET")
+        .times(1)
+        .delay_ms(1_500);
+    app.control().faults_add(&slow).await.unwrap();
+    app.control().reset_calls().await.unwrap();
+    let relabel = app.update(UpdateSimRequest {
+        iccid: iccid.clone(),
+        label: Some("pump".into()),
+        ..Default::default()
+    });
+    let lock = async {
+        // The label's change has read the SIM, or is about to.
+        test_support::eventually("the label's change reads the SIM", || async {
+            let calls = app.control().calls(&CallFilter::default()).await?;
+            anyhow::ensure!(calls.iter().any(|call| call.path.ends_with(&iccid)));
+            Ok(())
+        })
+        .await;
+        app.update(UpdateSimRequest {
+            iccid: iccid.clone(),
+            imei_lock: Some(true),
+            ..Default::default()
+        })
+        .await
+    };
+
+    let (relabelled, locked) = tokio::join!(relabel, lock);
+
+    relabelled.unwrap();
+    assert_eq!(locked.unwrap().imei_lock, Some(true));
+    let truth = app.control().sim(&iccid).await.unwrap();
+    assert_eq!((truth.imei_lock, truth.label.as_deref()), (true, Some("pump")));
+}
+
+#[tokio::test]
+async fn a_sim_that_another_process_writes_is_left_alone_until_that_is_over() {
+    let app = TestApp::start(3).await;
+    app.sync().await;
+    let iccid = app.all().await[0].iccid.clone();
+    let mut owner = app.scope.connection().await;
+    sqlx::query(
+        "INSERT INTO sim.leases (name, owner, fence, expires_at)
+         VALUES ('sim ' || $1, gen_random_uuid(), 1, now() + interval '1 second')",
+    )
+    .bind(&iccid)
+    .execute(&mut owner)
+    .await
+    .unwrap();
+    app.control().reset_calls().await.unwrap();
+    let request = UpdateSimRequest {
+        iccid: iccid.clone(),
+        label: Some("pump".into()),
+        ..Default::default()
+    };
+    let watch = async {
+        sqlx::query("SELECT pg_sleep(0.7)")
+            .execute(&mut owner)
+            .await
+            .unwrap();
+        let held: bool =
+            sqlx::query_scalar("SELECT expires_at > now() FROM sim.leases WHERE name LIKE 'sim %'")
+                .fetch_one(&mut owner)
+                .await
+                .unwrap();
+        (held, app.control().stats().await.unwrap().calls)
+    };
+
+    let (changed, (held, calls)) = tokio::join!(app.update(request), watch);
+
+    assert_eq!(changed.unwrap().label.as_deref(), Some("pump"));
+    assert!(!held || calls == 0, "written while another process held it");
+}

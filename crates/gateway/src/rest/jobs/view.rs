@@ -53,6 +53,8 @@ view! {
         finished_at: Option<Timestamp>,
         /// Why the whole job failed.
         error: Option<String>,
+        /// Why it waits while 1NCE cannot be used, and since when; no SIM fails for that.
+        waiting: Option<String>,
         /// The request in short.
         request: JsonObject = json!({ "sims": 1 }) => JsonObject::of(job.request_json),
         /// Where to follow it.

@@ -36,6 +36,13 @@ impl JobMetrics {
             .increment(1);
     }
 
+    /// A reading about an open call that could not be made.
+    pub fn reading_failed(&self, kind: JobKind) {
+        self.metrics
+            .counter("simward_job_call_readings_failed_total", &[("kind", kind.word())])
+            .increment(1);
+    }
+
     /// Jobs of each status and items that wait, as all replicas see them.
     pub async fn show(&self, store: &Store) {
         let counts = match store.count_jobs().await {
@@ -53,6 +60,15 @@ impl JobMetrics {
                 )
                 .set(jobs as f64);
             }
+            let jobs_waiting: i64 = of_kind().map(|count| count.waiting).sum();
+            self.gauge("simward_jobs_waiting_for_1nce", &[("kind", kind.word())])
+                .set(jobs_waiting as f64);
+            let calls = of_kind().map(|count| count.open_calls).sum::<i64>();
+            self.gauge("simward_job_calls_open", &[("kind", kind.word())])
+                .set(calls as f64);
+            let oldest = of_kind().map(|count| count.oldest_call_seconds);
+            self.gauge("simward_job_calls_oldest_seconds", &[("kind", kind.word())])
+                .set(oldest.fold(0.0, f64::max));
             let waiting: i64 = of_kind().map(|count| count.items_waiting).sum();
             self.gauge("simward_job_items_waiting", &[("kind", kind.word())])
                 .set(waiting as f64);

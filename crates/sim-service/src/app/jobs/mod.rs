@@ -1,16 +1,19 @@
 //! Bulk jobs: what people ask about them, and the work on them.
 
 mod actions;
+mod calls;
 mod metrics;
 mod plan;
 mod request;
 mod runner;
+mod settle;
 mod spec;
 mod updates;
 mod worker;
 
 pub use runner::run;
 
+use chrono::{DateTime, Utc};
 use domain::{JobAction, JobKind, JobStatus};
 use messages::ErrorCode;
 use messages::pb::sim as pb;
@@ -202,6 +205,12 @@ fn read_line(scope: Scope, told: pb::ImportLine) -> Line {
         },
         error: fault.map(|text| text.replace('\0', " ")),
     }
+}
+
+/// How old the knowledge is that something is told from.
+fn as_of(read_at: DateTime<Utc>) -> String {
+    let at = read_at.to_rfc3339_opts(chrono::SecondsFormat::Secs, true);
+    format!("as 1NCE told the SIM at {at}")
 }
 
 /// What a failed item is told as.

@@ -2,10 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use domain::{ItemOutcome, JobStatus};
+use domain::JobStatus;
 use futures_util::FutureExt;
 use messages::ErrorCode;
-use once_client::ClientError;
 use service_runtime::ignored::Ignored;
 use service_runtime::lease::{Lease, LeaseError};
 use service_runtime::shutdown::Shutdown;
@@ -16,13 +15,16 @@ use super::spec::JobSpec;
 use crate::app::App;
 use crate::app::announce::Announcements;
 use crate::error::StoreError;
-use crate::store::{Job, LeftOver, Scope, Settled, StatusChange, Store, begin_under};
+use crate::provider::Trouble;
+use crate::store::{Failure, Job, Scope, Settled, StatusChange, Store, Wait, begin_under};
 
-/// How often a failure that may pass is tried again, and how often a call without an answer is looked at.
+/// How often a failure that may pass is tried again, and how many readings a call without an answer is worth.
 pub const MOST_ATTEMPTS: i32 = 5;
 /// After so long a job gives way to one that waits for a place.
 const SLICE: Duration = Duration::from_secs(20);
 const LONGEST_POLL: Duration = Duration::from_secs(1);
+/// A job that waits for 1NCE tries again at least so often.
+const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
 /// How far a step came.
 #[derive(Debug)]
@@ -33,6 +35,8 @@ pub enum Progress {
     Waits,
     /// Nothing is left.
     Nothing,
+    /// 1NCE cannot be used at the moment: the job waits, and no item has lost an attempt.
+    Away(Trouble),
     /// The whole job fails.
     Failed(ErrorCode, String),
 }
@@ -133,62 +137,70 @@ impl Worker {
             }
             (JobStatus::Running, JobSpec::Update { change, .. }) => self.update_some(job, Some(change)).await,
             (JobStatus::Running, JobSpec::Import { .. }) => self.update_some(job, None).await,
-            (JobStatus::Running, action) => self.act_on_some(job, action).await,
             (_, JobSpec::Update { .. } | JobSpec::Import { .. }) => Ok(Progress::Nothing),
-            (_, action) => self.settle_calls(job, action).await,
+            (_, action) => self.act_on_some(job, action).await,
         }
     }
 
     /// Whether this worker has nothing more to do for the job.
     async fn is_over(&self, job: &Job, progress: Progress) -> Result<bool, StoreError> {
         let from = job.status;
-        let end = match (progress, from) {
-            (Progress::Went, _) => return Ok(false),
+        match (progress, from) {
+            (Progress::Went, _) => Ok(false),
             (Progress::Waits, _) => {
                 self.shutdown.sleep(self.pause(0).min(LONGEST_POLL)).await;
-                return Ok(false);
+                Ok(false)
+            }
+            (Progress::Away(trouble), _) => {
+                self.wait(job, &trouble).await?;
+                Ok(true)
             }
             (Progress::Nothing, JobStatus::Running) => {
                 let to = JobStatus::Completed;
-                self.finish(StatusChange { from, to }, None).await?
+                self.finish(StatusChange { from, to }).await
             }
-            (Progress::Nothing, JobStatus::Cancelled) => {
-                self.finish(StatusChange { from, to: from }, None).await?
+            (Progress::Nothing, JobStatus::Cancelled | JobStatus::Failed) => {
+                self.finish(StatusChange { from, to: from }).await
             }
-            (Progress::Nothing, _) => true,
+            (Progress::Nothing, _) => Ok(true),
+            (Progress::Failed(code, reason), JobStatus::Failed) => {
+                self.leave_calls(code, &reason).await?;
+                Ok(false)
+            }
             (Progress::Failed(code, reason), _) => {
-                let to = JobStatus::Failed;
-                self.finish(StatusChange { from, to }, Some((code, reason)))
-                    .await?
+                self.fail_job(from, code, &reason).await?;
+                Ok(false)
             }
+        }
+    }
+
+    /// The job begins nothing more; it ends when its open calls are settled.
+    async fn fail_job(&self, from: JobStatus, code: ErrorCode, reason: &str) -> Result<(), StoreError> {
+        tracing::warn!(job = %self.id, code = code.word(), reason, "the job fails");
+        let failure = Failure {
+            code: code.word(),
+            reason,
         };
-        Ok(end)
+        // The lease is proven at the end: until then it must stay free to be kept.
+        let mut transaction = self.app.store.db().pool().begin().await?;
+        Store::fail_job(&mut transaction, self.id, from, &failure).await?;
+        self.lease.check(&mut transaction).await?;
+        Ok(transaction.commit().await?)
+    }
+
+    /// Nobody can settle the open calls of a job that has failed: a person is told.
+    async fn leave_calls(&self, code: ErrorCode, reason: &str) -> Result<(), StoreError> {
+        tracing::error!(job = %self.id, reason, "open calls of the job are left to a person");
+        let mut transaction = begin_under(&self.app.store, &self.lease).await?;
+        Store::leave_calls(&mut transaction, self.id, code.word(), reason).await?;
+        Ok(transaction.commit().await?)
     }
 
     /// Ends the job and tells it; `false` when somebody has changed its status meanwhile.
-    async fn finish(
-        &self,
-        change: StatusChange,
-        failure: Option<(ErrorCode, String)>,
-    ) -> Result<bool, StoreError> {
-        let left_over = match &failure {
-            Some((code, reason)) => LeftOver {
-                outcome: ItemOutcome::Failed,
-                code: Some(code.word()),
-                message: Some(reason),
-            },
-            None => LeftOver {
-                outcome: ItemOutcome::Cancelled,
-                code: None,
-                message: None,
-            },
-        };
-        let error = failure
-            .as_ref()
-            .map(|(code, reason)| format!("{}: {reason}", code.word()));
+    async fn finish(&self, change: StatusChange) -> Result<bool, StoreError> {
         let mut announcements = Announcements::new(&self.app.subjects);
         let mut told = self.app.outbox.begin().await?;
-        let ended = Store::finish_job(&mut told, self.id, change, &left_over, error.as_deref()).await?;
+        let ended = Store::finish_job(&mut told, self.id, change).await?;
         let Some(job) = ended else { return Ok(false) };
         announcements.job_ended(&job);
         told.events = announcements.batch;
@@ -200,6 +212,31 @@ impl Worker {
             unchanged = job.unchanged, uncertain = job.uncertain, error = job.error, "job is over"
         );
         Ok(true)
+    }
+
+    /// The job waits, longer each time, and is told why.
+    async fn wait(&self, job: &Job, trouble: &Trouble) -> Result<(), StoreError> {
+        let reason = trouble.told();
+        tracing::warn!(job = %self.id, since = ?job.waiting_since, reason, "the job waits for 1NCE");
+        let wait = Wait {
+            reason: &reason,
+            least: self.pause(0).max(trouble.retry_after).as_secs_f64(),
+            most: LONGEST_WAIT.as_secs_f64(),
+        };
+        let mut transaction = begin_under(&self.app.store, &self.lease).await?;
+        Store::wait_job(&mut transaction, self.id, &wait).await?;
+        Ok(transaction.commit().await?)
+    }
+
+    /// Notes that 1NCE answers again, when the job has waited for it.
+    pub async fn end_wait(&self, job: &Job) -> Result<(), StoreError> {
+        if job.waiting_since.is_none() {
+            return Ok(());
+        }
+        tracing::info!(job = %self.id, since = ?job.waiting_since, "1NCE answers again");
+        let mut transaction = begin_under(&self.app.store, &self.lease).await?;
+        Store::end_wait(&mut transaction, self.id).await?;
+        Ok(transaction.commit().await?)
     }
 
     /// Whether another item may begin: the job is neither paused nor cancelled, and the process goes on.
@@ -215,19 +252,6 @@ impl Worker {
     pub fn pause(&self, attempts: i32) -> Duration {
         let first = Duration::from_millis(self.app.jobs.retry_ms);
         first.saturating_mul(3_u32.saturating_pow(attempts.unsigned_abs()))
-    }
-
-    /// The same, and not before 1NCE wants to be asked again.
-    pub fn pause_after(&self, attempts: i32, error: &ClientError) -> f64 {
-        let wanted = match error {
-            ClientError::Throttled {
-                retry_after: Some(wanted),
-                ..
-            } => *wanted,
-            ClientError::CircuitOpen { retry_in } => *retry_in,
-            _ => Duration::ZERO,
-        };
-        self.pause(attempts).max(wanted).as_secs_f64()
     }
 
     /// Stores outcomes that change nothing else.

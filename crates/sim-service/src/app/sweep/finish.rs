@@ -29,6 +29,11 @@ impl Sweeper {
         let mut announcements = Announcements::new(&self.app.subjects);
         let mut change = self.app.outbox.begin_under(lease).await?;
         set_complete(&mut change, &self.account, began, unjudged).await?;
+        let passes_before = Store::passes_of_last(&mut change, &self.account).await?;
+        run.warning = warning(run, passes_before);
+        if let Some(warning) = &run.warning {
+            tracing::warn!(run = %run.id, account = self.account, warning, "the sweep ended well, but look at 1NCE's list");
+        }
         Store::finish_run(&mut change, run, RunState::Completed, None).await?;
         announcements.run_ended(run);
         change.events = announcements.batch;
@@ -84,5 +89,69 @@ impl Sweeper {
     async fn forget_old(&self) {
         let forgotten = self.app.store.forget_old(&self.account).await;
         forgotten.ignored("deleting old rejects and runs");
+    }
+}
+
+/// What somebody should look at: records that could not be read, and a list that no single pass proves, twice in a row.
+fn warning(run: &SyncRun, passes_before: i32) -> Option<String> {
+    let mut warnings = Vec::new();
+    if run.records_rejected > 0 {
+        warnings.push(format!("{} records could not be read", run.records_rejected));
+    }
+    if run.pass > 1 && passes_before > 1 {
+        warnings.push(format!(
+            "{} passes were needed, and {passes_before} in the run before: 1NCE's list or its total does not rest",
+            run.pass
+        ));
+    }
+    (!warnings.is_empty()).then(|| warnings.join("; "))
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::{RunReason, RunState};
+
+    use super::*;
+
+    fn run(pass: i32, records_rejected: i64) -> SyncRun {
+        SyncRun {
+            id: uuid::Uuid::nil(),
+            account: "main".to_owned(),
+            state: RunState::Running,
+            reason: RunReason::Schedule,
+            accept_mass_missing: false,
+            queued_at: DateTime::UNIX_EPOCH,
+            started_at: None,
+            finished_at: None,
+            pass,
+            pass_started_at: None,
+            next_page: 1,
+            pages_total: None,
+            pass_total: None,
+            total_moved: false,
+            sims_seen: 0,
+            sims_discovered: 0,
+            sims_changed: 0,
+            sims_missing: 0,
+            records_rejected,
+            resumed: 0,
+            error: None,
+            generation: None,
+            waiting_since: None,
+            waiting_reason: None,
+            warning: None,
+        }
+    }
+
+    #[test]
+    fn rejected_records_and_repeated_passes_in_a_row_are_worth_a_look() {
+        assert_eq!(warning(&run(1, 0), 3), None);
+        assert_eq!(
+            warning(&run(2, 0), 1),
+            None,
+            "the fleet may change during one run"
+        );
+        assert!(warning(&run(3, 0), 2).unwrap().contains("3 passes"));
+        assert_eq!(warning(&run(1, 4), 1).unwrap(), "4 records could not be read");
     }
 }

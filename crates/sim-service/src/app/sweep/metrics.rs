@@ -17,6 +17,8 @@ pub(super) struct SweepMetrics {
     pub failed: Counter,
     /// 1 while this process works on a run.
     pub running: Gauge,
+    /// 1 while 1NCE gives this process's run no page.
+    pub waiting: Gauge,
 }
 
 impl SweepMetrics {
@@ -35,6 +37,7 @@ impl SweepMetrics {
                 &[label, ("state", RunState::Failed.word())],
             ),
             running: metrics.gauge("simward_sweep_running", &[label]),
+            waiting: metrics.gauge("simward_sweep_waiting", &[label]),
         }
     }
 }

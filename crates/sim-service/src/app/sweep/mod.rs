@@ -106,6 +106,7 @@ impl Sweeper {
             () = shutdown.started() => Ok(()),
         };
         self.metrics.running.set(0.0);
+        self.metrics.waiting.set(0.0);
         if matches!(outcome, Err(StoreError::Lease(LeaseError::Lost(_)))) {
             return outcome;
         }

@@ -5,7 +5,9 @@ use domain::{Iccid, ProviderSim};
 use futures_util::FutureExt;
 use once_client::{ClientError, Lane};
 
+use super::pass::read_generation;
 use super::{SweepError, Sweeper};
+use crate::app::list_generation::ask_of;
 use crate::store::{Store, SyncRun};
 
 /// What follows from a pass.
@@ -84,7 +86,7 @@ impl Sweeper {
         };
         let (gone, unjudged) = match next_step(evidence, settings.max_passes, settings.verify_singly) {
             Step::Confirm => return Ok(Verdict::Confirm),
-            Step::LookAtEach => self.look_at_each(&unseen).await?,
+            Step::LookAtEach => self.look_at_each(run, &unseen).await?,
             Step::AllAreGone => (unseen, Vec::new()),
             Step::ProvesNothing => {
                 let reason = format!(
@@ -97,18 +99,18 @@ impl Sweeper {
                 return Err(SweepError::Failed(reason));
             }
         };
-        self.refuse_mass_missing(run, gone.len()).await?;
+        self.refuse_mass_missing(run, &gone).await?;
         Ok(Verdict::End { gone, unjudged })
     }
 
     /// Which of these SIMs 1NCE does not know, and which it says nothing about. Those it does know are stored.
-    async fn look_at_each(&self, unseen: &[i64]) -> Result<(Vec<i64>, Vec<i64>), SweepError> {
+    async fn look_at_each(&self, run: &SyncRun, unseen: &[i64]) -> Result<(Vec<i64>, Vec<i64>), SweepError> {
         let (mut gone, mut unjudged) = (Vec::new(), Vec::new());
         for number in unseen {
             let Ok(iccid) = Iccid::from_i64(*number) else {
                 continue;
             };
-            match self.look_at(iccid).await? {
+            match self.look_at(run, iccid).await? {
                 Look::Listed(requested_at, sim) => {
                     let account = self.client.account();
                     self.app.store_told(account, requested_at, *sim, "1nce").await?;
@@ -121,11 +123,13 @@ impl Sweeper {
     }
 
     /// One SIM that cannot be judged stays as it is, and holds up no other.
-    async fn look_at(&self, iccid: Iccid) -> Result<Look, SweepError> {
+    async fn look_at(&self, run: &SyncRun, iccid: Iccid) -> Result<Look, SweepError> {
+        let generation = read_generation(run)?;
         let ask = move || {
             async move {
                 let requested_at: DateTime<Utc> = self.app.store.now().await?;
-                Ok(match self.client.get_sim(Lane::Background, iccid).await {
+                let look = self.client.get_sim(Lane::Background, iccid);
+                Ok(match ask_of(&self.client, generation, look).await {
                     Ok(Some(sim)) => Ok(Look::Listed(requested_at, Box::new(sim))),
                     Ok(None) => Ok(Look::Gone),
                     Err(error) if is_about_this_sim(&error) => {
@@ -137,17 +141,18 @@ impl Sweeper {
             }
             .boxed()
         };
-        self.patiently(format!("SIM {iccid}"), ask).await
+        self.patiently(run.id, format!("SIM {iccid}"), ask).await
     }
 
     /// 1NCE answering with an empty list must not empty the fleet here.
-    async fn refuse_mass_missing(&self, run: &SyncRun, gone: usize) -> Result<(), SweepError> {
+    async fn refuse_mass_missing(&self, run: &SyncRun, gone: &[i64]) -> Result<(), SweepError> {
         let mut connection = self.app.store.db().pool().acquire().await?;
         let (listed, _) = Store::count_sims(&mut connection, &self.account).await?;
+        let gone = Store::count_unexplained(&mut connection, gone).await?;
         drop(connection);
         let percent = self.app.sweep.mass_missing_percent;
         let allowed = (listed * percent / 100).max(5);
-        if i64::try_from(gone).unwrap_or(i64::MAX) <= allowed {
+        if gone <= allowed {
             return Ok(());
         }
         // A person may have agreed after this run began.

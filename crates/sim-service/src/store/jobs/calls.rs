@@ -33,6 +33,13 @@ pub struct CallItem {
     pub is_open: bool,
 }
 
+impl CallItem {
+    /// Readings that showed nothing of it.
+    pub fn looks(&self) -> u32 {
+        u32::try_from(self.attempts).unwrap_or(0)
+    }
+}
+
 impl Store {
     /// Writes down that these pending items are about to be called; returns those that are.
     ///
@@ -53,7 +60,7 @@ impl Store {
             .execute(&mut *transaction)
             .await?;
         Ok(sqlx::query_scalar(
-            "UPDATE job_items SET outcome = 'calling', call_id = $3
+            "UPDATE job_items SET outcome = 'calling', call_id = $3, attempts = 0, retry_at = NULL
              WHERE job_id = $1 AND seq = ANY($2) AND outcome = 'pending' RETURNING seq",
         )
         .bind(job)
@@ -98,21 +105,50 @@ impl Store {
         Ok(())
     }
 
-    /// Notes the order that 1NCE made of a call.
+    /// Notes that 1NCE accepted a call, and the order that it made of it when it told one. `false`, and nothing noted,
+    /// when the order is another call's already.
     ///
     /// # Errors
     /// The database's.
-    pub async fn note_order(
+    pub async fn accept_call(
         transaction: &mut PgConnection,
         call: Uuid,
-        number: i64,
-    ) -> Result<(), StoreError> {
-        sqlx::query("UPDATE job_calls SET order_number = $2 WHERE id = $1")
-            .bind(call)
-            .bind(number)
-            .execute(transaction)
+        order: Option<i64>,
+    ) -> Result<bool, StoreError> {
+        // One at a time, so that no two calls take the same order.
+        sqlx::query("SELECT pg_advisory_xact_lock(hashtext('sim.job_calls.order_number'))")
+            .execute(&mut *transaction)
             .await?;
-        Ok(())
+        let noted = sqlx::query(
+            "UPDATE job_calls SET order_number = $2, accepted_at = clock_timestamp() WHERE id = $1 AND NOT EXISTS (
+                 SELECT FROM job_calls AS other WHERE other.order_number = $2 AND other.id <> $1
+                     AND other.account = job_calls.account)",
+        )
+        .bind(call)
+        .bind(order)
+        .execute(transaction)
+        .await?;
+        Ok(noted.rows_affected() == 1)
+    }
+
+    /// How many calls of the account were accepted for exactly these SIMs, their order not told, an hour before this call
+    /// or later: as many of the orders that 1NCE lists are theirs. `iccids` are sorted.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn unnumbered_calls(&self, call: &OpenCall, iccids: &[i64]) -> Result<i64, StoreError> {
+        Ok(sqlx::query_scalar(
+            "SELECT count(*) FROM job_calls AS other
+             WHERE account = $1 AND id <> $2 AND accepted_at IS NOT NULL AND order_number IS NULL
+               AND called_at > $3 - interval '1 hour'
+               AND $4 = (SELECT array_agg(iccid ORDER BY iccid) FROM job_items WHERE call_id = other.id)",
+        )
+        .bind(&call.account)
+        .bind(call.id)
+        .bind(call.called_at)
+        .bind(iccids)
+        .fetch_one(self.db.pool())
+        .await?)
     }
 
     /// Calls of a job that have items to settle and due.
@@ -131,17 +167,46 @@ impl Store {
         .await?)
     }
 
-    /// Whether a call is known to have made this order.
+    /// Which of these orders are known to be made by calls of the account.
     ///
     /// # Errors
     /// The database's.
-    pub async fn is_order_of_call(&self, number: i64) -> Result<bool, StoreError> {
-        Ok(
-            sqlx::query_scalar("SELECT EXISTS (SELECT FROM job_calls WHERE order_number = $1)")
-                .bind(number)
-                .fetch_one(self.db.pool())
-                .await?,
+    pub async fn orders_of_calls(&self, account: &str, numbers: &[i64]) -> Result<Vec<i64>, StoreError> {
+        Ok(sqlx::query_scalar(
+            "SELECT order_number FROM job_calls WHERE order_number = ANY($2) AND account = $1",
         )
+        .bind(account)
+        .bind(numbers)
+        .fetch_all(self.db.pool())
+        .await?)
+    }
+
+    /// Leaves every open call of a job to a person, with the reason.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn leave_calls(
+        transaction: &mut PgConnection,
+        job: Uuid,
+        code: &str,
+        reason: &str,
+    ) -> Result<(), StoreError> {
+        sqlx::query(
+            "WITH left_over AS (
+                 UPDATE job_items SET outcome = 'uncertain', code = $2, finished_at = clock_timestamp(),
+                     retry_at = NULL, message = '1NCE was asked at ' || to_char(called_at AT TIME ZONE 'UTC',
+                         'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"') || ' and what it did cannot be read: ' || $3
+                 FROM job_calls WHERE job_calls.id = call_id AND job_items.job_id = $1 AND outcome = 'calling'
+                 RETURNING seq)
+             UPDATE jobs SET done = done + counted.calls, uncertain = uncertain + counted.calls
+             FROM (SELECT count(*) AS calls FROM left_over) AS counted WHERE id = $1",
+        )
+        .bind(job)
+        .bind(code)
+        .bind(reason)
+        .execute(transaction)
+        .await?;
+        Ok(())
     }
 
     /// Whether the job has items of a call without an outcome.

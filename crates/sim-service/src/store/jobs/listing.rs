@@ -81,23 +81,8 @@ impl Store {
     /// # Errors
     /// The database's.
     pub async fn job_results(&self, list: &ResultList) -> Result<Vec<ItemResult>, StoreError> {
-        let outcomes = list.outcome.map(|outcome| match outcome {
-            ItemOutcome::Pending => vec!["pending", "calling"],
-            outcome => vec![outcome.word()],
-        });
-        let condition = if outcomes.is_some() {
-            "job_items.outcome = ANY($2)"
-        } else {
-            "$2::text[] IS NULL"
-        };
-        let sql = format!(
-            "SELECT seq, line, iccid, text, replace(outcome, 'calling', 'pending') AS outcome, code,
-                 message, diff, finished_at FROM job_items
-             WHERE job_id = $1 AND {condition} AND seq > $3 ORDER BY job_items.seq LIMIT $4"
-        );
-        let items = sqlx::query_as(AssertSqlSafe(sql))
+        let items = sqlx::query_as(AssertSqlSafe(results_of(list.outcome)))
             .bind(list.job)
-            .bind(outcomes)
             .bind(list.after)
             .bind(list.size + 1)
             .fetch_all(self.db.pool());
@@ -105,10 +90,80 @@ impl Store {
     }
 }
 
+/// A page of items by job, place and size: a walk along one index for each stored word, so that the last pending ones of a
+/// large job are found as fast as the first.
+fn results_of(outcome: Option<ItemOutcome>) -> String {
+    let walk = |condition: &str| {
+        format!(
+            "(SELECT seq, line, iccid, text, replace(outcome, 'calling', 'pending') AS outcome, code, message, diff,
+                  finished_at FROM job_items
+              WHERE job_id = $1 AND {condition} AND seq > $2 ORDER BY job_items.seq LIMIT $3)"
+        )
+    };
+    match outcome {
+        None => walk("true"),
+        Some(ItemOutcome::Pending) => format!(
+            "{} UNION ALL {} ORDER BY seq LIMIT $3",
+            walk("outcome = 'pending'"),
+            walk("outcome = 'calling'")
+        ),
+        Some(outcome) => walk(&format!("outcome = '{}'", outcome.word())),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use test_support::Scope as TestScope;
+
+    #[tokio::test]
+    async fn the_last_pending_items_of_a_large_job_are_found_without_passing_the_others() {
+        let scope = TestScope::new().await;
+        let config = scope.runtime_config().database;
+        crate::SERVICE.migrate(&config).await.unwrap();
+        let db = service_runtime::db::Db::connect(&config, crate::SERVICE.schema)
+            .await
+            .unwrap();
+        sqlx::raw_sql(
+            "INSERT INTO jobs (id, kind, status, dry_run, created_by, work, digest)
+             VALUES ('00000000-0000-0000-0000-000000000001', 'sims.update', 'running', false, 'user:u1', '{}', '');
+             INSERT INTO job_items (job_id, seq, iccid, outcome)
+             SELECT '00000000-0000-0000-0000-000000000001', n, n,
+                 CASE WHEN n <= 10000 THEN 'succeeded' WHEN n % 2 = 0 THEN 'pending' ELSE 'calling' END
+             FROM generate_series(1, 20000) AS n;
+             ANALYZE job_items",
+        )
+        .execute(db.pool())
+        .await
+        .unwrap();
+
+        let plan: Vec<String> = sqlx::query_scalar(AssertSqlSafe(format!(
+            "EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF) {}",
+            results_of(Some(ItemOutcome::Pending))
+        )))
+        .bind(Uuid::from_u128(1))
+        .bind(0_i64)
+        .bind(5_i64)
+        .fetch_all(db.pool())
+        .await
+        .unwrap();
+        let list = ResultList {
+            job: Uuid::from_u128(1),
+            outcome: Some(ItemOutcome::Pending),
+            after: 0,
+            size: 4,
+        };
+        let page = Store::new(db).job_results(&list).await.unwrap();
+
+        assert!(!plan.join("\n").contains("Rows Removed"), "{plan:#?}");
+        let places: Vec<i64> = page.items.iter().map(|item| item.seq).collect();
+        assert_eq!(
+            (places, page.has_next),
+            (vec![10_001, 10_002, 10_003, 10_004], true)
+        );
+        assert!(page.items.iter().all(|item| item.outcome == ItemOutcome::Pending));
+    }
 
     proptest! {
         #[test]

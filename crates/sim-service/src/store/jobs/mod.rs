@@ -4,11 +4,13 @@ mod calls;
 mod items;
 mod listing;
 mod progress;
+mod waits;
 
 pub use calls::{CallItem, OpenCall};
 pub use items::{Item, ItemResult, Line, Settled};
 pub use listing::{JobList, ResultList, cursor_after};
-pub use progress::{LeftOver, StatusChange};
+pub use progress::{Failure, StatusChange};
+pub use waits::Wait;
 
 use chrono::{DateTime, Utc};
 use domain::{JobKind, JobStatus};
@@ -58,6 +60,10 @@ pub struct Job {
     pub finished_at: Option<DateTime<Utc>>,
     /// Why the whole job failed.
     pub error: Option<String>,
+    /// Since when 1NCE cannot be used for it.
+    pub waiting_since: Option<DateTime<Utc>>,
+    /// Why, as `CODE: text`.
+    pub waiting_reason: Option<String>,
 }
 
 impl Job {
@@ -70,7 +76,7 @@ impl Job {
 
 pub(super) const COLUMNS: &str = "jobs.id, jobs.kind, jobs.status, jobs.dry_run, jobs.organization_id,
     jobs.created_by, jobs.work, jobs.total, jobs.done, jobs.failed, jobs.unchanged, jobs.uncertain,
-    jobs.created_at, jobs.started_at, jobs.finished_at, jobs.error";
+    jobs.created_at, jobs.started_at, jobs.finished_at, jobs.error, jobs.waiting_since, jobs.waiting_reason";
 
 /// A job to create.
 #[derive(Debug)]
@@ -190,7 +196,7 @@ impl Store {
             .await?)
     }
 
-    /// Sets the status of a locked job.
+    /// Sets the status of a locked job, which is then worked on at once.
     ///
     /// # Errors
     /// The database's.
@@ -199,7 +205,7 @@ impl Store {
         id: Uuid,
         status: JobStatus,
     ) -> Result<Job, StoreError> {
-        sqlx::query("UPDATE jobs SET status = $2 WHERE id = $1")
+        sqlx::query("UPDATE jobs SET status = $2, waiting_until = NULL WHERE id = $1")
             .bind(id)
             .bind(status.word())
             .execute(&mut *transaction)

@@ -1,6 +1,6 @@
 //! How a job comes along: taking it up, its SIMs, its end.
 
-use domain::{ItemOutcome, JobKind, JobStatus, UnknownWord};
+use domain::{JobKind, JobStatus, UnknownWord};
 use service_runtime::lease::Lease;
 use sqlx::{PgConnection, QueryBuilder};
 use uuid::Uuid;
@@ -9,10 +9,12 @@ use super::{Job, ListFilter, Scope, Store, begin_under, read_job};
 use crate::error::StoreError;
 use crate::store::SimList;
 
-/// Jobs that somebody has to work on: also a paused one of which a call is not settled yet.
-const OPEN: &str = "finished_at IS NULL AND (status IN ('queued', 'running', 'cancelled')
+/// Jobs that somebody has to work on: also a paused one of which a call is not settled yet. One that waits for 1NCE has its
+/// time.
+const OPEN: &str = "finished_at IS NULL AND (status IN ('queued', 'running', 'cancelled', 'failed')
     OR status = 'paused' AND EXISTS (
         SELECT FROM job_items WHERE job_id = jobs.id AND outcome = 'calling'))
+    AND (waiting_until IS NULL OR waiting_until <= clock_timestamp())
     AND NOT EXISTS (SELECT FROM leases WHERE name = 'job ' || jobs.id AND expires_at > now())";
 
 impl Store {
@@ -111,8 +113,48 @@ impl Store {
         Ok(transaction.commit().await?)
     }
 
-    /// Ends a job in the caller's transaction, which proves the lease at its end: what is still pending becomes `left_over`, and the counters are counted
-    /// anew. `None` when its status is another one by now.
+    /// Lets a job fail in the caller's transaction: nothing more begins, and what is pending fails with the reason. It
+    /// has no `finished_at` until its open calls are settled. Does nothing when its status is another one by now.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn fail_job(
+        transaction: &mut PgConnection,
+        id: Uuid,
+        from: JobStatus,
+        failure: &Failure<'_>,
+    ) -> Result<(), StoreError> {
+        sqlx::query("SET LOCAL statement_timeout = 0")
+            .execute(&mut *transaction)
+            .await?;
+        let failed = sqlx::query(
+            "UPDATE jobs SET status = 'failed', error = $3, waiting_since = NULL, waiting_reason = NULL,
+                 waiting_until = NULL
+             WHERE id = $1 AND status = $2 AND finished_at IS NULL",
+        )
+        .bind(id)
+        .bind(from.word())
+        .bind(format!("{}: {}", failure.code, failure.reason))
+        .execute(&mut *transaction)
+        .await?;
+        if failed.rows_affected() == 0 {
+            return Ok(());
+        }
+        sqlx::query(
+            "UPDATE job_items SET outcome = 'failed', code = $2, message = $3, finished_at = clock_timestamp(),
+                 retry_at = NULL
+             WHERE job_id = $1 AND outcome = 'pending'",
+        )
+        .bind(id)
+        .bind(failure.code)
+        .bind(failure.reason)
+        .execute(&mut *transaction)
+        .await?;
+        count_outcomes(transaction, id).await
+    }
+
+    /// Ends a job in the caller's transaction, which proves the lease at its end: what is still pending is cancelled, and
+    /// the counters are counted anew. `None` when its status is another one by now, or a call of it is open.
     ///
     /// # Errors
     /// The database's.
@@ -120,43 +162,40 @@ impl Store {
         transaction: &mut PgConnection,
         id: Uuid,
         change: StatusChange,
-        left_over: &LeftOver<'_>,
-        error: Option<&str>,
     ) -> Result<Option<Job>, StoreError> {
         sqlx::query("SET LOCAL statement_timeout = 0")
             .execute(&mut *transaction)
             .await?;
         let ended = sqlx::query(
-            "UPDATE jobs SET status = $3, finished_at = clock_timestamp(), error = coalesce($4, error)
-             WHERE id = $1 AND status = $2 AND finished_at IS NULL",
+            "UPDATE jobs SET status = $3, finished_at = clock_timestamp(), waiting_since = NULL,
+                 waiting_reason = NULL, waiting_until = NULL
+             WHERE id = $1 AND status = $2 AND finished_at IS NULL
+               AND NOT EXISTS (SELECT FROM job_items WHERE job_id = $1 AND outcome = 'calling')",
         )
         .bind(id)
         .bind(change.from.word())
         .bind(change.to.word())
-        .bind(error)
         .execute(&mut *transaction)
         .await?;
         if ended.rows_affected() == 0 {
             return Ok(None);
         }
         sqlx::query(
-            "UPDATE job_items SET outcome = $2, code = $3, message = $4, finished_at = clock_timestamp(),
-                 retry_at = NULL
+            "UPDATE job_items SET outcome = 'cancelled', finished_at = clock_timestamp(), retry_at = NULL
              WHERE job_id = $1 AND outcome = 'pending'",
         )
         .bind(id)
-        .bind(left_over.outcome.word())
-        .bind(left_over.code)
-        .bind(left_over.message)
         .execute(&mut *transaction)
         .await?;
+        count_outcomes(transaction, id).await?;
         sqlx::query(
-            "UPDATE jobs SET total = counted.total, done = counted.total, failed = counted.failed,
-                 unchanged = counted.unchanged, uncertain = counted.uncertain
-             FROM (SELECT count(*) AS total, count(*) FILTER (WHERE outcome = 'failed') AS failed,
-                       count(*) FILTER (WHERE outcome = 'unchanged') AS unchanged,
-                       count(*) FILTER (WHERE outcome = 'uncertain') AS uncertain
-                   FROM job_items WHERE job_id = $1) AS counted
+            "UPDATE jobs SET total = done, status = CASE WHEN all_failed THEN 'failed' ELSE status END,
+                 error = CASE WHEN all_failed THEN first.code || ': every SIM failed, the first one: '
+                     || coalesce(first.message, '') ELSE error END
+             FROM (SELECT done > 0 AND failed = done AND status = 'completed' AS all_failed FROM jobs WHERE id = $1)
+                 AS counted
+             LEFT JOIN LATERAL (SELECT code, message FROM job_items WHERE job_id = $1 AND outcome = 'failed'
+                                ORDER BY seq LIMIT 1) AS first ON true
              WHERE id = $1",
         )
         .bind(id)
@@ -171,7 +210,13 @@ impl Store {
     /// The database's.
     pub async fn count_jobs(&self) -> Result<Vec<JobCount>, StoreError> {
         Ok(sqlx::query_as(
-            "SELECT kind, status, count(*) AS jobs, coalesce(sum(total - done), 0)::bigint AS items_waiting FROM jobs
+            "SELECT kind, status, count(*) AS jobs, coalesce(sum(total - done), 0)::bigint AS items_waiting,
+                 count(waiting_since) AS waiting, coalesce(sum(calls), 0)::bigint AS open_calls,
+                 coalesce(max(extract(epoch FROM clock_timestamp() - oldest)), 0)::float8 AS oldest_call_seconds
+             FROM jobs LEFT JOIN LATERAL (
+                 SELECT count(*) AS calls, min(called_at) AS oldest FROM job_calls
+                 WHERE job_id = jobs.id AND EXISTS (
+                     SELECT FROM job_items WHERE call_id = job_calls.id AND outcome = 'calling')) AS open ON true
              WHERE finished_at IS NULL GROUP BY kind, status",
         )
         .fetch_all(self.db.pool())
@@ -201,17 +246,38 @@ pub struct JobCount {
     pub jobs: i64,
     /// Their items without an outcome.
     pub items_waiting: i64,
+    /// Of them, those that wait until 1NCE can be used again.
+    pub waiting: i64,
+    /// Their calls of which nobody knows the outcome yet.
+    pub open_calls: i64,
+    /// The age of the oldest of those.
+    pub oldest_call_seconds: f64,
 }
 
-/// What becomes of the items that a job leaves behind.
+/// Why a job as a whole fails.
 #[derive(Debug, Clone, Copy)]
-pub struct LeftOver<'a> {
-    /// Cancelled or failed.
-    pub outcome: ItemOutcome,
+pub struct Failure<'a> {
     /// A word of the closed list.
-    pub code: Option<&'a str>,
-    /// Why.
-    pub message: Option<&'a str>,
+    pub code: &'a str,
+    /// For people.
+    pub reason: &'a str,
+}
+
+async fn count_outcomes(transaction: &mut PgConnection, id: Uuid) -> Result<(), StoreError> {
+    sqlx::query(
+        "UPDATE jobs SET done = counted.done, failed = counted.failed, unchanged = counted.unchanged,
+             uncertain = counted.uncertain
+         FROM (SELECT count(*) FILTER (WHERE outcome NOT IN ('pending', 'calling')) AS done,
+                   count(*) FILTER (WHERE outcome = 'failed') AS failed,
+                   count(*) FILTER (WHERE outcome = 'unchanged') AS unchanged,
+                   count(*) FILTER (WHERE outcome = 'uncertain') AS uncertain
+               FROM job_items WHERE job_id = $1) AS counted
+         WHERE id = $1",
+    )
+    .bind(id)
+    .execute(transaction)
+    .await?;
+    Ok(())
 }
 
 async fn insert_matching(
