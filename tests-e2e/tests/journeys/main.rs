@@ -10,6 +10,7 @@ mod doctor;
 mod first_start;
 mod limits;
 mod live;
+mod new_year;
 mod outages;
 mod people;
 mod trace;
