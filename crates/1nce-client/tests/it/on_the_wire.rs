@@ -147,7 +147,7 @@ async fn a_failure_of_the_account_is_told_apart_from_one_of_the_sim() {
         })
         .await;
         let client = client_with(&server, |config| {
-            config.max_retries = [0; 3];
+            config.max_retries = [0; Lane::COUNT];
             config.call_timeout = Duration::from_millis(300);
         });
         let error = client.get_sim(LANE, card()).await.unwrap_err();

@@ -141,7 +141,7 @@ pub fn client(server: &Canned) -> OnceClient {
     client_with(server, |config| {
         config.generations = Generations::Auto;
         config.call_timeout = Duration::from_millis(400);
-        config.max_retries = [0; 3];
+        config.max_retries = [0; Lane::COUNT];
     })
 }
 
