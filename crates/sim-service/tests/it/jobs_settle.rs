@@ -173,3 +173,37 @@ async fn what_1nce_refuses_for_every_sim_is_not_asked_for_each() {
     let calls = posts(&app, "/simTransfer").await;
     assert!(calls.len() < 70, "{}", calls.len());
 }
+
+#[tokio::test]
+async fn a_call_of_a_job_that_nobody_can_read_any_more_is_told_to_a_person() {
+    let app = TestApp::start_with(quick(2), &FAST).await;
+    app.sql(
+        "INSERT INTO sim.jobs (id, kind, status, dry_run, created_by, work, digest, total, started_at)
+         VALUES ('00000000-0000-0000-0000-000000000007', 'sims.extension', 'running', false, 'user:u1',
+                 '{\"kind\": \"of another version\"}', '', 2, now());
+         INSERT INTO sim.job_calls (id, job_id, account, called_at)
+         VALUES ('00000000-0000-0000-0000-000000000008', '00000000-0000-0000-0000-000000000007', 'main',
+                 '2026-07-15T12:00:00Z');
+         INSERT INTO sim.job_items (job_id, seq, iccid, outcome, call_id) VALUES
+             ('00000000-0000-0000-0000-000000000007', 1, 8988999000000000017, 'calling',
+              '00000000-0000-0000-0000-000000000008'),
+             ('00000000-0000-0000-0000-000000000007', 2, 8988999000000000025, 'pending', NULL)",
+    )
+    .await;
+
+    let id = uuid::Uuid::from_u128(7).to_string();
+    let job = app.ended(&id).await;
+    let results = app.results(&id).await;
+
+    assert_eq!(
+        (job.status.as_str(), job.done, job.failed, job.uncertain),
+        ("failed", 2, 1, 1)
+    );
+    assert!(
+        results[0]
+            .message
+            .starts_with("1NCE was asked at 2026-07-15T12:00:00Z"),
+        "{:?}",
+        results[0]
+    );
+}
