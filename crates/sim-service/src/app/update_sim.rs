@@ -94,10 +94,12 @@ impl App {
         let client = self.changing_client(stored)?;
         let iccid = stored.provider.iccid;
         let read_at = self.store.now().await?;
-        // Leaving the lock out may reset it (FACTS §5), so the present value goes along, freshly read.
+        // Leaving the lock out may reset it (FACTS §5), so the present value goes along, freshly read. A job that knows of no
+        // difference asks before it writes.
+        let knows_none = lane != Lane::Interactive && request.is_met_by(&stored.provider);
         let told = match request.imei_lock {
-            Some(_) => None,
-            None => Some(client.get_sim(lane, iccid).await?.ok_or(AppError::UnknownSim)?),
+            Some(_) if !knows_none => None,
+            _ => Some(client.get_sim(lane, iccid).await?.ok_or(AppError::UnknownSim)?),
         };
         if lane != Lane::Interactive
             && let Some(told) = told.as_ref().filter(|told| request.is_met_by(told))

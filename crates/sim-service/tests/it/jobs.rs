@@ -309,3 +309,24 @@ async fn what_was_changed_at_1nce_without_us_is_changed_back_when_our_knowledge_
     assert!(!app.control().sim(&iccids[0]).await.unwrap().enabled);
     assert_eq!(app.calls_of("PUT").await.len(), 1);
 }
+
+#[tokio::test]
+async fn a_lock_that_1nce_has_already_is_asked_for_and_not_written_again() {
+    let app = TestApp::start_with(
+        crate::harness::quick(2),
+        &[("jobs.unchanged_within_seconds", "0")],
+    )
+    .await;
+    app.sync().await;
+    let iccids = app.iccids().await;
+    let locked = pb::SimChange {
+        imei_lock: Some(true),
+        ..Default::default()
+    };
+    app.run_job(update(named(&iccids), locked.clone())).await;
+
+    let (job, _) = app.run_job(update(named(&iccids), locked)).await;
+
+    assert_eq!((job.done, job.failed, job.unchanged), (2, 0, 2));
+    assert_eq!(app.calls_of("PUT").await.len(), 2);
+}

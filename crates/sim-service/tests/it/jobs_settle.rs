@@ -5,7 +5,7 @@ use messages::pb::sim as pb;
 use once_emulator::{Fault, FaultBody, FaultKind};
 use test_support::eventually;
 
-use crate::harness::{TestApp, quick};
+use crate::harness::{Killable, TestApp, quick};
 use crate::jobs_actions::{FAST, expired, extension, extensions, posts, transfer, two_customers};
 use crate::jobs_support::{matching, named, outcomes};
 
@@ -172,4 +172,67 @@ async fn what_1nce_refuses_for_every_sim_is_not_asked_for_each() {
     assert_eq!((job.status.as_str(), job.failed), ("failed", 120));
     let calls = posts(&app, "/simTransfer").await;
     assert!(calls.len() < 70, "{}", calls.len());
+}
+
+#[tokio::test]
+async fn a_call_of_a_job_that_nobody_can_read_any_more_is_told_to_a_person() {
+    let app = TestApp::start_with(quick(2), &FAST).await;
+    app.sql(
+        "INSERT INTO sim.jobs (id, kind, status, dry_run, created_by, work, digest, total, started_at)
+         VALUES ('00000000-0000-0000-0000-000000000007', 'sims.extension', 'running', false, 'user:u1',
+                 '{\"kind\": \"of another version\"}', '', 2, now());
+         INSERT INTO sim.job_calls (id, job_id, account, called_at)
+         VALUES ('00000000-0000-0000-0000-000000000008', '00000000-0000-0000-0000-000000000007', 'main',
+                 '2026-07-15T12:00:00Z');
+         INSERT INTO sim.job_items (job_id, seq, iccid, outcome, call_id) VALUES
+             ('00000000-0000-0000-0000-000000000007', 1, 8988999000000000017, 'calling',
+              '00000000-0000-0000-0000-000000000008'),
+             ('00000000-0000-0000-0000-000000000007', 2, 8988999000000000025, 'pending', NULL)",
+    )
+    .await;
+
+    let id = uuid::Uuid::from_u128(7).to_string();
+    let job = app.ended(&id).await;
+    let results = app.results(&id).await;
+
+    assert_eq!(
+        (job.status.as_str(), job.done, job.failed, job.uncertain),
+        ("failed", 2, 1, 1)
+    );
+    assert!(
+        results[0]
+            .message
+            .starts_with("1NCE was asked at 2026-07-15T12:00:00Z"),
+        "{:?}",
+        results[0]
+    );
+}
+
+#[tokio::test]
+async fn wherever_a_process_is_killed_an_extension_is_ordered_once_and_never_forgotten() {
+    for lived_ms in [20, 90, 160, 240, 330] {
+        let killed = Killable::start(quick(3), &FAST).await;
+        let app = killed.app();
+        let iccids = expired(app, 2).await;
+        // So that the calls of the job are spread over the time in which it is killed.
+        let slow = Fault::new(FaultKind::Delay, "/").delay_ms(80);
+        app.control().faults_add(&slow).await.unwrap();
+        let job = app.start_job(extension(&iccids)).await;
+        tokio::time::sleep(std::time::Duration::from_millis(lived_ms)).await;
+
+        let app = killed.kill_and_start_another(&FAST).await;
+        let ended = app.ended(&job.id).await;
+
+        let (sent, orders) = (posts(&app, "/extension").await.len(), extensions(&app).await);
+        assert_eq!(
+            (ended.status.as_str(), ended.done, ended.failed),
+            ("completed", 2, 0)
+        );
+        assert!(sent <= 1, "{sent} calls after {lived_ms} ms");
+        // What nobody could read is told to a person; nothing is claimed that was not ordered.
+        assert!(
+            ended.uncertain == 2 || orders == 1,
+            "after {lived_ms} ms: {ended:?}"
+        );
+    }
 }

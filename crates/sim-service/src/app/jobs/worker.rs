@@ -165,7 +165,7 @@ impl Worker {
             (Progress::Nothing, _) => Ok(true),
             (Progress::Failed(code, reason), JobStatus::Failed) => {
                 self.leave_calls(code, &reason).await?;
-                Ok(false)
+                self.finish(StatusChange { from, to: from }).await
             }
             (Progress::Failed(code, reason), _) => {
                 self.fail_job(from, code, &reason).await?;

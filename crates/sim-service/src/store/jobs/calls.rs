@@ -157,9 +157,9 @@ impl Store {
     /// The database's.
     pub async fn open_calls(&self, job: Uuid) -> Result<Vec<OpenCall>, StoreError> {
         Ok(sqlx::query_as(
-            "SELECT id, account, called_at, order_before FROM job_calls WHERE job_id = $1 AND EXISTS (
-                 SELECT FROM job_items WHERE call_id = job_calls.id AND outcome = 'calling'
-                     AND (retry_at IS NULL OR retry_at <= clock_timestamp()))
+            "SELECT DISTINCT job_calls.id, account, called_at, order_before
+             FROM job_items JOIN job_calls ON job_calls.id = call_id
+             WHERE job_items.job_id = $1 AND outcome = 'calling' AND (retry_at IS NULL OR retry_at <= clock_timestamp())
              ORDER BY called_at",
         )
         .bind(job)

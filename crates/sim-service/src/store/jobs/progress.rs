@@ -214,9 +214,9 @@ impl Store {
                  count(waiting_since) AS waiting, coalesce(sum(calls), 0)::bigint AS open_calls,
                  coalesce(max(extract(epoch FROM clock_timestamp() - oldest)), 0)::float8 AS oldest_call_seconds
              FROM jobs LEFT JOIN LATERAL (
-                 SELECT count(*) AS calls, min(called_at) AS oldest FROM job_calls
-                 WHERE job_id = jobs.id AND EXISTS (
-                     SELECT FROM job_items WHERE call_id = job_calls.id AND outcome = 'calling')) AS open ON true
+                 SELECT count(DISTINCT call_id) AS calls, min(called_at) AS oldest
+                 FROM job_items JOIN job_calls ON job_calls.id = call_id
+                 WHERE job_items.job_id = jobs.id AND outcome = 'calling') AS open ON true
              WHERE finished_at IS NULL GROUP BY kind, status",
         )
         .fetch_all(self.db.pool())
