@@ -123,7 +123,7 @@ mod tests {
         serde_json::from_value(serde_json::json!({
             "account": "main", "base_url": "https://example.com", "client_id": "id", "client_secret": "secret",
             "sims_per_second": 10, "generations": "auto", "orders_version": orders_version, "replicas": 1,
-            "call_timeout_ms": 10_000,
+            "organization_share": 0.5, "call_timeout_ms": 10_000,
         }))
         .unwrap()
     }

@@ -6,8 +6,6 @@ use service_runtime::bus::RpcError;
 use service_runtime::db::is_permanent;
 use service_runtime::lease::LeaseError;
 
-use crate::provider;
-
 /// The store cannot do what was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -97,7 +95,7 @@ impl From<AppError> for RpcError {
             AppError::Provider(error) => {
                 let id = error.request_id().map(|id| id.0.as_str());
                 tracing::warn!(%error, provider_request_id = id, "1NCE did not do it");
-                provider::refusal(&error).into()
+                error.refusal().into()
             }
             AppError::Store(StoreError::Database(error)) => RpcError::database(&error),
             AppError::Store(error) => RpcError::internal(&error),

@@ -123,7 +123,11 @@ async fn year_ends(manner: Manner) {
         Ok(())
     })
     .await;
-    sandbox.once().end(&[Ended::new("/v1/sims", manner)]).await.unwrap();
+    sandbox
+        .once()
+        .end(&[Ended::new("/v1/sims", manner)])
+        .await
+        .unwrap();
 
     let jobs = [&eve.labels, &eve.transfer, &eve.extension];
     for begun in jobs {
@@ -142,7 +146,9 @@ async fn year_ends(manner: Manner) {
     assert_eq!(run["state"], "completed", "{run}");
     let told = sandbox.all_sims().await.unwrap();
     let is_missing = |sim: &&Value| {
-        let left = eve.transferred.contains(sim["iccid"].as_str().unwrap_or_default());
+        let left = eve
+            .transferred
+            .contains(sim["iccid"].as_str().unwrap_or_default());
         sim["missing_since"].is_string() && !left
     };
     assert_eq!(told.iter().filter(is_missing).count(), 0);
@@ -216,7 +222,14 @@ async fn v1_ends_in_silence() {
 #[ignore = "the rest of the manners: make test-long"]
 async fn v1_ends_in_every_other_manner() {
     use Manner::{Forbidden, GoneHtml, GoneJson, NotFoundHtml, RedirectToPage, RedirectToV2};
-    for manner in [NotFoundHtml, GoneJson, GoneHtml, Forbidden, RedirectToPage, RedirectToV2] {
+    for manner in [
+        NotFoundHtml,
+        GoneJson,
+        GoneHtml,
+        Forbidden,
+        RedirectToPage,
+        RedirectToV2,
+    ] {
         year_ends(manner).await;
     }
 }

@@ -1,51 +1,44 @@
 //! Which generation's list is the account's whole fleet. An account may have SIMs that v1 does not list, so v1's list, and
 //! its silence about a SIM, count only where v2 never had one.
 
-use once_client::{Capability, ClientError, Generation, OnceClient};
+use once_client::{Capability, ClientError, Generation, Lane, OnceClient};
 
 use crate::app::App;
 use crate::error::StoreError;
 
 impl App {
-    /// The generation that lists every SIM of the account: the one that 1NCE offers, but v2 once a complete run has read
-    /// it. A failing v2 hands its calls to v1; that must not decide which SIMs are gone.
+    /// The generation that lists every SIM of the account: v2, unless it is gone. When it is only taken for gone, what a
+    /// complete run has read before decides: v1 must not say which SIMs an account with a v2 has lost.
     ///
     /// # Errors
     /// The database's.
     pub async fn list_generation(&self, client: &OnceClient) -> Result<Generation, StoreError> {
-        let (offered, is_certain) = offered(client).await;
-        if offered == Some(Generation::V2) || is_certain {
-            return Ok(offered.unwrap_or(Generation::V2));
+        let Ok(v2) = client.standing(Lane::Command, Generation::V2).await else {
+            return Ok(Generation::V2);
+        };
+        if v2.is_alive() {
+            return Ok(Generation::V2);
+        }
+        if v2.is_gone_for_certain() {
+            return Ok(Generation::V1);
         }
         let last = self.store.last_list_generation(client.account().as_str()).await?;
         let had_v2 = last.as_deref() == Some(Generation::V2.word());
-        Ok(match offered {
-            Some(generation) if !had_v2 => generation,
-            _ => Generation::V2,
-        })
+        Ok(if had_v2 { Generation::V2 } else { Generation::V1 })
     }
 }
 
-/// The generation that the client calls for lists and single SIMs at the moment, and whether that is configured and not
-/// found out.
-async fn offered(client: &OnceClient) -> (Option<Generation>, bool) {
-    let offers = client.capabilities().await;
-    let generation = offers.generation(Capability::Sims);
-    (generation, !offers.probed && generation == Some(Generation::V1))
-}
-
-/// Asks 1NCE only while it is this generation that answers; otherwise the call may be made again later.
+/// What 1NCE tells while this generation lists the SIMs; otherwise it is asked again later.
 ///
 /// # Errors
-/// The call's, and [`ClientError::CapabilityUnknown`] when another generation answers, or may have answered.
+/// The call's, and [`ClientError::CapabilityUnknown`] when the generation does not answer, or may not have answered.
 pub async fn ask_of<T>(
     client: &OnceClient,
     pinned: Generation,
     call: impl Future<Output = Result<T, ClientError>> + Send,
 ) -> Result<T, ClientError> {
     let holds = async || {
-        let (generation, _) = offered(client).await;
-        if generation == Some(pinned) {
+        if client.standing(Lane::Command, pinned).await?.is_alive() {
             return Ok(());
         }
         Err(ClientError::CapabilityUnknown {

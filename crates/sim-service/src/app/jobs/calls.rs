@@ -11,7 +11,7 @@ use super::reason;
 use super::spec::JobSpec;
 use super::worker::Worker;
 use crate::error::{AppError, StoreError};
-use crate::provider::{Trouble, is_the_accounts};
+use crate::provider::Trouble;
 use crate::store::{Item, Job, OpenCall, Settled, Store, begin_under};
 
 /// A call and its SIMs.
@@ -140,7 +140,7 @@ pub async fn newest_order(client: &OnceClient, action: &JobSpec) -> Result<Optio
 
 /// Whether nothing was read, and another reading may succeed.
 pub fn is_unreadable(error: &ClientError) -> bool {
-    is_the_accounts(error) || matches!(error, ClientError::Decode { .. } | ClientError::Uncertain { .. })
+    error.is_the_accounts() || matches!(error, ClientError::Decode { .. } | ClientError::Uncertain { .. })
 }
 
 /// Makes the call; tells the order that 1NCE made of it, where it tells one.

@@ -14,7 +14,7 @@ use super::spec::JobSpec;
 use super::worker::{MOST_ATTEMPTS, Progress, Worker};
 use crate::app::list_generation::ask_of;
 use crate::error::StoreError;
-use crate::provider::{self, Trouble, is_the_accounts};
+use crate::provider::Trouble;
 use crate::store::{CallItem, Job, OpenCall, Settled, Store, begin_under};
 
 /// Pages of orders, ten each, that are read to find the one that a call made.
@@ -231,8 +231,8 @@ async fn find_gone(client: &OnceClient, generation: Generation, all: &[CallItem]
     while let Some(look) = looks.next().await {
         match look {
             Ok(gone) => proof.done.extend(gone),
-            Err(error) if is_the_accounts(&error) => proof.trouble = Some(Trouble::from(&error)),
-            Err(error) => proof.note = Some(provider::refusal(&error).message),
+            Err(error) if error.is_the_accounts() => proof.trouble = Some(Trouble::from(&error)),
+            Err(error) => proof.note = Some(error.refusal().message),
         }
     }
     proof

@@ -18,7 +18,7 @@ use crate::app::announce::Announcements;
 use crate::app::change_request::ChangeRequest;
 use crate::app::update_sim::{MadeChange, patch_sims};
 use crate::error::{AppError, StoreError};
-use crate::provider::{Trouble, is_the_accounts, may_be_the_sims};
+use crate::provider::{Trouble, may_be_the_sims};
 use crate::store::{Item, Job, Settled, SimPatch, Store, StoredSim};
 
 /// Items that are looked at together.
@@ -166,7 +166,7 @@ impl Worker {
         match error {
             AppError::Store(error) if !error.is_permanent() => Err(error),
             AppError::Provider(error)
-                if is_the_accounts(&error) || matches!(error, ClientError::CapabilityUnavailable { .. }) =>
+                if error.is_the_accounts() || matches!(error, ClientError::CapabilityUnavailable { .. }) =>
             {
                 self.not_changed(job, &item, iccid, error, trouble).await
             }
@@ -254,7 +254,7 @@ impl Worker {
 /// What keeps the account from being used, if anything: the smallest question tells.
 async fn trouble_of(client: &OnceClient) -> Option<Trouble> {
     let answer = client.list_sims(Lane::Bulk, 1, 1).await;
-    let error = answer.err().filter(is_the_accounts)?;
+    let error = answer.err().filter(ClientError::is_the_accounts)?;
     Some(Trouble::from(&error))
 }
 

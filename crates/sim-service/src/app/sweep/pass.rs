@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use super::{SweepError, Sweeper};
 use crate::app::announce::Announcements;
-use crate::app::list_generation::{ask_of, from_word};
+use crate::app::list_generation::from_word;
 use crate::error::StoreError;
 use crate::provider;
 use crate::store::{Reading, Rejects, Store, SyncRun};
@@ -147,8 +147,10 @@ impl Sweeper {
         let ask = move || {
             async move {
                 let requested_at = self.app.store.now().await?;
-                let list = self.client.list_sims(Lane::Background, page, page_size);
-                let answer = ask_of(&self.client, generation, list).await;
+                let list = self
+                    .client
+                    .list_sims_in(generation, Lane::Background, page, page_size);
+                let answer = list.await;
                 Ok(answer.map(|page| Fetched {
                     number,
                     requested_at,
@@ -317,6 +319,7 @@ mod tests {
             number,
             requested_at: DateTime::UNIX_EPOCH,
             page: SimPage {
+                generation: Generation::V2,
                 sims: (0..records).map(sim).collect(),
                 rejects: Vec::new(),
                 total,
