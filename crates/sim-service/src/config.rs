@@ -28,6 +28,8 @@ pub struct SweepConfig {
     pub give_up_after_seconds: u64,
     /// The same, when 1NCE refuses the page each time.
     pub give_up_refused_after_seconds: u64,
+    /// What 1NCE told within so many seconds answers a refresh.
+    pub refresh_within_seconds: u32,
     /// Unlisted SIMs that are looked at one by one.
     pub verify_singly: usize,
     /// Passes in one run.

@@ -64,6 +64,7 @@ pub async fn run(
         subjects: shared.bus.subjects().clone(),
         sweep: Arc::new(config.sweep),
         jobs: Arc::new(config.jobs),
+        refreshes: app::Refreshes::default(),
         wake_jobs: Arc::new(Notify::new()),
         wake: Arc::new(Notify::new()),
         wanted: app::Wanted::default(),

@@ -49,6 +49,8 @@ pub(crate) struct Gateway {
     pub identity: Identity,
     pub auth_counts: AuthCounts,
     pub limiter: Limiter,
+    /// Readings at 1NCE; they are requests too.
+    pub refreshes: Limiter,
     pub key_usage: Arc<UsageBook>,
     pub sims: SharedCache,
     /// To be told of every change before it is answered.
@@ -118,8 +120,11 @@ impl Gateway {
         let sims = SimCache::new(&config, shared.redis.clone(), redis_prefix, &shared.metrics);
         let replicas = Replicas::new(shared.bus.clone(), config.cache.replica_ack(), &shared.metrics);
         let limiter = Limiter::new(&config, shared.redis.clone(), redis_prefix, &shared.metrics);
+        let refreshes = format!("{redis_prefix}:refresh");
+        let refreshes = Limiter::new(&config, shared.redis.clone(), &refreshes, &shared.metrics);
         Self {
             limiter,
+            refreshes,
             sims: Arc::new(sims),
             replicas: Arc::new(replicas),
             uploads: Arc::new(Semaphore::new(UPLOADS)),

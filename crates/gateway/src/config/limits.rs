@@ -15,6 +15,8 @@ part! {
         pub user_rate_limit_per_minute: u32,
         /// Requests of one user in an hour.
         pub user_rate_limit_per_hour: u32,
+        /// Readings at 1NCE that one caller may ask for in a minute.
+        pub refreshes_per_minute: u32,
         /// Requests without good credentials in a minute, of one address.
         pub unauthenticated_per_minute: u32,
         /// Whose `X-Forwarded-For` is believed.
@@ -30,11 +32,19 @@ impl LimitsConfig {
                 self.user_rate_limit_per_minute.into(),
             ),
             ("user_rate_limit_per_hour", self.user_rate_limit_per_hour.into()),
+            ("refreshes_per_minute", self.refreshes_per_minute.into()),
             (
                 "unauthenticated_per_minute",
                 self.unauthenticated_per_minute.into(),
             ),
         ]
+    }
+
+    pub(crate) fn of_refreshes(&self) -> RateLimits {
+        RateLimits {
+            per_minute: self.refreshes_per_minute,
+            per_hour: self.refreshes_per_minute.saturating_mul(60),
+        }
     }
 
     pub(crate) fn of_users(&self) -> RateLimits {

@@ -269,3 +269,20 @@ fn every_route_documents_its_limits_and_every_post_its_key() {
     }
     assert!(posts >= 3);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_reader_cannot_spend_what_1nce_grants_to_all() {
+    let app = App::start_with(|config| config.limits.refreshes_per_minute = 2).await;
+    app.world.sims.put(sim(ICCID, 1, "pump"));
+    let key = app.world.key_for(&[Permission::ReadSims], None).await;
+    let refresh = format!("{}?refresh=true", path(ICCID));
+    for _ in 0..2 {
+        app.gateway.get(&refresh, &key).await.expect(200);
+    }
+
+    let refused = app.gateway.get(&refresh, &key).await.expect(429);
+
+    assert!(number(&refused, "retry-after") > 0);
+    assert_eq!(app.world.sims.state().refreshes, 2);
+    app.gateway.get(&path(ICCID), &key).await.expect(200);
+}

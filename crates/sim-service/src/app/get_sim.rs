@@ -1,3 +1,4 @@
+use chrono::TimeDelta;
 use domain::{Iccid, OrganizationId, ProviderSim};
 use once_client::{Lane, on_behalf_of};
 
@@ -7,7 +8,8 @@ use crate::error::{AppError, StoreError};
 use crate::store::{Reading, Scope, Store, StoredSim};
 
 impl App {
-    /// One SIM from the database; 1NCE is asked first only with `refresh`.
+    /// One SIM from the database; with `refresh` 1NCE is asked first, unless it told of the SIM within the last seconds, or
+    /// while this one waited for another who asks the same.
     ///
     /// # Errors
     /// [`AppError::UnknownSim`]; with `refresh` also 1NCE's.
@@ -19,6 +21,13 @@ impl App {
         let client = self
             .client(&stored.account)
             .ok_or_else(|| unconfigured(&stored))?;
+        let fresh = TimeDelta::seconds(self.sweep.refresh_within_seconds.into());
+        let old = stored.last_synced_at.min(self.store.now().await? - fresh);
+        let _turn = self.refreshes.turn(iccid).await;
+        let stored = self.store.sim(scope, iccid).await?.ok_or(AppError::UnknownSim)?;
+        if stored.last_synced_at > old {
+            return Ok(stored);
+        }
         let requested_at = self.store.now().await?;
         let organization = scope.filter().map(OrganizationId);
         match on_behalf_of(organization, client.get_sim(Lane::Interactive, iccid)).await? {

@@ -10,12 +10,14 @@ mod inventory;
 pub mod jobs;
 mod list_generation;
 mod list_sims;
+mod refresh;
 pub mod sweep;
 mod sync;
 mod update_sim;
 mod write_alone;
 
 pub use discover::Wanted;
+pub use refresh::Refreshes;
 pub use sync::AccountStatus;
 
 use std::sync::Arc;
@@ -46,6 +48,8 @@ pub struct App {
     pub sweep: Arc<SweepConfig>,
     /// The pace of bulk jobs.
     pub jobs: Arc<JobsConfig>,
+    /// Who reads which SIM at 1NCE for a person.
+    pub refreshes: Refreshes,
     /// Wakes the job runner.
     pub wake_jobs: Arc<Notify>,
     /// Wakes the sweep's runners.

@@ -188,6 +188,7 @@ async fn start_service(scope: &Scope, emulator: &Emulator, settings: &[(&str, &s
         ("ONCE_SIMS_PER_SECOND", "1000"),
         ("SIMWARD_SWEEP_INTERVAL", "86400"),
         ("sim.page_size", "100"),
+        ("sim.refresh_within_seconds", "0"),
     ];
     values.extend(settings);
     let (settings, shared) = boot(scope, &SERVICE, &values).await;

@@ -2,7 +2,7 @@ use messages::ErrorCode;
 use messages::pb::sim::{TagList, UpdateSimRequest};
 use once_emulator::{CallFilter, Fault, FaultKind, SimPatch};
 
-use crate::harness::TestApp;
+use crate::harness::{TestApp, quick};
 
 #[tokio::test]
 async fn a_change_reaches_1nce_and_is_announced_with_who_asked() {
@@ -352,4 +352,40 @@ async fn a_sim_that_another_process_writes_is_left_alone_until_that_is_over() {
 
     assert_eq!(changed.unwrap().label.as_deref(), Some("pump"));
     assert!(!held || calls == 0, "written while another process held it");
+}
+
+/// How often 1NCE was asked for the SIM alone.
+async fn readings(app: &TestApp, iccid: &str) -> usize {
+    let calls = app.control().calls(&CallFilter::default()).await.unwrap();
+    calls.iter().filter(|call| call.path.ends_with(iccid)).count()
+}
+
+#[tokio::test]
+async fn a_refresh_asks_1nce_once_for_all_who_wait() {
+    let app = TestApp::start(1).await;
+    app.sync().await;
+    let iccid = app.all().await[0].iccid.clone();
+    let slow = Fault::new(FaultKind::Delay, &format!("/*/sims/{iccid}$")).delay_ms(500);
+    app.control().faults_add(&slow).await.unwrap();
+    app.control().reset_calls().await.unwrap();
+
+    let asked = (0..10).map(|_| app.get(&iccid, true));
+    let answers = futures_util::future::join_all(asked).await;
+
+    assert!(answers.iter().all(Result::is_ok));
+    assert_eq!(readings(&app, &iccid).await, 1);
+    app.get(&iccid, true).await.unwrap();
+    assert_eq!(readings(&app, &iccid).await, 2, "who comes later is told anew");
+}
+
+#[tokio::test]
+async fn what_1nce_told_within_the_last_seconds_answers_a_refresh() {
+    let app = TestApp::start_with(quick(1), &[("sim.refresh_within_seconds", "3600")]).await;
+    app.sync().await;
+    let iccid = app.all().await[0].iccid.clone();
+    app.control().reset_calls().await.unwrap();
+
+    app.get(&iccid, true).await.unwrap();
+
+    assert_eq!(readings(&app, &iccid).await, 0);
 }

@@ -70,7 +70,8 @@ fn write(headers: &mut HeaderMap, standing: Standing) {
     headers.insert(RESET, HeaderValue::from(standing.reset_seconds));
 }
 
-fn limited(wait: Duration) -> ApiError {
+/// The refusal of what was asked too often.
+pub fn limited(wait: Duration) -> ApiError {
     let mut error = ApiError::new(ApiCode::RateLimited, "too many requests; ask again later");
     error.retry_after = Some(Duration::from_secs(
         wait.as_millis().div_ceil(1000).try_into().unwrap_or(1),

@@ -12,12 +12,14 @@ mod view;
 use domain::Iccid;
 
 use super::frame::authenticate::{ReadSims, WriteSims};
+use super::frame::rate::limited;
 use super::frame::{Answer, Call, CheckedBody, InPath, Operation, Page, Query, Serialized, operations};
 use crate::app::get_sim;
 use crate::app::list_sims::list_sims as list;
 use crate::app::update_sim::update_sim as update;
 use crate::cache::CachedSim;
 use crate::error::{ApiCode, ApiError};
+use crate::limits::Allowance;
 use crate::wire::sim::{SimStatusView, SimView};
 use body::UpdateSimBody;
 use params::{GetSimParams, ListSimsParams, pagination};
@@ -67,13 +69,17 @@ async fn list_sims(
 
 /// One SIM
 ///
-/// What was last read of it; `refresh` reads 1NCE first, inside its budget.
+/// What was last read of it; `refresh` reads 1NCE first, inside its budget, unless 1NCE told of the SIM within the last
+/// seconds. A caller has 60 such readings a minute; further ones are 429.
 #[utoipa::path(get, path = "/api/v1/sims/{iccid}", tag = "SIMs")]
 async fn get_sim(
     call: Call<ReadSims>,
     InPath(iccid): InPath<Iccid>,
     Query(params): Query<GetSimParams>,
 ) -> Result<Serialized<SimView>, ApiError> {
+    if params.refresh.0 {
+        take_refresh(&call).await?;
+    }
     read(&call, iccid, params.refresh.0).await.map(serialized)
 }
 
@@ -102,6 +108,14 @@ async fn update_sim(
     call.run(|gateway, context| update(gateway, context, iccid, change))
         .await
         .map(serialized)
+}
+
+/// Takes one of the caller's readings at 1NCE, so that no reader spends what everybody shares.
+async fn take_refresh(call: &Call<ReadSims>) -> Result<(), ApiError> {
+    let gateway = call.gateway();
+    let allowance = Allowance::from(gateway.config.limits.of_refreshes());
+    let verdict = gateway.refreshes.take(call.principal().id(), &allowance).await;
+    verdict.retry_after.map_or(Ok(()), |wait| Err(limited(wait)))
 }
 
 async fn read(call: &Call<ReadSims>, iccid: Iccid, refresh: bool) -> Result<CachedSim, ApiError> {
