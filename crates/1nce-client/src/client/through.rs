@@ -22,6 +22,24 @@ pub(super) type Making<'a> = Pin<Box<dyn Future<Output = Result<Call, ClientErro
 /// A call on its way through one generation or the other.
 type Going<'a> = Pin<Box<dyn Future<Output = Result<(Generation, Answer), ClientError>> + Send + 'a>>;
 
+/// Why v2, which lives, did not tell: then a SIM that v1 does not know may be one of v2's platform.
+fn untold(refused: &[Refused]) -> Option<ClientError> {
+    let told = |error: &ClientError| matches!(error, ClientError::NotFound { .. });
+    let refusal = refused.iter().find(|refusal| {
+        let lives = matches!(refusal.generation_lives, Ok(true));
+        refusal.generation == Generation::V2 && lives && !told(&refusal.error)
+    })?;
+    Some(refusal.error.clone())
+}
+
+/// What v1 does not know is not unknown while v2 did not tell.
+fn or_untold(error: ClientError, untold: Option<ClientError>) -> ClientError {
+    match (error, untold) {
+        (ClientError::NotFound { .. }, Some(refusal)) => refusal,
+        (error, _) => error,
+    }
+}
+
 impl OnceClient {
     /// Whether a capability can be had now, and in which generation, without sending the call itself. Ask it before
     /// work that would be in vain otherwise. Asks 1NCE for the generations when nothing is known of them.
@@ -65,23 +83,31 @@ impl OnceClient {
             let generation = match self.next_generation(capability, lane, &refused).await {
                 Ok(generation) => generation,
                 Err(none) if refused.is_empty() => return Err(none),
-                Err(none) => return Err(self.settle(capability, lane, refused, none).await),
+                Err(none) => {
+                    let untold = untold(&refused);
+                    let error = self.settle(capability, lane, refused, none).await;
+                    return Err(or_untold(error, untold));
+                }
             };
             let call = make(generation).await?;
             let sent = Instant::now();
             match self.call_in(capability, generation, &call).await {
                 Ok(answer) => {
-                    self.learn_from_success(capability, generation, refused).await;
                     let absent = answer.is_empty() && call.endpoint.is_read();
+                    let untold = untold(&refused).filter(|_| absent);
+                    self.learn_from_success(capability, generation, refused).await;
+                    if let Some(refusal) = untold {
+                        return Err(refusal);
+                    }
                     if absent && self.may_be_elsewhere(generation) {
                         return Err(elsewhere(capability));
                     }
                     return Ok((generation, answer));
                 }
-                Err(error) => {
-                    let refusal = self.doubt(capability, generation, &call, error, sent).await?;
-                    refused.push(refusal);
-                }
+                Err(error) => match self.doubt(capability, generation, &call, error, sent).await {
+                    Ok(refusal) => refused.push(refusal),
+                    Err(error) => return Err(or_untold(error, untold(&refused))),
+                },
             }
         }
     }

@@ -328,3 +328,27 @@ async fn callers_that_give_up_first_do_not_hide_an_outage() {
 fn card() -> Iccid {
     Iccid::parse("8988999000000000017").unwrap()
 }
+
+#[tokio::test]
+async fn a_sim_that_v2_refuses_to_tell_of_is_not_absent_because_v1_does_not_know_it() {
+    for mode in ["recorded", "spec"] {
+        let world = World::unlimited().await;
+        world
+            .control
+            .config(&json!({ "v2_only_from": 1, "mode": mode }))
+            .await
+            .unwrap();
+        let client = world.client();
+        let hidden = world.iccids(&client, 2).await[1];
+        let forbidden =
+            Fault::new(FaultKind::Status, &format!("/v2/sims/{hidden}$")).status(403, FaultBody::Json);
+        world.control.faults_add(&forbidden).await.unwrap();
+
+        let answer = client.get_sim(LANE, hidden).await;
+
+        assert!(
+            matches!(answer, Err(ClientError::Rejected { status: 403, .. })),
+            "{mode}: {answer:?}"
+        );
+    }
+}

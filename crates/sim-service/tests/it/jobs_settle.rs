@@ -22,7 +22,7 @@ async fn a_job_that_fails_begins_nothing_more_and_ends_when_its_calls_are_settle
         .method("POST")
         .times(1);
     app.control().faults_add(&lost).await.unwrap();
-    gone(&app, "/v1/sims/extension").await;
+    gone(&app, "/*/sims/extension").await;
     gone(&app, "/v1/sims$").await;
 
     let (job, results) = app.run_job(extension(&iccids)).await;
@@ -48,7 +48,7 @@ async fn a_failed_job_whose_call_nothing_proves_leaves_it_to_a_person_with_what_
         .method("POST")
         .times(1);
     app.control().faults_add(&lost).await.unwrap();
-    gone(&app, "/v1/sims/extension").await;
+    gone(&app, "/*/sims/extension").await;
     gone(&app, "/v1/sims$").await;
 
     let (job, results) = app.run_job(extension(&iccids)).await;
