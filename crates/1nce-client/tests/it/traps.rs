@@ -180,6 +180,7 @@ async fn an_overdrawn_quota_is_negative_where_1nce_says_so() {
 #[tokio::test]
 async fn usage_has_one_row_a_day_and_no_total() {
     for (world, client, generations, mode) in worlds().await {
+        world.control.config(&json!({ "v2_usage": true })).await.unwrap();
         let case = format!("{generations:?} {mode:?}");
         let today = today();
         let first = today - Days::new(9);

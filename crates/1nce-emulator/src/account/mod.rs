@@ -2,6 +2,7 @@
 
 pub mod changes;
 pub mod delta;
+pub mod event_types;
 pub mod events;
 pub mod messages;
 pub mod orders;
