@@ -11,5 +11,6 @@ mod jobs_control;
 mod jobs_import;
 mod jobs_support;
 mod list;
+mod revisions;
 mod sweep;
 mod update;
