@@ -1,10 +1,23 @@
+use std::time::Duration;
+
+use async_nats::Subscriber;
 use futures_util::StreamExt;
 use messages::pb::sim::{SimRevision, SimRevisions};
 use once_emulator::SimPatch;
 use prost::Message;
 use test_support::eventually;
+use tokio::time::timeout;
 
 use crate::harness::TestApp;
+
+/// What the next message to caches tells.
+async fn next(told: &mut Subscriber) -> Vec<SimRevision> {
+    let message = timeout(Duration::from_secs(20), told.next()).await;
+    let message = message
+        .expect("a message to caches")
+        .expect("the subscription lives");
+    SimRevisions::decode(message.payload.as_ref()).unwrap().sims
+}
 
 #[tokio::test]
 async fn a_page_that_changed_only_quotas_is_told_to_caches_in_one_message_and_makes_no_event() {
@@ -31,8 +44,7 @@ async fn a_page_that_changed_only_quotas_is_told_to_caches_in_one_message_and_ma
     let run = app.sync().await;
 
     assert_eq!(run.sims_changed, 3);
-    let message = told.next().await.unwrap();
-    let mut sims = SimRevisions::decode(message.payload.as_ref()).unwrap().sims;
+    let mut sims = next(&mut told).await;
     sims.sort_by_key(|sim| sim.iccid);
     changed.sort();
     let expected = changed.iter().map(|iccid| SimRevision {
@@ -72,8 +84,7 @@ async fn a_single_reading_that_changed_a_quota_is_told_to_caches_too() {
     })
     .await;
 
-    let message = told.next().await.unwrap();
-    let sims = SimRevisions::decode(message.payload.as_ref()).unwrap().sims;
+    let sims = next(&mut told).await;
     let iccid = iccid.parse().unwrap();
     assert_eq!(sims, [SimRevision { iccid, revision }]);
 }

@@ -43,6 +43,19 @@ async fn while_both_live_one_sim_a_day_is_read_through_both_and_the_result_is_sh
     let today = Utc::now().date_naive();
     assert_eq!(shadow.to_day, (today - Days::new(1)).to_string());
     assert!(shadow.read_at.is_some());
+    eventually("the metric shows it", || async {
+        let text = app.shared.metrics.render();
+        anyhow::ensure!(
+            text.contains(r#"simward_usage_shadow_reading{outcome="agrees"} 1"#),
+            "{text}"
+        );
+        anyhow::ensure!(
+            text.contains(r#"simward_usage_shadow_reading{outcome="differs"} 0"#),
+            "{text}"
+        );
+        Ok(())
+    })
+    .await;
     let calls = app.control().calls(&CallFilter::default()).await.unwrap();
     let through_v2 = calls
         .iter()

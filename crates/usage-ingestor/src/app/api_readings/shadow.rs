@@ -103,6 +103,7 @@ impl App {
             what: made.what,
         };
         self.store.store_shadow_reading(&account, day, &shadow).await?;
+        self.show_shadow_reading(Some(shadow.outcome));
         Ok(AGAIN)
     }
 
