@@ -126,7 +126,7 @@ impl OnceClient {
     }
 
     /// Sends a call. A 401 throws the token away only when no generation takes it.
-    async fn call_in(
+    pub(super) async fn call_in(
         &self,
         capability: Capability,
         generation: Generation,

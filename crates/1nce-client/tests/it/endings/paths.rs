@@ -167,6 +167,17 @@ async fn usage_of_v2_that_cannot_be_read_is_learnt_and_not_asked_for_every_sim()
 }
 
 #[tokio::test]
+async fn an_empty_usage_of_a_known_sim_is_no_unknown_sim() {
+    let server = Canned::start(|line: &str| match line.contains("/usage") {
+        true => json(200, "", ""),
+        false => works(line),
+    })
+    .await;
+    let outcome = perform(&client(&server), Usage).await;
+    assert!(matches!(outcome, Err(ClientError::Decode { .. })), "{outcome:?}");
+}
+
+#[tokio::test]
 async fn usage_of_v2_can_be_compared_while_v1_serves() {
     let server = Canned::start(works).await;
     let client = client(&server);
