@@ -12,6 +12,9 @@ use crate::pattern::fits;
 pub enum FaultKind {
     /// The answer comes `delay_ms` late.
     Delay,
+    /// The call arrives `delay_ms` late: until then it is not counted and has no effect. Which customer calls is not
+    /// known before, so a rule for one customer never hits.
+    LateArrival,
     /// `status` with a JSON, HTML or empty body, and no effect.
     Status,
     /// 429 before the rate limit is looked at, with `retry_after` if given.
@@ -70,7 +73,7 @@ pub struct Fault {
     /// delays and throttles.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub count: Option<u64>,
-    /// For [`FaultKind::Delay`], in real milliseconds.
+    /// For [`FaultKind::Delay`] and [`FaultKind::LateArrival`], in real milliseconds.
     #[serde(default)]
     pub delay_ms: u64,
     /// For [`FaultKind::Status`]; 500 if left out.
@@ -235,6 +238,18 @@ impl FaultBook {
         &self.rules
     }
 
+    /// Milliseconds by which a call arrives late.
+    pub fn late(&mut self, method: &str, path: &str) -> u64 {
+        let mut late = 0;
+        for rule in &mut self.rules {
+            if rule.fault.kind == FaultKind::LateArrival && rule.hits(method, path, None) {
+                rule.spend();
+                late += rule.fault.delay_ms;
+            }
+        }
+        late
+    }
+
     /// Decides the fate of one call: all matching delays, then the first other rule that hits.
     /// `admit` asks the rate limit, at most once; a call over it costs no rule that would have acted behind it.
     pub fn draw(
@@ -248,6 +263,9 @@ impl FaultBook {
         let mut decisive = None;
         for rule in &mut self.rules {
             let delay = rule.fault.kind == FaultKind::Delay;
+            if rule.fault.kind == FaultKind::LateArrival {
+                continue;
+            }
             if !delay && decisive.is_some() || !rule.hits(method, path, customer) {
                 continue;
             }

@@ -8,7 +8,7 @@ use actix_web::{Error, HttpRequest};
 use super::PREFIX;
 use super::oauth::Login;
 use super::route::{self, Group, Lookup, Op};
-use crate::config::Settings;
+use crate::config::{Mode, Settings};
 
 /// A call as it arrived.
 pub struct Arrival {
@@ -73,6 +73,14 @@ impl Arrival {
             content_type: &self.content_type,
             query: &self.query,
             body: &self.body,
+        }
+    }
+
+    /// The path as a refused caller is told it: the recorded one lies inside of 1NCE.
+    pub fn told_path(&self, settings: &Settings) -> String {
+        match settings.mode {
+            Mode::Spec => self.path.clone(),
+            Mode::Recorded => self.path.replacen(PREFIX, "/internal-global-api", 1),
         }
     }
 

@@ -18,7 +18,7 @@ pub fn path(arrival: &Arrival, settings: &Settings, at: &str) -> Option<Answer> 
         Manner::GoneJson => gone(410),
         Manner::GoneHtml => Answer::html(410),
         Manner::Forbidden => Answer::gateway(403, "Missing Authentication Token"),
-        Manner::Unauthorized => Answer::unauthorized(&arrival.path, at),
+        Manner::Unauthorized => Answer::unauthorized(&arrival.told_path(settings), at),
         Manner::RedirectToPage => Answer::html(301).header("Location", format!("{server}{PAGE}")),
         Manner::RedirectToV2 => {
             let path = arrival.path.replacen("/v1/", "/v2/", 1);

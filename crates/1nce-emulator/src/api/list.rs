@@ -1,5 +1,7 @@
 //! `GET /sims`: pages of the fleet, filtered, sorted, and as unstable as asked for (FACTS §4).
 
+use std::borrow::Cow;
+
 use serde_json::Value;
 
 use super::answer::Answer;
@@ -32,16 +34,17 @@ fn sort<'c>(call: &'c Call<'_>) -> Option<&'c String> {
 
 /// A page of the whole fleet, and how many SIMs that is.
 fn whole(call: &Call<'_>, account: &mut Account, page: Page) -> (usize, Vec<SimIndex>) {
+    let left: Vec<SimIndex> = account.lingering().collect();
     let order = match sort(call) {
         Some(sort) => account.sorted(sort, call.now),
         None => account.fleet.order(),
     };
-    let known: Vec<SimIndex>;
-    let order = if call.settings.v2_only_from.is_some() && !call.v2() {
-        known = order.iter().copied().filter(|sim| call.knows(*sim)).collect();
-        &known
+    let hybrid = call.settings.v2_only_from.is_some() && !call.v2();
+    let order: Cow<'_, [SimIndex]> = if hybrid || !left.is_empty() {
+        let listed = order.iter().chain(&left).copied();
+        listed.filter(|sim| call.knows(*sim)).collect()
     } else {
-        order
+        order.into()
     };
     let shown = match shift(call, order.len()) {
         Some(shift) => {
@@ -49,7 +52,7 @@ fn whole(call: &Call<'_>, account: &mut Account, page: Page) -> (usize, Vec<SimI
             let place = |place: &usize| order[(place + shift) % order.len()];
             page.of(&places).iter().map(place).collect()
         }
-        None => page.of(order).to_vec(),
+        None => page.of(&order).to_vec(),
     };
     (order.len(), shown)
 }

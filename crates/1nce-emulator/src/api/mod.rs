@@ -66,7 +66,8 @@ impl Outcome {
 
 /// Answers one call: of the management API, or to a path that leads nowhere.
 pub async fn handle(req: HttpRequest, body: Result<Bytes, Error>, world: Data<World>) -> HttpResponse {
-    let way = world.settings().arrival();
+    let late = lock(&world.faults).late(req.method().as_str(), req.path());
+    let way = world.settings().arrival() + late;
     if way == 0 {
         return answer(&req, body, &world).await;
     }
@@ -75,7 +76,10 @@ pub async fn handle(req: HttpRequest, body: Result<Bytes, Error>, world: Data<Wo
         tokio::time::sleep(Duration::from_millis(way)).await;
         answer(&req, body, &world).await
     });
-    arriving.await.unwrap_or_else(|_| wire::cut())
+    arriving.await.unwrap_or_else(|error| {
+        tracing::error!(%error, "a call was lost on its way");
+        wire::cut()
+    })
 }
 
 /// Acts on a call that has arrived.
@@ -159,7 +163,7 @@ fn react(world: &World, arrival: &Arrival, user: Option<&User>, fate: Fate, sett
             answer if answer.body == Body::Empty => Reaction::Cut,
             answer => Reaction::Truncated(answer),
         },
-        FaultKind::Delay => Reaction::Answer(perform()),
+        FaultKind::Delay | FaultKind::LateArrival => Reaction::Answer(perform()),
     };
     Outcome::injected(reaction, fault.kind)
 }

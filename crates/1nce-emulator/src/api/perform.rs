@@ -13,7 +13,7 @@ use super::{
 };
 use crate::account::Account;
 use crate::account::delta::Service;
-use crate::config::{Mode, Settings};
+use crate::config::Settings;
 use crate::dates::spring;
 use crate::world::{Domain, World, lock};
 
@@ -50,7 +50,8 @@ pub fn perform(world: &World, arrival: &Arrival, customer: Option<usize>, settin
         return gone;
     }
     let Some(customer) = customer else {
-        return unauthorized(arrival, settings, &spring(world.clock.now()));
+        let at = spring(world.clock.now());
+        return Answer::unauthorized(&arrival.told_path(settings), &at);
     };
     let (mut domain, now) = world.settled();
     let query = Query::<HashMap<String, String>>::from_query(&arrival.query);
@@ -71,15 +72,6 @@ pub fn perform(world: &World, arrival: &Arrival, customer: Option<usize>, settin
         op => dispatch(op, &call, &mut domain.accounts[customer]),
     };
     reply.unwrap_or_else(|refusal| refusal)
-}
-
-/// The recorded body names a path inside of 1NCE.
-fn unauthorized(arrival: &Arrival, settings: &Settings, at: &str) -> Answer {
-    let path = match settings.mode {
-        Mode::Spec => arrival.path.clone(),
-        Mode::Recorded => arrival.path.replacen(super::PREFIX, "/internal-global-api", 1),
-    };
-    Answer::unauthorized(&path, at)
 }
 
 /// Whether the path, or the list of SIMs in the body, names a SIM of another customer.

@@ -108,9 +108,10 @@ pub struct Settings {
     pub async_delay_seconds: i64,
     /// Domain seconds until a single `PUT` happens; 0 = before the answer.
     pub put_delay_seconds: i64,
-    /// Domain seconds for which a list still shows label, status and lock as they were before a `PUT`.
+    /// Domain seconds for which a list still shows label, status and lock as they were before a `PUT`, and a SIM that
+    /// was transferred away.
     pub list_lag_seconds: i64,
-    /// The same for the single `GET`.
+    /// Domain seconds for which the single `GET` still shows label, status and lock as they were before a `PUT`.
     pub get_lag_seconds: i64,
     /// Share of unsorted list pages that are taken from an order shifted by up to three rows, so that a row comes twice
     /// or not at all although the fleet did not change.
@@ -166,7 +167,7 @@ impl Default for Settings {
             rate_window_ms: 1000,
             management_per_5_minutes: 100,
             oauth_per_minute: 600,
-            refused_calls_count: false,
+            refused_calls_count: true,
             retry_after: false,
             paging_headers: true,
             latency_ms: 0,
@@ -194,7 +195,7 @@ impl Default for Settings {
             payment_delays: PaymentDelays::default(),
             payment_outcomes: PaymentOutcomes::default(),
             put_resets_imei_lock: true,
-            activation_date_trap: DateTrap::V1,
+            activation_date_trap: DateTrap::Both,
             v2_usage: false,
             v2_usage_shape: UsageShape::V1,
             v2_paths: V2Paths::default(),

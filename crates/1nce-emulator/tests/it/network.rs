@@ -11,7 +11,7 @@ use crate::lab::{Lab, iccid};
 #[tokio::test]
 async fn a_call_is_counted_and_acted_on_when_it_arrives_even_without_its_caller() {
     let lab = Lab::free(5).await;
-    lab.control.config(&json!({"arrival_ms": 400})).await.unwrap();
+    lab.control.config(&json!({"arrival_ms": 3000})).await.unwrap();
     let hasty = lab.request(reqwest::Method::PUT, &format!("/v1/sims/{}", iccid(0)));
     let hasty = hasty
         .json(&json!({"label": "late"}))
@@ -35,13 +35,34 @@ async fn jitter_brings_calls_of_two_windows_into_one() {
     // One call in ten minutes: the first, held back for long, arrives after the second.
     let config = EmulatorConfig::default().with_rate(1);
     let lab = Lab::start(config.with_settings(|s| s.rate_window_ms = 600_000)).await;
-    lab.control.config(&json!({"arrival_ms": 1500})).await.unwrap();
+    lab.control.config(&json!({"arrival_ms": 4000})).await.unwrap();
     let (slow, quick) = tokio::join!(lab.get("/v1/sims?page=1"), async {
         tokio::time::sleep(Duration::from_millis(300)).await;
         lab.control.config(&json!({"arrival_ms": 0})).await.unwrap();
         lab.get("/v1/sims?page=2").await
     });
     assert_eq!((slow.status, quick.status), (429, 200));
+}
+
+#[tokio::test]
+async fn a_single_call_can_be_overtaken() {
+    let lab = Lab::free(5).await;
+    let late = Fault::new(FaultKind::LateArrival, "/v2/sims/").method("PUT");
+    lab.control
+        .faults_add(&late.delay_ms(4000).times(1))
+        .await
+        .unwrap();
+    let path = format!("/v2/sims/{}", iccid(0));
+    let (first, second) = tokio::join!(lab.put(&path, json!({"label": "first"})), async {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        lab.put(&path, json!({"label": "second"})).await
+    });
+    assert_eq!((first.status, second.status), (200, 200));
+    let truth = lab.control.sim(&iccid(0)).await.unwrap();
+    assert_eq!(truth.label.as_deref(), Some("first"), "it arrived last");
+    let calls = lab.control.calls(&Default::default()).await.unwrap();
+    assert!(calls[1].body.as_deref().unwrap().contains("first"), "{calls:?}");
+    assert_eq!(lab.control.faults().await.unwrap()[0].hits, 1);
 }
 
 #[tokio::test]
@@ -132,7 +153,11 @@ async fn a_408_ends_the_connection() {
 #[tokio::test]
 async fn refused_and_unknown_calls_may_count_against_the_limit() {
     let config = EmulatorConfig::default().with_rate(2);
-    let lab = Lab::start(config.with_settings(|s| s.rate_window_ms = 600_000)).await;
+    let config = config.with_settings(|s| {
+        s.rate_window_ms = 600_000;
+        s.refused_calls_count = false;
+    });
+    let lab = Lab::start(config).await;
     assert_eq!(lab.get("/v2/nothing").await.status, 404);
     assert_eq!(lab.get("/v1/sims").await.status, 200, "free of charge");
     lab.control

@@ -5,6 +5,13 @@ use serde_json::{Value, json};
 
 use crate::lab::{Lab, iccid, today};
 
+fn expired() -> SimPatch {
+    SimPatch {
+        expired: Some(true),
+        ..SimPatch::default()
+    }
+}
+
 #[tokio::test]
 async fn v2_does_the_five_documented_calls() {
     let config = EmulatorConfig::default()
@@ -13,11 +20,7 @@ async fn v2_does_the_five_documented_calls() {
         .with_customer("990002_other", "s2")
         .with_settings(|s| s.async_delay_seconds = 60);
     let lab = Lab::start(config).await;
-    let expired = SimPatch {
-        expired: Some(true),
-        ..SimPatch::default()
-    };
-    lab.control.patch_sim(&iccid(2), &expired).await.unwrap();
+    lab.control.patch_sim(&iccid(2), &expired()).await.unwrap();
 
     let topup = lab
         .post(
@@ -61,12 +64,24 @@ async fn v2_does_the_five_documented_calls() {
     assert_eq!(kinds, ["FIRST_ORDER", "BULK_TOPUP", "TARIFF_CHANGE"]);
     assert!(lab.control.sim(&iccid(3)).await.unwrap().auto_topup);
     assert_eq!(lab.control.sim(&iccid(4)).await.unwrap().customer, "990002_other");
-    let refused = lab.post("/v2/sims/topup", json!([iccid(2)])).await;
-    assert_eq!(
-        (refused.status, &refused.json()["error_token"]),
-        (409, &json!("Conflict")),
-        "expired, in the words of v2"
-    );
+}
+
+#[tokio::test]
+async fn v2_refuses_an_expired_sim_in_its_own_words() {
+    let lab = Lab::free(5).await;
+    lab.control.patch_sim(&iccid(2), &expired()).await.unwrap();
+    for (path, body) in [
+        ("/v2/sims/topup", json!([iccid(2)])),
+        (
+            "/v2/sims/autoTopup",
+            json!({"enabled": true, "iccids": [iccid(2)]}),
+        ),
+        ("/v2/sims/simTransfer", json!({"iccids": [iccid(2)]})),
+    ] {
+        let refused = lab.post(path, body).await;
+        let body = refused.json();
+        assert_eq!((refused.status, &body["error_token"]), (409, &json!("Conflict")));
+    }
 }
 
 #[tokio::test]
