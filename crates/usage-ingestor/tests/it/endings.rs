@@ -30,7 +30,9 @@ async fn start(path: &str, manner: Manner, v2_usage: bool) -> TestApp {
             settings.ended = vec![ended];
             settings.v2_usage = v2_usage;
         });
-    let settings = [("readings_in_flight", "1"), ("once.call_timeout_ms", "1500")];
+    // The client repeats what hangs.
+    let timeout = if manner == Manner::Hang { "400" } else { "1500" };
+    let settings = [("readings_in_flight", "1"), ("once.call_timeout_ms", timeout)];
     TestApp::start_with(emulator, &settings).await
 }
 

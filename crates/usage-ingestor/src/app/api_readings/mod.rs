@@ -129,8 +129,16 @@ impl App {
         };
         let (told, known) = match end.or(tokio::time::timeout(LONGEST_READING, reading)).await {
             Some(Ok(answers)) => answers,
-            // The end, or a budget that gave nothing for so long: somebody else need not wait for it.
-            None | Some(Err(_)) => {
+            // Silence, or a budget that gave nothing for so long: no other SIM would fare better.
+            Some(Err(_)) => {
+                let seconds = LONGEST_READING.as_secs();
+                let reason =
+                    format!("no answer of 1NCE, or no room in the request budget, for {seconds} seconds");
+                let pause = self.readings.failing(&reason);
+                return self.pause("postponed", &due, &reason, pause).await;
+            }
+            // The end: somebody else need not wait for it.
+            None => {
                 self.store.postpone_reading(due.iccid, 0.0).await?;
                 return Ok(None);
             }
