@@ -161,7 +161,7 @@ pub enum ClientError {
         status: u16,
         /// What does not fit.
         reason: String,
-        /// The first 200 characters of the answer.
+        /// The first 4,000 characters of the answer, on one line: enough to keep rows that nobody can read.
         excerpt: String,
         /// The id of the call.
         request_id: Option<RequestId>,
@@ -252,11 +252,16 @@ impl ClientError {
 
 /// The first 200 characters of an answer, on one line, for people.
 pub(crate) fn excerpt(body: &[u8]) -> String {
-    let start = &body[..body.len().min(1_000)];
+    beginning(body, 200)
+}
+
+/// The first characters of an answer, on one line.
+pub(crate) fn beginning(body: &[u8], characters: usize) -> String {
+    let start = &body[..body.len().min(characters * 4)];
     String::from_utf8_lossy(start)
         .chars()
         .map(|c| if c.is_control() { ' ' } else { c })
-        .take(200)
+        .take(characters)
         .collect()
 }
 

@@ -34,5 +34,5 @@ pub use text::{InvalidTags, InvalidText, Label, Metadata, Name, Slug, Tag, Tags}
 pub use volume::{BYTES_PER_MB, DataVolume, VolumeError};
 pub use words::{
     EventCategory, ItemOutcome, JobAction, JobKind, JobStatus, ListStatus, RejectKind, RunReason, RunState,
-    SimSort, StreamKind, StreamState, TopBy, UnknownWord, UsageGroupBy, UsageSource,
+    ShadowOutcome, SimSort, StreamKind, StreamState, TopBy, UnknownWord, UsageGroupBy, UsageSource,
 };

@@ -54,7 +54,8 @@ impl OnceClient {
     /// the path is kept for all processes, as with any call.
     ///
     /// # Errors
-    /// [`ClientError::CapabilityUnavailable`] when that generation has no usage.
+    /// [`ClientError::CapabilityUnavailable`] when that generation has no usage; [`ClientError::Decode`] when it answers
+    /// something else.
     pub async fn usage_in(
         &self,
         generation: Generation,

@@ -1,7 +1,7 @@
 //! What an answer means, whatever the endpoint (FACTS §14).
 
 use super::endpoint::{Endpoint, Group};
-use crate::error::{ClientError, excerpt};
+use crate::error::{ClientError, beginning, excerpt};
 use crate::http::Answer;
 use crate::wire::{Fields, Unreadable, error_body, teller};
 
@@ -26,7 +26,7 @@ impl Answer {
             endpoint: endpoint.name,
             status: self.status,
             reason: reason.0,
-            excerpt: excerpt(&self.body),
+            excerpt: beginning(&self.body, 4_000),
             request_id: self.request_id.clone(),
         }
     }

@@ -6,7 +6,9 @@ mod usage;
 
 pub use jobs::{ItemOutcome, JobAction, JobKind, JobStatus};
 pub use sync::{ListStatus, RunReason, RunState, SimSort};
-pub use usage::{EventCategory, RejectKind, StreamKind, StreamState, TopBy, UsageGroupBy, UsageSource};
+pub use usage::{
+    EventCategory, RejectKind, ShadowOutcome, StreamKind, StreamState, TopBy, UsageGroupBy, UsageSource,
+};
 
 /// A text that is none of a closed set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -117,7 +119,7 @@ mod tests {
         fn a_word_is_read_as_it_is_written_and_no_other_text_is_one(text in "(\\PC*|[a-z_.]{1,12}|Queued|queued)") {
             hold!(
                 text.as_str(), EventCategory, Granularity, ItemOutcome, JobAction, JobKind, JobStatus, ListStatus, RejectKind, RunReason, RunState,
-                SimSort, StreamKind, StreamState, TopBy, UsageGroupBy, UsageSource
+                ShadowOutcome, SimSort, StreamKind, StreamState, TopBy, UsageGroupBy, UsageSource
             );
         }
     }
