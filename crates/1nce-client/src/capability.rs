@@ -55,7 +55,7 @@ pub enum Capability {
     Events,
     /// Top up one SIM.
     TopUp,
-    /// Usage per day. Unconfirmed on v2; there it is found out by the first call.
+    /// Usage per day.
     Usage,
     /// Change many SIMs with one call.
     BulkUpdate,
@@ -71,11 +71,29 @@ pub enum Capability {
     ConnectivityInfo,
     /// Monthly limits of the account.
     Limits,
+    /// List, read and place orders.
+    Orders,
+    /// What can be ordered.
+    Products,
+    /// List and open support cases.
+    Support,
+}
+
+/// How sure it is that v2 has a capability (FACTS-2026-11 U1, U2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Certainty {
+    /// The published specification of v2 has it.
+    Certain,
+    /// Public pages show its path below `/v2`; body and errors are taken to be those of v1.
+    Documented,
+    /// No public page shows it; the first use finds out.
+    Unknown,
 }
 
 impl Capability {
     /// All of them.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 18] = [
         Self::Sims,
         Self::Reset,
         Self::Status,
@@ -91,14 +109,41 @@ impl Capability {
         Self::Transfer,
         Self::ConnectivityInfo,
         Self::Limits,
+        Self::Orders,
+        Self::Products,
+        Self::Support,
     ];
 
-    /// Whether the published v2 has it.
-    fn in_v2(self) -> bool {
-        matches!(
-            self,
-            Self::Sims | Self::Reset | Self::Status | Self::Quota | Self::Sms | Self::Events | Self::TopUp
-        )
+    /// How sure it is that v2 has it.
+    pub fn certainty(self) -> Certainty {
+        match self {
+            Self::Sims
+            | Self::Reset
+            | Self::Status
+            | Self::Quota
+            | Self::Sms
+            | Self::Events
+            | Self::TopUp => Certainty::Certain,
+            Self::BulkTopUp | Self::AutoTopUp | Self::Extension | Self::Transfer | Self::ConnectivityInfo => {
+                Certainty::Documented
+            }
+            Self::Usage | Self::BulkUpdate | Self::Limits | Self::Orders | Self::Products | Self::Support => {
+                Certainty::Unknown
+            }
+        }
+    }
+
+    /// Whether it is part of the SIM API; the rest goes on or ends without regard to the generations of `/sims*`.
+    pub(crate) fn is_of_sims(self) -> bool {
+        !matches!(self, Self::Orders | Self::Products | Self::Support)
+    }
+
+    /// The generations in the order in which they are used.
+    pub(crate) fn preference(self) -> [Generation; 2] {
+        match self.certainty() {
+            Certainty::Certain | Certainty::Documented => [Generation::V2, Generation::V1],
+            Certainty::Unknown => [Generation::V1, Generation::V2],
+        }
     }
 }
 
@@ -145,125 +190,5 @@ impl Capabilities {
     /// The generation to call for a capability.
     pub fn generation(&self, capability: Capability) -> Option<Generation> {
         self.offer(capability).generation()
-    }
-}
-
-/// What was found out about the two generations; kept in Redis for all processes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Probe {
-    pub v1: bool,
-    pub v2: bool,
-    /// Whether v2 has usage; `None` until someone asked for usage.
-    pub v2_usage: Option<bool>,
-    /// Whether one generation could not be asked: it failed, and counts as not there for now.
-    #[serde(default)]
-    pub half_known: bool,
-}
-
-impl Probe {
-    /// The answer that a configuration gives without asking; `None` when 1NCE has to be asked.
-    pub(crate) fn configured(generations: Generations) -> Option<Self> {
-        let probe = |v1, v2| Self {
-            v1,
-            v2,
-            v2_usage: None,
-            half_known: false,
-        };
-        match generations {
-            Generations::Auto => None,
-            Generations::V1Only => Some(probe(true, false)),
-            Generations::V2Only => Some(probe(false, true)),
-        }
-    }
-
-    pub(crate) fn capabilities(self, probed: bool) -> Capabilities {
-        let offers = Capability::ALL
-            .into_iter()
-            .map(|capability| (capability, self.offer(capability)))
-            .collect();
-        Capabilities { offers, probed }
-    }
-
-    pub(crate) fn lives(self, generation: Generation) -> bool {
-        match generation {
-            Generation::V1 => self.v1,
-            Generation::V2 => self.v2,
-        }
-    }
-
-    pub(crate) fn offer(self, capability: Capability) -> Offer {
-        match self.settled_offer(capability) {
-            Offer::Unavailable(_) if self.half_known => {
-                Offer::Unavailable("the generation that may have it does not answer now".into())
-            }
-            offer => offer,
-        }
-    }
-
-    fn settled_offer(self, capability: Capability) -> Offer {
-        if capability == Capability::Usage {
-            return self.usage();
-        }
-        match (capability.in_v2(), self.v2, self.v1) {
-            (true, true, _) => Offer::Via(Generation::V2),
-            (_, _, true) => Offer::Via(Generation::V1),
-            (true, false, false) => Offer::Unavailable("neither generation of the SIM API answers".into()),
-            (false, _, false) => Offer::Unavailable("only v1 of the SIM API has it, and v1 is gone".into()),
-        }
-    }
-
-    fn usage(self) -> Offer {
-        match (self.v2, self.v2_usage, self.v1) {
-            (true, Some(true), _) => Offer::Via(Generation::V2),
-            (_, _, true) => Offer::Via(Generation::V1),
-            (true, None, false) => Offer::Untried(Generation::V2),
-            (true, Some(false), false) => Offer::Unavailable("v1 is gone and v2 has no usage".into()),
-            (false, _, false) => Offer::Unavailable("neither generation of the SIM API answers".into()),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn probe(v1: bool, v2: bool) -> Probe {
-        Probe {
-            v1,
-            v2,
-            v2_usage: None,
-            half_known: false,
-        }
-    }
-
-    #[test]
-    fn v2_goes_first_and_v1_fills_the_gaps_while_it_lives() {
-        let both = probe(true, true);
-        assert_eq!(both.offer(Capability::Sims), Offer::Via(Generation::V2));
-        assert_eq!(both.offer(Capability::Limits), Offer::Via(Generation::V1));
-        assert_eq!(both.offer(Capability::Usage), Offer::Via(Generation::V1));
-    }
-
-    #[test]
-    fn without_v1_its_own_calls_are_unavailable_and_usage_is_tried_on_v2() {
-        let v2 = probe(false, true);
-        assert!(matches!(v2.offer(Capability::BulkTopUp), Offer::Unavailable(_)));
-        assert_eq!(v2.offer(Capability::Usage), Offer::Untried(Generation::V2));
-        let without = Probe {
-            v2_usage: Some(false),
-            ..v2
-        };
-        assert!(matches!(without.offer(Capability::Usage), Offer::Unavailable(_)));
-    }
-
-    #[test]
-    fn every_capability_has_an_offer() {
-        let map = probe(true, false).capabilities(true);
-        assert_eq!(map.offers.len(), Capability::ALL.len());
-        assert!(
-            Capability::ALL
-                .iter()
-                .all(|each| map.generation(*each) == Some(Generation::V1))
-        );
     }
 }

@@ -25,8 +25,11 @@ pub struct ClientConfig {
     pub replicas: u32,
     /// Which generations of the SIM API may be used.
     pub generations: Generations,
-    /// Version segment of orders, products and support (FACTS §1: whether `/v1` stays is unconfirmed).
-    pub orders_version: String,
+    /// Version segment of orders, products and support, used whatever it answers; `None` finds it out, v1 first (FACTS
+    /// §1: whether `/v1` stays is unconfirmed).
+    pub orders_version: Option<String>,
+    /// How long a capability that a generation lacks is not tried there again.
+    pub relearn_after: Duration,
     /// Beginning of every Redis key; unique per test.
     pub key_prefix: String,
     /// Longest time from sending a request to its whole answer.
@@ -77,7 +80,8 @@ impl ClientConfig {
             sims_per_second: 10,
             replicas: 1,
             generations: Generations::Auto,
-            orders_version: "v1".into(),
+            orders_version: None,
+            relearn_after: Duration::from_secs(3_600),
             key_prefix: "simward".into(),
             call_timeout: Duration::from_secs(10),
             network_query_timeout: Duration::from_secs(60),
@@ -114,6 +118,17 @@ impl ClientConfig {
         }
         if self.client_id.is_empty() {
             return Err(config("client_id is empty"));
+        }
+        let is_segment =
+            |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        if self
+            .orders_version
+            .as_deref()
+            .is_some_and(|version| !is_segment(version))
+        {
+            return Err(config(
+                "orders_version is one segment of a path: letters and digits",
+            ));
         }
         if self.sims_per_second == 0 || self.replicas == 0 {
             return Err(config("sims_per_second and replicas must be at least 1"));

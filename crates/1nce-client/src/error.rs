@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use domain::{ErrorCode, Iccid, Refusal};
+use domain::Iccid;
 
 use crate::capability::Capability;
 use crate::lane::Lane;
@@ -16,6 +16,17 @@ impl fmt::Display for RequestId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
+}
+
+/// Who says that something is not known at 1NCE, by the shape of the answer (FACTS §14).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Teller {
+    /// 1NCE's API, in an error object of its own.
+    Api,
+    /// An empty body: v1 of the API, or anything else.
+    Nobody,
+    /// Something before the API: HTML, or the gateway's own `{"message"}`.
+    Foreign,
 }
 
 /// Why no token could be had.
@@ -57,6 +68,8 @@ pub enum ClientError {
     NotFound {
         /// Template of the endpoint.
         endpoint: &'static str,
+        /// Who says so.
+        by: Teller,
         /// The id of the call.
         request_id: Option<RequestId>,
     },
@@ -122,6 +135,8 @@ pub enum ClientError {
     Uncertain {
         /// Template of the endpoint.
         endpoint: &'static str,
+        /// HTTP status, if there was an answer.
+        status: Option<u16>,
         /// What happened instead of an answer.
         reason: String,
         /// The id of the call, when an answer carried one.
@@ -197,38 +212,6 @@ impl ClientError {
         }
     }
 
-    /// What somebody who asked us may be told.
-    pub fn refusal(&self) -> Refusal {
-        const SPENT: &str = "the request budget at 1NCE is used up";
-        match self {
-            Self::Throttled { retry_after, .. } => Refusal {
-                retry_after: *retry_after,
-                ..Refusal::new(ErrorCode::UpstreamRateLimited, SPENT)
-            },
-            Self::BudgetTimeout { .. } => Refusal::new(ErrorCode::UpstreamRateLimited, SPENT),
-            Self::CircuitOpen { retry_in } => Refusal {
-                retry_after: Some(*retry_in),
-                ..Refusal::new(ErrorCode::Upstream, "1NCE is failing; calls to it pause")
-            },
-            Self::CapabilityUnavailable { .. } => Refusal::new(
-                ErrorCode::CapabilityUnavailable,
-                "1NCE does not offer this to the account",
-            ),
-            Self::Expired { .. } => Refusal::new(
-                ErrorCode::Conflict,
-                "the SIM is expired; only an extension is possible",
-            ),
-            Self::Rejected {
-                status: 409, message, ..
-            } => Refusal::new(ErrorCode::Conflict, format!("1NCE: {message}")),
-            Self::Rejected { status, message, .. } => Refusal::new(
-                ErrorCode::Upstream,
-                format!("1NCE refused with {status}: {message}"),
-            ),
-            _ => Refusal::new(ErrorCode::Upstream, "1NCE did not answer as expected"),
-        }
-    }
-
     /// The id that 1NCE gave the failed call.
     pub fn request_id(&self) -> Option<&RequestId> {
         match self {
@@ -285,25 +268,12 @@ mod tests {
     fn an_uncertain_action_is_never_retryable() {
         let error = ClientError::Uncertain {
             endpoint: "x",
+            status: None,
             reason: "timeout".into(),
             request_id: None,
         };
         assert!(!error.is_retryable());
         assert!(!error.nothing_sent());
-    }
-
-    #[test]
-    fn a_throttled_call_is_told_as_such_with_the_time_that_1nce_asks_for() {
-        let wanted = Some(Duration::from_secs(7));
-        let throttled = ClientError::Throttled {
-            retry_after: wanted,
-            request_id: None,
-        };
-        let refusal = throttled.refusal();
-        assert_eq!(
-            (refusal.code, refusal.retry_after),
-            (ErrorCode::UpstreamRateLimited, wanted)
-        );
     }
 
     #[test]

@@ -27,11 +27,31 @@ impl Answer {
         (200..300).contains(&self.status)
     }
 
+    #[cfg(test)]
+    pub(crate) fn test(status: u16, body: &str) -> Self {
+        Self {
+            status,
+            body: body.into(),
+            request_id: None,
+            location: None,
+            retry_after: None,
+            total: None,
+            total_pages: None,
+        }
+    }
+
     /// True for the empty 200 with which v1 answers an unknown ICCID (FACTS §5).
     pub(crate) fn is_empty(&self) -> bool {
         self.body.iter().all(u8::is_ascii_whitespace)
     }
 }
+
+/// Who calls, for the log of 1NCE.
+const USER_AGENT: &str = concat!(
+    "simward/",
+    env!("CARGO_PKG_VERSION"),
+    " (self-hosted SIM fleet platform)"
+);
 
 /// Connections stay open for longer than the pauses of a sweep; redirects are not followed with a token.
 pub(crate) fn build(config: &ClientConfig) -> Result<reqwest::Client, ClientError> {
@@ -44,7 +64,9 @@ pub(crate) fn build_over(
     config: &ClientConfig,
 ) -> Result<reqwest::Client, ClientError> {
     builder
-        .user_agent(concat!("simward/", env!("CARGO_PKG_VERSION")))
+        .user_agent(USER_AGENT)
+        // A page of a hundred SIMs is a twelfth of its size then.
+        .gzip(true)
         .connect_timeout(config.connect_timeout)
         .connector_layer(CountFromOpening)
         .pool_idle_timeout(Duration::from_secs(90))
@@ -152,12 +174,15 @@ fn retry_after(headers: &HeaderMap, now: DateTime<Utc>) -> Option<Duration> {
     .find_map(|value| parse_retry_after(&value, now))
 }
 
-/// Seconds (whole or not), seconds since 1970, or a date; at most ten minutes are believed.
+/// Seconds (whole or not), seconds or milliseconds since 1970, or a date; at most ten minutes are believed.
 fn parse_retry_after(value: &str, now: DateTime<Utc>) -> Option<Duration> {
     const LONGEST: f64 = 600.0;
     const A_MOMENT: f64 = 1e9;
+    const IN_MILLISECONDS: f64 = 1e12;
+    let now_ms = now.timestamp_millis() as f64;
     let seconds = match value.parse::<f64>() {
-        Ok(moment) if moment >= A_MOMENT => moment - now.timestamp_millis() as f64 / 1_000.0,
+        Ok(moment) if moment >= IN_MILLISECONDS => (moment - now_ms) / 1_000.0,
+        Ok(moment) if moment >= A_MOMENT => moment - now_ms / 1_000.0,
         Ok(seconds) => seconds,
         Err(_) => {
             let date = DateTime::parse_from_rfc2822(value).ok()?.with_timezone(&Utc);
@@ -186,6 +211,8 @@ mod tests {
         assert_eq!(parse("99999"), Some(Duration::from_secs(600)));
         let moment = (now.timestamp() + 4).to_string();
         assert_eq!(parse(&moment), Some(Duration::from_secs(4)));
+        let moment = (now.timestamp_millis() + 4_500).to_string();
+        assert_eq!(parse(&moment), Some(Duration::from_millis(4_500)));
         for nothing in ["", "soon", "-1", "NaN", "0", "Thu, 02 Oct 2025 05:00:00 GMT"] {
             assert_eq!(parse(nothing), None, "{nothing}");
         }

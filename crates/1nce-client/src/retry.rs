@@ -44,6 +44,7 @@ impl RetryClass {
                 request_id,
             } => ClientError::Uncertain {
                 endpoint,
+                status: None,
                 reason: message,
                 request_id,
             },
@@ -53,6 +54,7 @@ impl RetryClass {
                 request_id,
             } => ClientError::Uncertain {
                 endpoint,
+                status: Some(status),
                 reason: format!("1NCE failed with {status}: {message}"),
                 request_id,
             },
@@ -63,6 +65,7 @@ impl RetryClass {
                 ..
             } => ClientError::Uncertain {
                 endpoint,
+                status: Some(status),
                 reason: format!("unreadable answer ({status}): {reason}"),
                 request_id,
             },

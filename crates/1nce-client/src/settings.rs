@@ -13,13 +13,14 @@ use crate::config::ClientConfig;
 pub const DEFAULTS: &str = include_str!("../default.toml");
 
 /// Short names of variables and the keys that they set.
-pub const SHORT_NAMES: [(&str, &str); 6] = [
+pub const SHORT_NAMES: [(&str, &str); 7] = [
     ("ONCE_ACCOUNT", "once.account"),
     ("ONCE_API_BASE_URL", "once.base_url"),
     ("ONCE_CLIENT_ID", "once.client_id"),
     ("ONCE_CLIENT_SECRET", "once.client_secret"),
     ("ONCE_SIMS_PER_SECOND", "once.sims_per_second"),
     ("ONCE_GENERATIONS", "once.generations"),
+    ("ONCE_ORDERS_VERSION", "once.orders_version"),
 ];
 
 /// Every setting that is missing or cannot be meant.
@@ -43,6 +44,8 @@ pub struct OnceSettings {
     pub sims_per_second: u32,
     /// `auto`, `v2` or `v1`.
     pub generations: String,
+    /// `auto`, or the version segment of orders, products and support.
+    pub orders_version: String,
     /// Processes that call 1NCE.
     pub replicas: u32,
     /// Longest wait for one answer, milliseconds.
@@ -71,7 +74,14 @@ impl OnceSettings {
                 Generations::Auto
             }
         };
+        let orders_version = Some(self.orders_version.clone()).filter(|version| version != "auto");
+        let is_version =
+            |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric());
         for (fits, rule) in [
+            (
+                is_version(&self.orders_version),
+                "ONCE_ORDERS_VERSION is auto or one segment of a path, such as v1",
+            ),
             (self.sims_per_second >= 1, "ONCE_SIMS_PER_SECOND is at least 1"),
             (self.replicas >= 1, "SIMWARD__ONCE__REPLICAS is at least 1"),
             (
@@ -91,6 +101,7 @@ impl OnceSettings {
         config.sims_per_second = self.sims_per_second;
         config.replicas = self.replicas;
         config.generations = generations;
+        config.orders_version = orders_version;
         config.key_prefix = key_prefix.to_owned();
         config.call_timeout = Duration::from_millis(self.call_timeout_ms);
         Ok(config)

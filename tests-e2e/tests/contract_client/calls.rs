@@ -136,15 +136,16 @@ impl Calls {
         }
     }
 
-    /// v2 has no such call: the client must say so without sending anything; v1 must answer.
-    fn v1_only<T: Debug>(&mut self, name: &str, result: Result<T, ClientError>) -> Option<T> {
+    /// The mock's file of v2 lacks the call, documented elsewhere or not: the client must try it and say that it is not
+    /// there; v1 must answer.
+    fn not_in_the_file_of_v2<T: Debug>(&mut self, name: &str, result: Result<T, ClientError>) -> Option<T> {
         match result {
             Err(ClientError::CapabilityUnavailable { .. }) if !self.v1 => {
                 self.made += 1;
                 None
             }
             Ok(value) if !self.v1 => {
-                self.problem(name, format!("v2 offers no such call, yet {value:?}"));
+                self.problem(name, format!("the file of v2 has no such call, yet {value:?}"));
                 None
             }
             other => self.read(name, other),
@@ -197,7 +198,7 @@ impl Calls {
         self.read_all("sms_quota", sms, |quota| vec![&quota.extra]);
         self.read("reset_sim", client.reset_sim(LANE, iccid).await);
         let info = client.connectivity_info(LANE, iccid, true).await;
-        if let Some(info) = self.v1_only("connectivity_info", info) {
+        if let Some(info) = self.not_in_the_file_of_v2("connectivity_info", info) {
             self.read_all("connectivity_info", Ok(info), |info| vec![&info.extra]);
         }
     }
@@ -227,7 +228,7 @@ impl Calls {
         let day = |day| NaiveDate::from_ymd_opt(2026, 6, day).unwrap();
         // Twice: what v2 does not have is asked for once only, as `judge` demands.
         for _ in 0..2 {
-            if let Some(usage) = self.v1_only("usage", client.usage(LANE, iccid, day(1), day(30)).await) {
+            if let Some(usage) = self.not_in_the_file_of_v2("usage", client.usage(LANE, iccid, day(1), day(30)).await) {
                 self.list("usage", &usage.days, usage.rejects.len(), |day| vec![&day.extra]);
             }
         }
@@ -283,15 +284,15 @@ impl Calls {
         ];
         for method in methods {
             self.read("top_up", client.top_up(LANE, self.iccid, method).await);
-            self.v1_only("bulk_top_up", client.bulk_top_up(LANE, &iccids, method).await);
-            self.v1_only("extend", client.extend(LANE, &iccids, Some(1001), method).await);
+            self.not_in_the_file_of_v2("bulk_top_up", client.bulk_top_up(LANE, &iccids, method).await);
+            self.not_in_the_file_of_v2("extend", client.extend(LANE, &iccids, Some(1001), method).await);
         }
-        self.v1_only(
+        self.not_in_the_file_of_v2(
             "extend",
             client.extend(LANE, &iccids, None, PaymentMethod::default()).await,
         );
         for enabled in [true, false] {
-            self.v1_only("auto_top_up", client.auto_top_up(LANE, &iccids, enabled).await);
+            self.not_in_the_file_of_v2("auto_top_up", client.auto_top_up(LANE, &iccids, enabled).await);
         }
         for target_organisation in [Some(2_000_000_001), None] {
             let transfer = Transfer {
@@ -299,13 +300,13 @@ impl Calls {
                 iccids: iccids.to_vec(),
                 ranges: vec![(self.iccid, self.iccid)],
             };
-            self.v1_only("transfer", client.transfer(LANE, &transfer).await);
+            self.not_in_the_file_of_v2("transfer", client.transfer(LANE, &transfer).await);
         }
     }
 
     async fn limits(&mut self) {
         let client = self.client.clone();
-        if let Some(limits) = self.v1_only("get_limits", client.get_limits(LANE).await) {
+        if let Some(limits) = self.not_in_the_file_of_v2("get_limits", client.get_limits(LANE).await) {
             let set: Vec<&Limit> = [&limits.data, &limits.sms_mt, &limits.sms_mo]
                 .into_iter()
                 .flatten()
@@ -321,10 +322,10 @@ impl Calls {
             sms_mt: Some(2),
             sms_mo: Some(3),
         };
-        self.v1_only("set_limits", client.set_limits(LANE, update).await);
+        self.not_in_the_file_of_v2("set_limits", client.set_limits(LANE, update).await);
         for service in [Service::Data, Service::SmsMo, Service::SmsMt] {
             let steps = client.selectable_limits(LANE, service).await;
-            if let Some(list) = self.v1_only("selectable_limits", steps) {
+            if let Some(list) = self.not_in_the_file_of_v2("selectable_limits", steps) {
                 self.list("selectable_limits", &list.steps, list.rejects.len(), |step| {
                     vec![&step.extra]
                 });

@@ -14,7 +14,7 @@ use crate::model::{OrderReceipt, PaymentMethod};
 
 static TOP_UP: Endpoint = Endpoint::sims_action("POST /sims/{iccid}/topup");
 static BULK_TOP_UP: Endpoint = Endpoint::sims_action("POST /sims/topup");
-static AUTO_TOP_UP: Endpoint = Endpoint::sims_action("POST /sims/autoTopup");
+static AUTO_TOP_UP: Endpoint = Endpoint::sims_set("POST /sims/autoTopup");
 static EXTENSION: Endpoint = Endpoint::sims_action("POST /sims/extension");
 
 /// The order's number is the last segment of `Location`; the path before it differs between generations (FACTS §1).
@@ -44,14 +44,12 @@ impl OnceClient {
         iccid: Iccid,
         payment: PaymentMethod,
     ) -> Result<OrderReceipt, ClientError> {
-        let make = |_| {
-            Call::new(&TOP_UP, lane, format!("/sims/{iccid}/topup")).query("payment_method", payment.word())
-        };
+        let make = |_| Call::of_sim(&TOP_UP, lane, iccid, "/topup").query("payment_method", payment.word());
         let (_, answer) = self.sims_call(Capability::TopUp, make).await?;
         Ok(order_receipt(&answer))
     }
 
-    /// Orders the same for up to 100 SIMs in one order (v1).
+    /// Orders the same for up to 100 SIMs in one order.
     pub async fn bulk_top_up(
         &self,
         lane: Lane,
@@ -61,6 +59,7 @@ impl OnceClient {
         checked_bulk(iccids.len())?;
         let make = |_| {
             Call::new(&BULK_TOP_UP, lane, "/sims/topup")
+                .about(iccids)
                 .query("payment_method", payment.word())
                 .body(json!(iccids))
         };
@@ -68,18 +67,21 @@ impl OnceClient {
         Ok(order_receipt(&answer))
     }
 
-    /// Switches 1NCE's own automatic top-up for up to 100 SIMs (v1). It cannot be read back.
+    /// Switches 1NCE's own automatic top-up for up to 100 SIMs. It cannot be read back; to set it again is
+    /// safe, so a lost answer is repeated.
     pub async fn auto_top_up(&self, lane: Lane, iccids: &[Iccid], enabled: bool) -> Result<(), ClientError> {
         checked_bulk(iccids.len())?;
         let body = json!({ "enabled": enabled, "iccids": iccids });
         self.sims_call(Capability::AutoTopUp, |_| {
-            Call::new(&AUTO_TOP_UP, lane, "/sims/autoTopup").body(body.clone())
+            Call::new(&AUTO_TOP_UP, lane, "/sims/autoTopup")
+                .about(iccids)
+                .body(body.clone())
         })
         .await?;
         Ok(())
     }
 
-    /// Orders an extension of up to 100 SIMs, also of expired ones (v1).
+    /// Orders an extension of up to 100 SIMs, also of expired ones. 1NCE promises no order number for it.
     pub async fn extend(
         &self,
         lane: Lane,
@@ -91,6 +93,7 @@ impl OnceClient {
         let body = extension_body(iccids, product_id);
         let make = |_| {
             Call::new(&EXTENSION, lane, "/sims/extension")
+                .about(iccids)
                 .query("payment_method", payment.word())
                 .body(body.clone())
         };

@@ -3,180 +3,18 @@
 use std::time::{Duration, Instant};
 
 use backon::Retryable;
-use reqwest::Method;
-use serde_json::Value;
+use reqwest::header::{ACCEPT, CONTENT_LENGTH};
 use tracing::{Instrument, field};
 
 use super::OnceClient;
-use crate::capability::Generation;
+pub(super) use super::endpoint::{Call, Endpoint, Group};
+use super::verdict::{limit_reached, verdict};
 use crate::connection;
-use crate::error::{ClientError, LoginFailure, excerpt};
+use crate::error::{ClientError, LoginFailure};
 use crate::http::{self, Answer};
 use crate::lane::Lane;
 use crate::retry::{self, RetryClass};
 use crate::token::Token;
-use crate::wire::{Fields, Unreadable, error_body};
-
-/// Endpoints that share a limit (FACTS §3).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Group {
-    Sims,
-    Orders,
-    Products,
-    Support,
-}
-
-impl Group {
-    fn word(self) -> &'static str {
-        match self {
-            Self::Sims => "sims",
-            Self::Orders => "orders",
-            Self::Products => "products",
-            Self::Support => "support",
-        }
-    }
-}
-
-/// An endpoint as the OpenAPI files name it; `name` is the label in metrics and errors.
-#[derive(Debug)]
-pub(super) struct Endpoint {
-    pub name: &'static str,
-    pub method: Method,
-    pub group: Group,
-    pub class: RetryClass,
-}
-
-impl Endpoint {
-    pub(super) const fn new(name: &'static str, method: Method, group: Group, class: RetryClass) -> Self {
-        Self {
-            name,
-            method,
-            group,
-            class,
-        }
-    }
-
-    /// A read of `/sims*`.
-    pub(super) const fn sims_get(name: &'static str) -> Self {
-        Self::new(name, Method::GET, Group::Sims, RetryClass::Repeatable)
-    }
-
-    /// An action on `/sims*` that is never blindly repeated.
-    pub(super) const fn sims_action(name: &'static str) -> Self {
-        Self::new(name, Method::POST, Group::Sims, RetryClass::Never)
-    }
-}
-
-/// One call. `path` begins after the version segment.
-#[derive(Debug, Clone)]
-pub(super) struct Call {
-    pub endpoint: &'static Endpoint,
-    pub lane: Lane,
-    pub path: String,
-    pub query: Vec<(&'static str, String)>,
-    pub body: Option<Value>,
-    pub timeout: Option<Duration>,
-}
-
-impl Call {
-    pub(super) fn new(endpoint: &'static Endpoint, lane: Lane, path: impl Into<String>) -> Self {
-        Self {
-            endpoint,
-            lane,
-            path: path.into(),
-            query: Vec::new(),
-            body: None,
-            timeout: None,
-        }
-    }
-
-    pub(super) fn query(mut self, name: &'static str, value: impl ToString) -> Self {
-        self.query.push((name, value.to_string()));
-        self
-    }
-
-    pub(super) fn body(mut self, body: Value) -> Self {
-        self.body = Some(body);
-        self
-    }
-}
-
-impl Answer {
-    /// Reads one object; an empty body is `None`, as v1 answers for an unknown card.
-    pub(super) fn object<T>(
-        &self,
-        endpoint: &'static Endpoint,
-        read: impl FnOnce(Fields) -> Result<T, Unreadable>,
-    ) -> Result<Option<T>, ClientError> {
-        if self.is_empty() {
-            return Ok(None);
-        }
-        Fields::parse(&self.body)
-            .and_then(read)
-            .map(Some)
-            .map_err(|reason| self.unreadable(endpoint, reason))
-    }
-
-    pub(super) fn unreadable(&self, endpoint: &'static Endpoint, reason: Unreadable) -> ClientError {
-        ClientError::Decode {
-            endpoint: endpoint.name,
-            status: self.status,
-            reason: reason.0,
-            excerpt: excerpt(&self.body),
-            request_id: self.request_id.clone(),
-        }
-    }
-}
-
-/// Whether 1NCE says "Traffic limit of X SMS per month exceeded"; under which 4xx is unconfirmed (FACTS §10, §19).
-fn limit_reached(endpoint: &Endpoint, answer: &Answer) -> bool {
-    if endpoint.group != Group::Sims || !(400..=499).contains(&answer.status) {
-        return false;
-    }
-    let text = String::from_utf8_lossy(&answer.body).to_ascii_lowercase();
-    text.contains("traffic limit of") && text.contains("exceeded")
-}
-
-/// What an answer means, whatever the endpoint (FACTS §14).
-fn verdict(endpoint: &'static Endpoint, answer: Answer) -> Result<Answer, ClientError> {
-    let request_id = answer.request_id.clone();
-    let told = || error_body(&answer.body);
-    match answer.status {
-        200..=299 => Ok(answer),
-        _ if limit_reached(endpoint, &answer) => {
-            let message = Some(told().message).filter(|text| !text.is_empty());
-            Err(ClientError::LimitReached {
-                message: message.unwrap_or_else(|| excerpt(&answer.body)),
-                request_id,
-            })
-        }
-        401 => Err(ClientError::Unauthorized { request_id }),
-        404 => Err(ClientError::NotFound {
-            endpoint: endpoint.name,
-            request_id,
-        }),
-        422 if endpoint.group == Group::Sims => Err(ClientError::Expired { request_id }),
-        429 => Err(ClientError::Throttled {
-            retry_after: answer.retry_after,
-            request_id,
-        }),
-        status @ 400..=499 => {
-            let body = told();
-            Err(ClientError::Rejected {
-                status,
-                code: body.code,
-                message: body.message,
-                request_id,
-            })
-        }
-        // A redirect or 1xx is no answer of this API; a repeat may meet a healthy server.
-        status => Err(ClientError::Server {
-            status,
-            message: told().message,
-            request_id,
-        }),
-    }
-}
 
 /// A token, or a failure that says that nothing was sent; whoever fetches it goes on.
 async fn in_time(
@@ -234,7 +72,7 @@ impl OnceClient {
         self.wait_for_breaker(version, call).await?;
         let token = in_time(until, tokens.get()).await?;
         match self.send(version, call, &token).await {
-            Err(ClientError::Unauthorized { request_id }) => {
+            Err(ClientError::Unauthorized { request_id }) if !call.keeps_token => {
                 let other = in_time(until, tokens.replace(&token)).await;
                 let other = other.map_err(|error| match error {
                     ClientError::Unauthorized { .. } => ClientError::Unauthorized { request_id },
@@ -284,6 +122,8 @@ impl OnceClient {
         grant.settle(call.endpoint.name, result.as_ref().is_ok_and(Answer::is_success));
         match &result {
             Ok(answer) if answer.status < 500 => pass.alive(),
+            // A device that the visited network does not reach is no failure of 1NCE.
+            _ if call.endpoint.class == RetryClass::Single => drop(pass),
             _ => pass.failed(Instant::now()),
         }
         self.record(version, call, &result, took);
@@ -292,7 +132,7 @@ impl OnceClient {
             inner.metrics.throttled(call.endpoint.group.word());
             budget.throttled(answer.retry_after).await;
         }
-        verdict(call.endpoint, answer)
+        verdict(call.endpoint, version, answer)
     }
 
     /// A person or a command learns at once that 1NCE is failing; a sweep waits.
@@ -314,13 +154,15 @@ impl OnceClient {
             .http
             .request(call.endpoint.method.clone(), url)
             .bearer_auth(token.expose())
-            .header(reqwest::header::ACCEPT, "application/json")
+            .header(ACCEPT, "application/json")
             .timeout(call.timeout.unwrap_or(inner.config.call_timeout));
         if !call.query.is_empty() {
             request = request.query(&call.query);
         }
         match &call.body {
             Some(body) => request.json(body),
+            // Some gateways answer 411 to an action that does not say that it has no body.
+            None if !call.endpoint.is_read() => request.header(CONTENT_LENGTH, 0),
             None => request,
         }
     }
@@ -343,26 +185,5 @@ impl OnceClient {
         if let Some(id) = id {
             span.record("request_id", id.0.as_str());
         }
-    }
-
-    /// A call of the SIM API in the generation that offers the capability.
-    pub(super) async fn sims_call(
-        &self,
-        capability: crate::capability::Capability,
-        make: impl Fn(Generation) -> Call,
-    ) -> Result<(Generation, Answer), ClientError> {
-        let lane = make(Generation::V2).lane;
-        let mut generation = self.generation(capability, lane).await?;
-        let mut result = self.call(generation.word(), &make(generation)).await;
-        if let Err(error) = &result
-            && self.is_retired(generation, error).await
-        {
-            generation = self.generation(capability, lane).await?;
-            result = self.call(generation.word(), &make(generation)).await;
-        }
-        if result.is_ok() {
-            self.inner.generations.seen_alive(generation);
-        }
-        result.map(|answer| (generation, answer))
     }
 }

@@ -1,29 +1,41 @@
-//! What this process knows about the generations, and where all processes keep it.
+//! What this process knows about its account's API, and where all processes keep it.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use deadpool_redis::redis;
+use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex as FairMutex;
 
-use crate::capability::{Generation, Generations, Probe};
+use crate::capability::Generations;
 use crate::config::ClientConfig;
 use crate::error::ClientError;
+use crate::known::{Lessons, Standings};
+use crate::readiness::Learnt;
 use crate::redis_link::RedisLink;
 
 /// How long a process believes what it knows before it looks into Redis again.
-pub(super) const PROCESS_LIFE: Duration = Duration::from_secs(300);
-/// A generation that answered this recently is not suspected.
-pub(super) const TRUST: Duration = Duration::from_secs(10);
+const PROCESS_LIFE: Duration = Duration::from_secs(300);
 /// How long a failed question is answered from memory.
 pub(super) const FAILURE_PAUSE: Duration = Duration::from_millis(500);
 
+/// What all processes share.
+#[derive(Serialize, Deserialize)]
+struct Shared {
+    #[serde(flatten)]
+    standings: Standings,
+    #[serde(default)]
+    learnt: Lessons,
+}
+
 #[derive(Default)]
 pub(super) struct Known {
-    /// With the time until which it is believed.
-    pub probe: Option<(Probe, Instant)>,
+    /// With the time until which they are believed.
+    pub standings: Option<(Standings, Instant)>,
+    pub lessons: Lessons,
     pub failure: Option<(ClientError, Instant)>,
-    alive: [Option<Instant>; 2],
+    /// When 1NCE was asked for what is known now.
+    pub asked: Option<Instant>,
 }
 
 pub(in crate::client) struct GenerationMap {
@@ -49,15 +61,30 @@ impl GenerationMap {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn cached(&self) -> Option<Probe> {
-        let fresh = |(_, until): &(Probe, Instant)| Instant::now() < *until;
-        self.known().probe.filter(fresh).map(|(probe, _)| probe)
+    pub(super) fn lessons(&self) -> Lessons {
+        self.known().lessons.clone()
     }
 
-    /// What was known last, however long ago, when it names a generation to call.
-    pub(super) fn outdated(&self) -> Option<Probe> {
-        let probe = self.known().probe.map(|(probe, _)| probe);
-        probe.filter(|probe| probe.v1 || probe.v2)
+    pub(super) fn cached(&self) -> Option<Standings> {
+        let fresh = |(_, until): &&(Standings, Instant)| Instant::now() < *until;
+        let known = self.known();
+        known
+            .standings
+            .as_ref()
+            .filter(fresh)
+            .map(|(standings, _)| standings.clone())
+    }
+
+    /// What was known last, however long ago.
+    pub(super) fn outdated(&self) -> Option<Standings> {
+        let known = self.known();
+        known.standings.as_ref().map(|(standings, _)| standings.clone())
+    }
+
+    /// What was asked of 1NCE after `since`, if it is still believed.
+    pub(super) fn asked_since(&self, since: Instant) -> Option<Standings> {
+        let asked = self.known().asked.is_some_and(|asked| asked >= since);
+        asked.then(|| self.cached()).flatten()
     }
 
     pub(super) fn failed_just_now(&self) -> Option<ClientError> {
@@ -66,21 +93,13 @@ impl GenerationMap {
         (Instant::now() < *until).then(|| error.clone())
     }
 
-    pub(super) fn keep(&self, probe: Probe, life: Duration) {
+    pub(super) fn keep(&self, standings: Standings, life: Duration) {
         let mut known = self.known();
-        known.probe = Some((probe, Instant::now() + life.min(PROCESS_LIFE)));
+        known.standings = Some((standings, Instant::now() + life.min(PROCESS_LIFE)));
         known.failure = None;
     }
 
-    pub(in crate::client) fn seen_alive(&self, generation: Generation) {
-        self.known().alive[generation as usize] = Some(Instant::now());
-    }
-
-    pub(super) fn is_trusted(&self, generation: Generation) -> bool {
-        self.known().alive[generation as usize].is_some_and(|at| at.elapsed() < TRUST)
-    }
-
-    pub(super) async fn load(&self) -> Option<Probe> {
+    async fn shared(&self) -> Option<(Shared, Duration)> {
         let link = self.link.as_ref()?;
         let (json, left): (Option<String>, i64) = link
             .run(async |mut connection| {
@@ -92,26 +111,45 @@ impl GenerationMap {
             })
             .await
             .ok()?;
-        let probe = serde_json::from_str(&json?).ok()?;
-        self.keep(probe, Duration::from_millis(u64::try_from(left).unwrap_or(0)));
-        Some(probe)
+        let left = Duration::from_millis(u64::try_from(left).unwrap_or(0));
+        Some((serde_json::from_str(&json?).ok()?, left))
     }
 
-    pub(super) async fn save(&self, probe: Probe, life: Duration) {
-        self.keep(probe, life);
-        self.share(probe, &["EX", &life.as_secs().to_string()]).await;
+    pub(super) async fn load(&self) -> Option<Standings> {
+        let (shared, left) = self.shared().await?;
+        self.known().lessons.merge(shared.learnt);
+        self.keep(shared.standings.clone(), left);
+        Some(shared.standings)
     }
 
-    /// Writes what was learnt on top of an answer, which is believed no longer for it.
-    pub(super) async fn amend(&self, probe: Probe) {
-        if let Some((known, _)) = &mut self.known().probe {
-            *known = probe;
+    /// Keeps what 1NCE answered to a question that was asked at `asked`, for all processes.
+    pub(super) async fn save(&self, standings: Standings, life: Duration, asked: Instant) {
+        self.keep(standings.clone(), life);
+        self.known().asked = Some(asked);
+        self.share(standings, &["EX", &life.as_secs().max(1).to_string()])
+            .await;
+    }
+
+    /// Keeps a lesson; for all processes when 1NCE itself is asked what lives: a configured answer is nobody else's
+    /// business.
+    pub(super) async fn learn(&self, lesson: Learnt) {
+        self.known().lessons.add(lesson);
+        let standings = self.outdated();
+        if let Some(standings) = standings.filter(|_| self.setting == Generations::Auto) {
+            self.share(standings, &["XX", "KEEPTTL"]).await;
         }
-        self.share(probe, &["XX", "KEEPTTL"]).await;
     }
 
-    async fn share(&self, probe: Probe, how: &[&str]) {
-        let (Some(link), Ok(json)) = (&self.link, serde_json::to_string(&probe)) else {
+    /// Writes what is known together with what others have learnt meanwhile.
+    async fn share(&self, standings: Standings, how: &[&str]) {
+        if let Some((others, _)) = self.shared().await {
+            self.known().lessons.merge(others.learnt);
+        }
+        let shared = Shared {
+            standings,
+            learnt: self.lessons(),
+        };
+        let (Some(link), Ok(json)) = (&self.link, serde_json::to_string(&shared)) else {
             return;
         };
         let saved = link

@@ -1,124 +1,106 @@
-//! Which generation of the SIM API to call: asked once, kept in Redis and in the process, asked again when a
+//! How the generations of the SIM API stand: asked once, kept in Redis and in the process, asked again when a
 //! generation seems to be gone (FACTS §1: v1 is retired on 31 Dec 2026).
 
+use std::pin::pin;
 use std::time::{Duration, Instant};
 
-use reqwest::Method;
-use tokio::sync::OwnedMutexGuard;
-use tokio::task::JoinHandle;
+use tokio::sync::{OwnedMutexGuard, oneshot};
 use tracing::Instrument;
 
 use super::OnceClient;
-use super::call::{Call, Endpoint, Group};
-use super::generation_map::{FAILURE_PAUSE, PROCESS_LIFE, TRUST};
-use super::sims::LIST;
-use crate::capability::{Capabilities, Capability, Generation, Generations, Offer, Probe};
+use super::generation_map::FAILURE_PAUSE;
+use super::signs::{DOUBTFUL_LIFE, Sign, judge};
+use crate::capability::{Capabilities, Capability, Generation, Generations};
 use crate::error::ClientError;
+use crate::known::{self, Standings};
 use crate::lane::Lane;
-use crate::retry::RetryClass;
+use crate::readiness::{Readiness, Standing};
 
-/// A name of its own: the budget knows the usual time of each endpoint, and a page of one SIM is quicker than a hundred.
-static PROBE: Endpoint = Endpoint::new(
-    "GET /sims (probe)",
-    Method::GET,
-    Group::Sims,
-    RetryClass::OnceMore,
-);
-/// How long a generation may take to show itself; people may wait for it.
-const PROBE_TIMEOUT: Duration = Duration::from_secs(10);
+/// How much longer the second generation may take to show itself before the first one's answer is used alone.
+const HEAD_START: Duration = Duration::from_secs(1);
 
-/// How long all processes believe an answer of 1NCE.
-const SHARED_LIFE: Duration = Duration::from_secs(3_600);
-/// How long all processes believe an answer when one generation could not be asked.
-const HALF_KNOWN_LIFE: Duration = Duration::from_secs(60);
+type Signs = (Result<Sign, ClientError>, Result<Sign, ClientError>);
 
-/// What a generation answers to the question whether it is there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Sign {
-    Alive,
-    Refused,
-    Gone,
+/// Who waits for the answer of 1NCE, and the right to ask.
+struct Waiting {
+    reply: Option<oneshot::Sender<Result<Standings, ClientError>>>,
+    turn: Option<OwnedMutexGuard<()>>,
 }
 
-/// Which generations live (v2, v1), and how long to believe it. A generation that fails does not take the other along.
-fn judge(
-    v2: Result<Sign, ClientError>,
-    v1: Result<Sign, ClientError>,
-) -> Result<((bool, bool), Duration), ClientError> {
-    let (v2, v1, life) = match (v2, v1) {
-        (Ok(Sign::Alive | Sign::Refused), Err(_)) => return Ok(((true, false), HALF_KNOWN_LIFE)),
-        (Err(_), Ok(Sign::Alive | Sign::Refused)) => return Ok(((false, true), HALF_KNOWN_LIFE)),
-        // Neither generation alive is more likely an outage than the truth: believe it for a short time.
-        (Ok(Sign::Gone), Ok(Sign::Gone)) => (Sign::Gone, Sign::Gone, TRUST),
-        (v2, v1) => (v2?, v1?, SHARED_LIFE),
-    };
-    let lives = |sign: Sign, other: Sign| match sign {
-        Sign::Alive => true,
-        Sign::Refused => other != Sign::Alive,
-        Sign::Gone => false,
-    };
-    Ok(((lives(v2, v1), lives(v1, v2)), life))
+impl Waiting {
+    /// Tells the answer, once, and lets the next one ask.
+    fn tell(&mut self, answer: Result<Standings, ClientError>) {
+        if let Some(reply) = self.reply.take()
+            && reply.send(answer).is_err()
+        {
+            tracing::trace!("nobody waits for the generations any more");
+        }
+        self.turn = None;
+    }
 }
 
-/// A failed question is no failure of the call that was to follow: that one was not sent.
-fn unknown(capability: Capability, error: ClientError) -> ClientError {
-    if error.nothing_sent() {
-        return error;
-    }
-    ClientError::CapabilityUnknown {
-        capability,
-        why: error.to_string(),
-        request_id: error.request_id().cloned(),
-    }
+fn silent<T>(why: &str) -> Result<T, ClientError> {
+    Err(ClientError::Transport {
+        message: why.to_owned(),
+        may_be_sent: true,
+        request_id: None,
+    })
+}
+
+/// A 401 in one generation while the other one takes the same token is a refusal.
+fn with_refusals((v2, v1): Signs) -> Signs {
+    let refused = |sign: Result<Sign, ClientError>, other_lives: bool| match sign {
+        Err(ClientError::Unauthorized { .. }) if other_lives => Ok(Sign::Refused(401)),
+        other => other,
+    };
+    let (v2_lives, v1_lives) = (v2 == Ok(Sign::Alive), v1 == Ok(Sign::Alive));
+    (refused(v2, v1_lives), refused(v1, v2_lives))
+}
+
+/// Whether the token itself is refused, as far as both answers tell.
+fn refuses_the_token((v2, v1): &Signs) -> bool {
+    let refused = |sign: &Result<Sign, ClientError>| matches!(sign, Err(ClientError::Unauthorized { .. }));
+    let lives = |sign: &Result<Sign, ClientError>| *sign == Ok(Sign::Alive);
+    (refused(v2) || refused(v1)) && !lives(v2) && !lives(v1)
 }
 
 impl OnceClient {
     pub(super) async fn capability_map(&self) -> Capabilities {
-        match self.probe(Lane::Interactive).await {
-            Ok(probe) => probe.capabilities(self.inner.generations.setting == Generations::Auto),
+        let map = &self.inner.generations;
+        match self.standings(Lane::Interactive).await {
+            Ok(standings) => {
+                known::capabilities(&standings, &map.lessons(), map.setting == Generations::Auto)
+            }
             Err(error) => {
                 tracing::warn!(%error, "cannot ask 1NCE what this account offers; assuming all");
-                let all = Probe {
-                    v1: true,
-                    v2: true,
-                    v2_usage: None,
-                    half_known: false,
-                };
-                all.capabilities(false)
+                let assumed = Standings::new(Standing::Alive, Standing::Alive, None);
+                known::capabilities(&assumed, &map.lessons(), false)
             }
         }
     }
 
-    pub(super) async fn offer(&self, capability: Capability, lane: Lane) -> Result<Offer, ClientError> {
-        let probe = self.probe(lane).await;
-        Ok(probe
-            .map_err(|error| unknown(capability, error))?
-            .offer(capability))
+    /// How the generations stand and what calls taught about each capability, for health checks and people. Asks 1NCE
+    /// when nothing is known yet or that is too old.
+    pub async fn readiness(&self) -> Readiness {
+        let standings = self.standings(Lane::Interactive).await.ok();
+        known::readiness(standings.as_ref(), &self.inner.generations.lessons())
     }
 
-    /// The generation for a capability, or why there is none.
-    pub(super) async fn generation(
-        &self,
-        capability: Capability,
-        lane: Lane,
-    ) -> Result<Generation, ClientError> {
-        let probe = self.probe(lane).await;
-        let probe = probe.map_err(|error| unknown(capability, error))?;
-        match probe.offer(capability) {
-            Offer::Via(generation) | Offer::Untried(generation) => Ok(generation),
-            Offer::Unavailable(why) if probe.half_known => Err(ClientError::CapabilityUnknown {
-                capability,
-                why,
-                request_id: None,
-            }),
-            Offer::Unavailable(why) => Err(ClientError::CapabilityUnavailable { capability, why }),
-        }
+    /// How a generation of the SIM API stands: gone for certain, or merely failing, so that nothing that it does not
+    /// answer may be taken for absent.
+    ///
+    /// # Errors
+    /// Why 1NCE could not be asked.
+    pub async fn standing(&self, lane: Lane, generation: Generation) -> Result<Standing, ClientError> {
+        let standings = self.standings(lane).await;
+        let standings = standings.map_err(|error| unknown(Capability::Sims, error))?;
+        Ok(standings.of(generation).clone())
     }
 
     /// A sweep waits for the end of an outage, but not while it holds up people who ask the same.
-    async fn probe(&self, lane: Lane) -> Result<Probe, ClientError> {
+    pub(super) async fn standings(&self, lane: Lane) -> Result<Standings, ClientError> {
         loop {
-            match self.try_probe(lane).await {
+            match self.try_standings(lane).await {
                 Err(ClientError::CircuitOpen { retry_in }) if lane == Lane::Background => {
                     tokio::time::sleep(retry_in.max(FAILURE_PAUSE)).await;
                 }
@@ -131,66 +113,67 @@ impl OnceClient {
     }
 
     /// An outdated answer serves while a newer one is asked for; without one, a caller waits as long as its lane does.
-    async fn try_probe(&self, lane: Lane) -> Result<Probe, ClientError> {
+    async fn try_standings(&self, lane: Lane) -> Result<Standings, ClientError> {
         let map = &self.inner.generations;
-        if let Some(configured) = Probe::configured(map.setting) {
-            let v2_usage = map.cached().and_then(|probe| probe.v2_usage);
-            return Ok(Probe {
-                v2_usage,
-                ..configured
-            });
+        if let Some(configured) = Standings::configured(map.setting) {
+            return Ok(configured);
         }
-        if let Some(probe) = map.cached() {
-            return Ok(probe);
+        if let Some(standings) = map.cached() {
+            return Ok(standings);
         }
-        if let Some(probe) = map.outdated() {
+        if let Some(standings) = map.outdated().filter(Standings::any_alive) {
             if let Ok(turn) = map.asking.clone().try_lock_owned() {
-                self.renew_in_task(turn, None);
+                drop(self.renew_in_task(turn, None));
             }
-            return Ok(probe);
+            return Ok(standings);
         }
         let Some(limit) = self.inner.config.lane_max_wait[lane.index()] else {
             return self.renew(None).await;
         };
         tokio::time::timeout(limit, Box::pin(self.renew(None)))
             .await
-            .unwrap_or(Err(ClientError::BudgetTimeout { lane }))
+            .unwrap_or_else(|_| silent("neither generation of the SIM API has shown itself in time"))
     }
 
-    /// The answer of Redis or of 1NCE, after whoever asks already.
-    async fn renew(&self, doubted: Option<Generation>) -> Result<Probe, ClientError> {
+    /// The answer of Redis or of 1NCE, after whoever asks already; of 1NCE alone, and asked after the moment of the
+    /// `doubt`, when there is one.
+    pub(super) async fn renew(&self, doubt: Option<Instant>) -> Result<Standings, ClientError> {
         let turn = self.inner.generations.asking.clone().lock_owned().await;
-        let task = self.renew_in_task(turn, doubted);
-        task.await.unwrap_or_else(|error| {
-            Err(ClientError::Transport {
-                message: format!("the task that asks for the generations: {error}"),
-                may_be_sent: false,
-                request_id: None,
-            })
-        })
+        let answer = self.renew_in_task(turn, doubt);
+        answer
+            .await
+            .unwrap_or_else(|_| silent("the task that asks for the generations has ended"))
     }
 
     /// In a task of its own: callers that go away must neither lose the answer nor leave a failure uncounted.
     fn renew_in_task(
         &self,
         turn: OwnedMutexGuard<()>,
-        doubted: Option<Generation>,
-    ) -> JoinHandle<Result<Probe, ClientError>> {
+        doubt: Option<Instant>,
+    ) -> oneshot::Receiver<Result<Standings, ClientError>> {
+        let (reply, answer) = oneshot::channel();
+        let mut waiting = Waiting {
+            reply: Some(reply),
+            turn: Some(turn),
+        };
         let client = self.clone();
         let work = async move {
-            let answer = client.renewed(doubted).await;
-            drop(turn);
-            answer
+            let answer = client.renewed(doubt, &mut waiting).await;
+            waiting.tell(answer);
         };
-        tokio::spawn(work.in_current_span())
+        tokio::spawn(work.in_current_span());
+        answer
     }
 
-    async fn renewed(&self, doubted: Option<Generation>) -> Result<Probe, ClientError> {
+    async fn renewed(&self, doubt: Option<Instant>, waiting: &mut Waiting) -> Result<Standings, ClientError> {
         let map = &self.inner.generations;
         // Another caller may have asked while this one waited.
-        let known = map.cached();
-        if let Some(probe) = known.filter(|probe| doubted.is_none_or(|doubted| !probe.lives(doubted))) {
-            return Ok(probe);
+        let known = match doubt {
+            Some(since) => map.asked_since(since),
+            None => map.cached(),
+        };
+        if let Some(standings) = known {
+            return Ok(standings);
         }
         // Breakers that hold both generations back answer at once and tell for how long.
         let held_back = [Generation::V1, Generation::V2].into_iter().all(|generation| {
@@ -200,95 +183,96 @@ impl OnceClient {
         if let Some(error) = map.failed_just_now().filter(|_| !held_back) {
             return Err(error);
         }
-        if doubted.is_none()
-            && let Some(probe) = map.load().await
+        if doubt.is_none()
+            && let Some(standings) = map.load().await
         {
-            return Ok(probe);
+            return Ok(standings);
         }
-        let answer = self.ask().await;
+        let answer = self.ask(waiting).await;
         if let Err(error) = &answer {
             map.known().failure = Some((error.clone(), Instant::now() + FAILURE_PAUSE));
         }
         answer
     }
 
-    /// Asks both generations for one SIM, in the lane that waits for nobody: people may wait for the answer.
-    async fn ask(&self) -> Result<Probe, ClientError> {
+    /// Asks both generations for one SIM each; a token that neither takes is replaced once.
+    async fn ask(&self, waiting: &mut Waiting) -> Result<Standings, ClientError> {
+        let asked = Instant::now();
         let map = &self.inner.generations;
-        // What v2 lacks today it may have tomorrow; what it had is tried again, and the call tells.
-        let v2_usage = map.known().probe.and_then(|(probe, _)| probe.v2_usage);
-        let v2_usage = v2_usage.filter(|works| *works);
-        let (v2, v1) = tokio::join!(
-            self.sign_of_life(Generation::V2),
-            self.sign_of_life(Generation::V1)
+        let before = map.outdated();
+        let mut signs = self.signs(asked, waiting).await;
+        if refuses_the_token(&signs)
+            && let Some(refused) = self.inner.tokens.held()
+        {
+            self.inner.tokens.replace(&refused).await?;
+            signs = self.signs(asked, waiting).await;
+        }
+        let (v2, v1) = with_refusals(signs);
+        let (standings, life) = judge(v2, v1)?;
+        let standings = standings.after(before.as_ref());
+        tracing::info!(
+            account = %self.account(),
+            v1 = ?standings.v1.standing,
+            v2 = ?standings.v2.standing,
+            "asked which generations of the 1NCE API live"
         );
-        let half_known = v2.is_err() || v1.is_err();
-        let ((v2, v1), life) = judge(v2, v1)?;
-        let probe = Probe {
-            v1,
-            v2,
-            v2_usage,
-            half_known,
-        };
-        tracing::info!(account = %self.account(), v1, v2, half_known, "asked which generations of the 1NCE API live");
-        map.save(probe, life).await;
-        Ok(probe)
+        map.save(standings.clone(), life, asked).await;
+        Ok(standings)
     }
 
-    async fn sign_of_life(&self, generation: Generation) -> Result<Sign, ClientError> {
-        let mut call = Call::new(&PROBE, Lane::Interactive, "/sims")
-            .query("page", 1)
-            .query("pageSize", 1);
-        call.timeout = Some(PROBE_TIMEOUT.min(self.inner.config.call_timeout));
-        match self.call(generation.word(), &call).await {
-            Ok(_) => {
-                self.inner.generations.seen_alive(generation);
-                Ok(Sign::Alive)
+    /// What both generations answer. Who waits is told after a second of the one that lives, should the other hang.
+    async fn signs(&self, asked: Instant, waiting: &mut Waiting) -> Signs {
+        let mut v2 = pin!(self.sign_of_life(Generation::V2));
+        let mut v1 = pin!(self.sign_of_life(Generation::V1));
+        let (mut of_v2, mut of_v1) = (None, None);
+        loop {
+            let one_lives = [&of_v2, &of_v1]
+                .into_iter()
+                .any(|sign| *sign == Some(Ok(Sign::Alive)));
+            tokio::select! {
+                sign = &mut v2, if of_v2.is_none() => of_v2 = Some(sign),
+                sign = &mut v1, if of_v1.is_none() => of_v1 = Some(sign),
+                () = tokio::time::sleep(HEAD_START), if one_lives && waiting.reply.is_some() => {
+                    self.tell_early(&of_v2, &of_v1, asked, waiting);
+                }
             }
-            Err(ClientError::NotFound { .. } | ClientError::Rejected { status: 410, .. }) => Ok(Sign::Gone),
-            // The edge answers 403 where it knows no route, and also where the account lacks a right.
-            Err(ClientError::Rejected { status: 403, .. }) => Ok(Sign::Refused),
-            // Refused for another reason: the generation is there, and the real call will say what is wrong.
-            Err(ClientError::Rejected { .. } | ClientError::Expired { .. }) => Ok(Sign::Alive),
-            Err(error) => Err(error),
-        }
-    }
-
-    /// Whether a failed call means that its generation is gone; asks 1NCE when that is possible.
-    pub(super) async fn is_retired(&self, generation: Generation, error: &ClientError) -> bool {
-        let map = &self.inner.generations;
-        let suspicious = match error {
-            ClientError::Rejected { status: 410, .. } => true,
-            // The list is never "not found"; a single SIM may be.
-            ClientError::NotFound { endpoint, .. } => *endpoint == LIST.name || !map.is_trusted(generation),
-            // The edge answers 403 where it knows no route; it may also be a right that the account lacks.
-            ClientError::Rejected { status: 403, .. } => !map.is_trusted(generation),
-            _ => false,
-        };
-        suspicious
-            && map.setting == Generations::Auto
-            && self
-                .renew(Some(generation))
-                .await
-                .is_ok_and(|probe| !probe.lives(generation))
-    }
-
-    /// Remembers whether v2 has usage (FACTS §1: unconfirmed).
-    pub(super) async fn learn_v2_usage(&self, works: bool) {
-        let map = &self.inner.generations;
-        let probe = map.cached().or(Probe::configured(map.setting));
-        if let Some(probe) = probe.filter(|probe| probe.v2_usage != Some(works)) {
-            let learnt = Probe {
-                v2_usage: Some(works),
-                ..probe
-            };
-            if map.setting == Generations::Auto {
-                map.amend(learnt).await;
-            } else {
-                // A configured answer is nobody else's business.
-                map.keep(learnt, PROCESS_LIFE);
+            match (of_v2.take(), of_v1.take()) {
+                (Some(v2), Some(v1)) => return (v2, v1),
+                (v2, v1) => (of_v2, of_v1) = (v2, v1),
             }
         }
+    }
+
+    fn tell_early(
+        &self,
+        v2: &Option<Result<Sign, ClientError>>,
+        v1: &Option<Result<Sign, ClientError>>,
+        asked: Instant,
+        waiting: &mut Waiting,
+    ) {
+        let map = &self.inner.generations;
+        let sign = |sign: &Option<Result<Sign, ClientError>>| {
+            sign.clone().unwrap_or_else(|| silent("no answer yet"))
+        };
+        let Ok((standings, _)) = judge(sign(v2), sign(v1)) else {
+            return;
+        };
+        let standings = standings.after(map.outdated().as_ref());
+        map.keep(standings.clone(), DOUBTFUL_LIFE);
+        map.known().asked = Some(asked);
+        waiting.tell(Ok(standings));
+    }
+}
+
+/// A failed question is no failure of the call that was to follow: that one was not sent.
+pub(super) fn unknown(capability: Capability, error: ClientError) -> ClientError {
+    if error.nothing_sent() {
+        return error;
+    }
+    ClientError::CapabilityUnknown {
+        capability,
+        why: error.to_string(),
+        request_id: error.request_id().cloned(),
     }
 }
 
@@ -298,34 +282,14 @@ mod tests {
     use crate::client::generation_map::GenerationMap;
     use crate::config::ClientConfig;
 
-    fn failed() -> Result<Sign, ClientError> {
-        Err(ClientError::Server {
-            status: 503,
-            message: String::new(),
-            request_id: None,
-        })
-    }
-
     #[test]
-    fn the_living_generation_is_used_whatever_the_other_answers() {
-        let lives = |v2, v1| judge(v2, v1).ok().map(|(lives, life)| (lives, life.as_secs()));
-        let both = [(Sign::Gone, 3_600), (Sign::Refused, 3_600)];
-        for (dead, life) in both {
-            assert_eq!(lives(Ok(Sign::Alive), Ok(dead)), Some(((true, false), life)));
-            assert_eq!(lives(Ok(dead), Ok(Sign::Alive)), Some(((false, true), life)));
-        }
-        for alive in [Sign::Alive, Sign::Refused] {
-            assert_eq!(lives(Ok(alive), failed()), Some(((true, false), 60)));
-            assert_eq!(lives(failed(), Ok(alive)), Some(((false, true), 60)));
-        }
-        // An account that lacks the right in both is told so by the real call.
-        assert_eq!(
-            lives(Ok(Sign::Refused), Ok(Sign::Refused)),
-            Some(((true, true), 3_600))
-        );
-        assert_eq!(lives(Ok(Sign::Gone), Ok(Sign::Gone)), Some(((false, false), 10)));
-        assert_eq!(lives(Ok(Sign::Gone), failed()), None);
-        assert_eq!(lives(failed(), failed()), None);
+    fn a_401_is_a_refusal_where_the_other_generation_takes_the_token() {
+        let unauthorized = || Err(ClientError::Unauthorized { request_id: None });
+        let (v2, v1) = with_refusals((Ok(Sign::Alive), unauthorized()));
+        assert_eq!((v2, v1), (Ok(Sign::Alive), Ok(Sign::Refused(401))));
+        assert!(refuses_the_token(&(unauthorized(), unauthorized())));
+        assert!(refuses_the_token(&(unauthorized(), Ok(Sign::Gone(404)))));
+        assert!(!refuses_the_token(&(Ok(Sign::Alive), unauthorized())));
     }
 
     #[test]
@@ -333,21 +297,11 @@ mod tests {
         let account = domain::AccountSlug::parse("main").unwrap();
         let config = ClientConfig::new(account, "http://127.0.0.1:1", "id", "secret".into());
         let map = GenerationMap::new(&config, None);
-        let probe = Probe {
-            v1: false,
-            v2: true,
-            v2_usage: None,
-            half_known: false,
-        };
-        map.keep(probe, HALF_KNOWN_LIFE);
-        let until = map.known().probe.map(|(_, until)| until);
-        assert!(until.is_some_and(|until| until <= Instant::now() + HALF_KNOWN_LIFE));
-        map.keep(probe, Duration::ZERO);
+        let standings = Standings::new(Standing::Alive, Standing::Alive, None);
+        map.keep(standings.clone(), DOUBTFUL_LIFE);
+        let until = map.known().standings.as_ref().map(|(_, until)| *until);
+        assert!(until.is_some_and(|until| until <= Instant::now() + DOUBTFUL_LIFE));
+        map.keep(standings, Duration::ZERO);
         assert!(map.cached().is_none());
-    }
-
-    #[test]
-    fn a_page_of_one_sim_does_not_make_a_page_of_a_hundred_look_late() {
-        assert_ne!(PROBE.name, LIST.name);
     }
 }

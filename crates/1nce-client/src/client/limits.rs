@@ -1,4 +1,4 @@
-//! Monthly limits of the whole account (FACTS §10; v1).
+//! Monthly limits of the whole account (FACTS §10).
 
 use serde_json::{Map, json};
 
@@ -8,22 +8,28 @@ use crate::capability::Capability;
 use crate::error::ClientError;
 use crate::lane::Lane;
 use crate::model::{AccountLimits, LimitSteps, LimitUpdate, Service};
-use crate::wire::{read_limit_steps, read_limits};
+use crate::wire::{Fields, Unreadable, read_limit_steps, read_limits};
 
-static GET: Endpoint = Endpoint::sims_get("GET /sims/limits");
-static SET: Endpoint = Endpoint::sims_action("POST /sims/limits");
+static GET: Endpoint = Endpoint::sims_get("GET /sims/limits").reading(limits);
+static SET: Endpoint = Endpoint::sims_set("POST /sims/limits");
 static STEPS: Endpoint = Endpoint::sims_get("GET /sims/{service}/limits");
+
+/// v2 may take the word for the number of a SIM.
+fn limits(body: &[u8]) -> Result<(), Unreadable> {
+    Fields::parse(body).and_then(read_limits).map(drop)
+}
 
 impl OnceClient {
     /// The limits that are set now.
     pub async fn get_limits(&self, lane: Lane) -> Result<AccountLimits, ClientError> {
         let call = |_| Call::new(&GET, lane, "/sims/limits");
         let (_, answer) = self.sims_call(Capability::Limits, call).await?;
-        let limits = answer.object(&GET, |fields| Ok(read_limits(fields)))?;
-        Ok(limits.unwrap_or_default())
+        // An empty body does not say that no limit is set.
+        let limits = answer.object(&GET, read_limits)?;
+        limits.ok_or_else(|| answer.unreadable(&GET, Unreadable::new("an empty body")))
     }
 
-    /// Sets limits for all SIMs of the account.
+    /// Sets limits for all SIMs of the account; safe to repeat.
     pub async fn set_limits(&self, lane: Lane, update: LimitUpdate) -> Result<(), ClientError> {
         let mut body = Map::new();
         for (name, id) in [

@@ -2,15 +2,21 @@
 
 mod actions;
 mod call;
+mod endpoint;
 mod generation_map;
 mod generations;
 mod limits;
 mod orders;
 mod quota;
+mod refusal;
+mod settling;
+mod signs;
 mod sims;
 mod sms;
 mod support;
+mod through;
 mod usage;
+mod verdict;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,7 +33,7 @@ use crate::error::ClientError;
 use crate::http;
 use crate::metrics::ClientMetrics;
 use crate::redis_link::RedisLink;
-use crate::token::{LoginInfo, Tokens};
+use crate::token::{LastLogin, LoginInfo, Tokens};
 use call::Group;
 use generation_map::GenerationMap;
 
@@ -110,6 +116,12 @@ impl OnceClient {
     /// Asks 1NCE for a token whatever is cached: proves that address and credentials work.
     pub async fn login(&self) -> Result<LoginInfo, ClientError> {
         self.inner.tokens.login().await
+    }
+
+    /// How the last login of this process ended, or the last one of another process that it knows of; `None` before the
+    /// first one. For health checks: asks nobody.
+    pub fn last_login(&self) -> Option<LastLogin> {
+        self.inner.tokens.last_login()
     }
 
     /// What this account's API offers. Asks 1NCE once (two list calls of one SIM) and remembers for an hour in all

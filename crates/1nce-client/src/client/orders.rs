@@ -7,6 +7,7 @@ use super::OnceClient;
 use super::actions::order_receipt;
 use super::call::{Call, Endpoint, Group};
 use super::sims::known;
+use crate::capability::Capability;
 use crate::error::ClientError;
 use crate::lane::Lane;
 use crate::model::{NewOrder, Order, OrderPage, OrderReceipt, ProductList};
@@ -20,13 +21,19 @@ static GET: Endpoint = Endpoint::new(
     Group::Orders,
     RetryClass::Repeatable,
 );
-static CREATE: Endpoint = Endpoint::new("POST /orders", Method::POST, Group::Orders, RetryClass::Never);
+static CREATE: Endpoint = Endpoint::shop_action("POST /orders", Group::Orders);
 static PRODUCTS: Endpoint = Endpoint::new(
     "GET /products",
     Method::GET,
     Group::Products,
     RetryClass::Repeatable,
 );
+
+fn list_call(lane: Lane, page: u32) -> Call {
+    Call::new(&LIST, lane, "/orders")
+        .query("page", page)
+        .query("pageSize", 10)
+}
 
 fn order_body(order: &NewOrder) -> Result<Value, ClientError> {
     if order.lines.is_empty() || order.lines.iter().any(|line| line.quantity < 1) {
@@ -66,11 +73,8 @@ impl OnceClient {
         } else {
             "order_number"
         };
-        let call = Call::new(&LIST, lane, "/orders")
-            .query("page", page)
-            .query("pageSize", 10)
-            .query("sort", sort);
-        let answer = self.call(&self.inner.config.orders_version, &call).await?;
+        let call = list_call(lane, page).query("sort", sort);
+        let (_, answer) = self.sims_call(Capability::Orders, |_| call.clone()).await?;
         let records = array(&answer.body).map_err(|reason| answer.unreadable(&LIST, reason))?;
         let is_last = records.len() < 10;
         let (orders, rejects) = read_list(records, read_order);
@@ -81,24 +85,26 @@ impl OnceClient {
         })
     }
 
-    /// One order; `None` when 1NCE does not know it.
+    /// One order; `None` when 1NCE does not know it, which is believed only while the list of orders answers.
     pub async fn get_order(&self, lane: Lane, order_number: u64) -> Result<Option<Order>, ClientError> {
-        let call = Call::new(&GET, lane, format!("/orders/{order_number}"));
-        let result = self.call(&self.inner.config.orders_version, &call).await;
-        known(result.and_then(|answer| answer.object(&GET, read_order)))
+        let call = Call::new(&GET, lane, format!("/orders/{order_number}")).listed_by(list_call(lane, 1));
+        let result = self.sims_call(Capability::Orders, |_| call.clone()).await;
+        known(result.and_then(|(_, answer)| answer.object(&GET, read_order)))
     }
 
-    /// Places an order: real money, no dry run.
+    /// Places an order: real money, no dry run. 1NCE promises no number: then it is accepted, and found in the list.
     pub async fn create_order(&self, lane: Lane, order: &NewOrder) -> Result<OrderReceipt, ClientError> {
-        let call = Call::new(&CREATE, lane, "/orders").body(order_body(order)?);
-        let answer = self.call(&self.inner.config.orders_version, &call).await?;
+        let call = Call::new(&CREATE, lane, "/orders")
+            .listed_by(list_call(lane, 1))
+            .body(order_body(order)?);
+        let (_, answer) = self.sims_call(Capability::Orders, |_| call.clone()).await?;
         Ok(order_receipt(&answer))
     }
 
     /// What can be ordered. A record that is no product is returned as a reject.
     pub async fn list_products(&self, lane: Lane) -> Result<ProductList, ClientError> {
         let call = Call::new(&PRODUCTS, lane, "/products");
-        let answer = self.call(&self.inner.config.orders_version, &call).await?;
+        let (_, answer) = self.sims_call(Capability::Products, |_| call.clone()).await?;
         let records = array(&answer.body).map_err(|reason| answer.unreadable(&PRODUCTS, reason))?;
         let (products, rejects) = read_list(records, read_product);
         Ok(ProductList { products, rejects })

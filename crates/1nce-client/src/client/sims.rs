@@ -8,15 +8,17 @@ use serde_json::{Map, Value, json};
 
 use super::OnceClient;
 use super::call::{Call, Endpoint, Group};
+use super::through::Making;
 use crate::capability::{Capability, Generation};
-use crate::error::ClientError;
+use crate::error::{ClientError, Teller};
+use crate::http::Answer;
 use crate::lane::Lane;
 use crate::model::{BulkOutcome, ConnectivityInfo, SimConnectivity, SimPage, SimQuery, SimUpdate, Transfer};
 use crate::retry::RetryClass;
 use crate::wire::{array, read_connectivity, read_connectivity_info, read_list, read_sim};
 
 pub(super) static LIST: Endpoint = Endpoint::sims_get("GET /sims");
-static GET: Endpoint = Endpoint::sims_get("GET /sims/{iccid}");
+pub(super) static GET: Endpoint = Endpoint::sims_get("GET /sims/{iccid}");
 static UPDATE: Endpoint = Endpoint::new(
     "PUT /sims/{iccid}",
     Method::PUT,
@@ -121,6 +123,43 @@ fn transfer_body(transfer: &Transfer) -> Result<Value, ClientError> {
     Ok(Value::Object(body))
 }
 
+fn checked_page(page: u32, page_size: u32) -> Result<(), ClientError> {
+    if page > 0 && (1..=100).contains(&page_size) {
+        return Ok(());
+    }
+    Err(ClientError::Invalid(
+        "pages count from 1 and hold 1 to 100 SIMs".into(),
+    ))
+}
+
+fn list_call(lane: Lane, query: &SimQuery, page: u32, page_size: u32) -> Call {
+    let mut call = Call::new(&LIST, lane, "/sims")
+        .query("page", page)
+        .query("pageSize", page_size);
+    call.query.extend(query.parameters());
+    call
+}
+
+fn read_page(
+    generation: Generation,
+    answer: &Answer,
+    page: u32,
+    page_size: u32,
+) -> Result<SimPage, ClientError> {
+    // An empty body is no empty fleet: a sweep would take every SIM for missing.
+    let records = array(&answer.body).map_err(|reason| answer.unreadable(&LIST, reason))?;
+    let (sims, rejects) = read_list(records, read_sim);
+    Ok(SimPage {
+        generation,
+        sims,
+        rejects,
+        total: answer.total,
+        total_pages: answer.total_pages,
+        page,
+        page_size,
+    })
+}
+
 impl OnceClient {
     /// One page of the SIM list, from page 1, at most 100 SIMs. A record that is no SIM is returned as a reject.
     pub async fn list_sims(&self, lane: Lane, page: u32, page_size: u32) -> Result<SimPage, ClientError> {
@@ -135,36 +174,35 @@ impl OnceClient {
         page: u32,
         page_size: u32,
     ) -> Result<SimPage, ClientError> {
-        if page == 0 || !(1..=100).contains(&page_size) {
-            return Err(ClientError::Invalid(
-                "pages count from 1 and hold 1 to 100 SIMs".into(),
-            ));
-        }
-        let make = |_| {
-            let mut call = Call::new(&LIST, lane, "/sims")
-                .query("page", page)
-                .query("pageSize", page_size);
-            call.query.extend(query.parameters());
-            call
-        };
-        let (_, answer) = self.sims_call(Capability::Sims, make).await?;
-        // An empty body is no empty fleet: a sweep would take every SIM for missing.
-        let records = array(&answer.body).map_err(|reason| answer.unreadable(&LIST, reason))?;
-        let (sims, rejects) = read_list(records, read_sim);
-        Ok(SimPage {
-            sims,
-            rejects,
-            total: answer.total,
-            total_pages: answer.total_pages,
-            page,
-            page_size,
-        })
+        checked_page(page, page_size)?;
+        let make = |_| list_call(lane, query, page, page_size);
+        let (generation, answer) = self.sims_call(Capability::Sims, make).await?;
+        read_page(generation, &answer, page, page_size)
     }
 
-    /// One SIM; `None` when 1NCE does not know it (404, or v1's empty 200). Refuses the answer about another card.
+    /// A page of the list of one generation and of no other, for a reading that must not mix the two: on an account
+    /// with SIMs of both platforms v1 lists the old ones only.
+    ///
+    /// # Errors
+    /// [`ClientError::CapabilityUnavailable`] when the generation turns out to be gone; otherwise as `list_sims`.
+    pub async fn list_sims_in(
+        &self,
+        generation: Generation,
+        lane: Lane,
+        page: u32,
+        page_size: u32,
+    ) -> Result<SimPage, ClientError> {
+        checked_page(page, page_size)?;
+        let call = list_call(lane, &SimQuery::default(), page, page_size);
+        let answer = self.call_pinned(Capability::Sims, generation, &call).await?;
+        read_page(generation, &answer, page, page_size)
+    }
+
+    /// One SIM; `None` when 1NCE does not know it (404, or v1's empty 200). Refuses the answer about another card. While
+    /// v2 fails, a SIM that v1 does not know is no `None` but [`ClientError::CapabilityUnknown`]: v2 may know it.
     pub async fn get_sim(&self, lane: Lane, iccid: Iccid) -> Result<Option<ProviderSim>, ClientError> {
         let read = async {
-            let call = |_| Call::new(&GET, lane, format!("/sims/{iccid}"));
+            let call = |_| Call::of_sim(&GET, lane, iccid, "");
             let (_, answer) = self.sims_call(Capability::Sims, call).await?;
             match answer.object(&GET, read_sim)? {
                 Some(sim) if sim.iccid != iccid => Err(ClientError::IccidMismatch {
@@ -181,27 +219,13 @@ impl OnceClient {
     /// Changes a SIM. Reads it first when a value must go along that is not given (see [`SimUpdate`]). Safe to repeat.
     pub async fn update_sim(&self, lane: Lane, update: &SimUpdate) -> Result<(), ClientError> {
         update_body(update)?;
-        let generation = self.generation(Capability::Sims, lane).await?;
-        match self.update_in(generation, lane, update).await {
-            Err(error) if self.is_retired(generation, &error).await => {
-                let other = self.generation(Capability::Sims, lane).await?;
-                self.update_in(other, lane, update).await
-            }
-            result => result,
-        }
-    }
-
-    /// Each generation gets a body of its own, so another one cannot simply be sent the same call.
-    async fn update_in(
-        &self,
-        generation: Generation,
-        lane: Lane,
-        update: &SimUpdate,
-    ) -> Result<(), ClientError> {
-        let body = update_body(&self.completed(generation, lane, update).await?)?;
-        let call = Call::new(&UPDATE, lane, format!("/sims/{}", update.iccid)).body(body);
-        self.call(generation.word(), &call).await?;
-        self.inner.generations.seen_alive(generation);
+        let make = |generation| -> Making<'_> {
+            Box::pin(async move {
+                let body = update_body(&self.completed(generation, lane, update).await?)?;
+                Ok(Call::of_sim(&UPDATE, lane, update.iccid, "").body(body))
+            })
+        };
+        self.through(Capability::Sims, lane, &make).await?;
         Ok(())
     }
 
@@ -221,6 +245,7 @@ impl OnceClient {
         let current = self.get_sim(lane, update.iccid).await?;
         let current = current.ok_or(ClientError::NotFound {
             endpoint: GET.name,
+            by: Teller::Api,
             request_id: None,
         })?;
         whole.imei_lock = update.imei_lock.or(current.imei_lock);
@@ -230,8 +255,8 @@ impl OnceClient {
         Ok(whole)
     }
 
-    /// Changes up to 100 SIMs: with v1's bulk call if every update gives lock and status, which that call may reset
-    /// otherwise, and while v1 lives; else one by one inside the budget.
+    /// Changes up to 100 SIMs: with one call if every update gives lock and status, which that call may reset otherwise,
+    /// and a generation has it; else one by one inside the budget.
     pub async fn bulk_update(&self, lane: Lane, updates: &[SimUpdate]) -> Result<BulkOutcome, ClientError> {
         checked_bulk(updates.len())?;
         let bodies: Vec<Value> = updates.iter().map(update_body).collect::<Result<_, _>>()?;
@@ -240,7 +265,8 @@ impl OnceClient {
             .all(|update| update.imei_lock.is_some() && update.status.is_some())
         {
             let body = Value::Array(bodies);
-            let make = |_| Call::new(&BULK, lane, "/sims").body(body.clone());
+            let iccids: Vec<Iccid> = updates.iter().map(|update| update.iccid).collect();
+            let make = |_| Call::new(&BULK, lane, "/sims").about(&iccids).body(body.clone());
             match self.sims_call(Capability::BulkUpdate, make).await {
                 Ok(_) => return Ok(BulkOutcome::Queued),
                 Err(ClientError::CapabilityUnavailable { .. } | ClientError::CapabilityUnknown { .. }) => {}
@@ -257,7 +283,7 @@ impl OnceClient {
     /// How a SIM is connected; `None` when 1NCE does not know it.
     pub async fn sim_status(&self, lane: Lane, iccid: Iccid) -> Result<Option<SimConnectivity>, ClientError> {
         let read = async {
-            let call = |_| Call::new(&STATUS, lane, format!("/sims/{iccid}/status"));
+            let call = |_| Call::of_sim(&STATUS, lane, iccid, "/status");
             let (_, answer) = self.sims_call(Capability::Status, call).await?;
             answer.object(&STATUS, read_connectivity)
         };
@@ -266,14 +292,12 @@ impl OnceClient {
 
     /// Resets a SIM's connection: queued by 1NCE, like switching it off and on. Repeated once at most.
     pub async fn reset_sim(&self, lane: Lane, iccid: Iccid) -> Result<(), ClientError> {
-        self.sims_call(Capability::Reset, |_| {
-            Call::new(&RESET, lane, format!("/sims/{iccid}/reset"))
-        })
-        .await?;
+        self.sims_call(Capability::Reset, |_| Call::of_sim(&RESET, lane, iccid, "/reset"))
+            .await?;
         Ok(())
     }
 
-    /// Asks the visited network about a SIM (v1; valid on 2G and 3G). May take a minute.
+    /// Asks the visited network about a SIM (valid on 2G and 3G). May take a minute.
     pub async fn connectivity_info(
         &self,
         lane: Lane,
@@ -283,7 +307,7 @@ impl OnceClient {
         let timeout: Duration = self.inner.config.network_query_timeout;
         let read = async {
             let make = |_| {
-                let mut call = Call::new(&INFO, lane, format!("/sims/{iccid}/connectivity_info"))
+                let mut call = Call::of_sim(&INFO, lane, iccid, "/connectivity_info")
                     .query("subscriber", true)
                     .query("ussd", ussd);
                 call.timeout = Some(timeout);
@@ -295,11 +319,13 @@ impl OnceClient {
         known(read.await)
     }
 
-    /// Moves SIMs to another organisation of the same customer; their static addresses change (v1).
+    /// Moves SIMs to another organisation of the same customer; their static addresses change.
     pub async fn transfer(&self, lane: Lane, transfer: &Transfer) -> Result<(), ClientError> {
         let body = transfer_body(transfer)?;
         self.sims_call(Capability::Transfer, |_| {
-            Call::new(&TRANSFER, lane, "/sims/simTransfer").body(body.clone())
+            Call::new(&TRANSFER, lane, "/sims/simTransfer")
+                .about(&transfer.iccids)
+                .body(body.clone())
         })
         .await?;
         Ok(())

@@ -9,7 +9,7 @@ use super::OnceClient;
 use super::call::{Call, Endpoint, Group};
 use super::sims::known;
 use crate::capability::{Capability, Generation};
-use crate::error::ClientError;
+use crate::error::{ClientError, Teller};
 use crate::http::Answer;
 use crate::lane::Lane;
 use crate::model::{Sms, SmsId, SmsPage, SmsReceipt, SmsSubmit, Sort};
@@ -23,15 +23,21 @@ static CANCEL: Endpoint = Endpoint::new(
     "DELETE /sims/{iccid}/sms/{id}",
     Method::DELETE,
     Group::Sims,
-    RetryClass::Never,
+    RetryClass::Repeatable,
 );
 
 /// An id goes into a path, so only digits are sent.
-fn path(iccid: Iccid, id: &SmsId) -> Result<String, ClientError> {
+fn path(id: &SmsId) -> Result<String, ClientError> {
     if id.0.is_empty() || id.0.len() > 40 || !id.0.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err(ClientError::Invalid("an SMS id has 1 to 40 digits".into()));
     }
-    Ok(format!("/sims/{iccid}/sms/{id}"))
+    Ok(format!("/sms/{id}"))
+}
+
+/// A call about one SMS.
+fn one(endpoint: &'static Endpoint, lane: Lane, iccid: Iccid, path: &str) -> Call {
+    let list = Call::of_sim(&LIST, lane, iccid, "/sms").query("page", 1);
+    Call::of_sim(endpoint, lane, iccid, path).listed_by(list)
 }
 
 fn is_hex(text: &str) -> bool {
@@ -93,7 +99,7 @@ impl OnceClient {
         sms: &SmsSubmit,
     ) -> Result<SmsReceipt, ClientError> {
         let body = submit_body(sms)?;
-        let make = |_| Call::new(&SEND, lane, format!("/sims/{iccid}/sms")).body(body.clone());
+        let make = |_| Call::of_sim(&SEND, lane, iccid, "/sms").body(body.clone());
         let (_, answer) = self.sims_call(Capability::Sms, make).await?;
         receipt(&answer).map_err(|reason| SEND.class.verdict(SEND.name, answer.unreadable(&SEND, reason)))
     }
@@ -124,7 +130,7 @@ impl OnceClient {
             ));
         }
         let make = |generation| {
-            let call = Call::new(&LIST, lane, format!("/sims/{iccid}/sms")).query("page", page);
+            let call = Call::of_sim(&LIST, lane, iccid, "/sms").query("page", page);
             // The two generations name the page size differently (FACTS §4).
             match (generation, sort) {
                 (Generation::V2, _) => call.query("per_page", page_size),
@@ -136,33 +142,36 @@ impl OnceClient {
         if answer.is_empty() {
             return Err(ClientError::NotFound {
                 endpoint: LIST.name,
+                by: Teller::Nobody,
                 request_id: answer.request_id,
             });
         }
         let records = array(&answer.body).map_err(|reason| answer.unreadable(&LIST, reason))?;
+        let is_last = records.len() < page_size as usize;
         let (messages, rejects) = read_list(records, read_sms);
         Ok(SmsPage {
             messages,
             rejects,
             total: answer.total,
+            is_last,
         })
     }
 
     /// One SMS; `None` when 1NCE does not know it.
     pub async fn get_sms(&self, lane: Lane, iccid: Iccid, id: &SmsId) -> Result<Option<Sms>, ClientError> {
-        let path = path(iccid, id)?;
+        let path = path(id)?;
         let read = async {
-            let call = |_| Call::new(&GET, lane, path.clone());
+            let call = |_| one(&GET, lane, iccid, &path);
             let (_, answer) = self.sims_call(Capability::Sms, call).await?;
             answer.object(&GET, read_sms)
         };
         known(read.await)
     }
 
-    /// Takes back an SMS that is still buffered.
+    /// Takes back an SMS that is still buffered; safe to repeat.
     pub async fn cancel_sms(&self, lane: Lane, iccid: Iccid, id: &SmsId) -> Result<(), ClientError> {
-        let path = path(iccid, id)?;
-        self.sims_call(Capability::Sms, |_| Call::new(&CANCEL, lane, path.clone()))
+        let path = path(id)?;
+        self.sims_call(Capability::Sms, |_| one(&CANCEL, lane, iccid, &path))
             .await?;
         Ok(())
     }
@@ -175,13 +184,8 @@ mod tests {
 
     fn answer(body: &str, location: Option<&str>) -> Answer {
         Answer {
-            status: 201,
-            body: body.into(),
-            request_id: None,
             location: location.map(str::to_owned),
-            retry_after: None,
-            total: None,
-            total_pages: None,
+            ..Answer::test(201, body)
         }
     }
 
@@ -216,9 +220,8 @@ mod tests {
 
     #[test]
     fn only_digits_reach_a_path() {
-        let iccid = Iccid::parse("8988999000000000017").unwrap();
         for bad in ["", "1/../2", "1?x", "a"] {
-            assert!(path(iccid, &SmsId(bad.into())).is_err(), "{bad}");
+            assert!(path(&SmsId(bad.into())).is_err(), "{bad}");
         }
     }
 }

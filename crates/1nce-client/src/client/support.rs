@@ -5,6 +5,7 @@ use serde_json::json;
 
 use super::OnceClient;
 use super::call::{Call, Endpoint, Group};
+use crate::capability::Capability;
 use crate::error::ClientError;
 use crate::lane::Lane;
 use crate::model::{NewSupportCase, SupportPage};
@@ -17,7 +18,13 @@ static LIST: Endpoint = Endpoint::new(
     Group::Support,
     RetryClass::Repeatable,
 );
-static CREATE: Endpoint = Endpoint::new("POST /support", Method::POST, Group::Support, RetryClass::Never);
+static CREATE: Endpoint = Endpoint::shop_action("POST /support", Group::Support);
+
+fn list_call(lane: Lane, page: u32, page_size: u32) -> Call {
+    Call::new(&LIST, lane, "/support")
+        .query("page", page)
+        .query("pageSize", page_size)
+}
 
 impl OnceClient {
     /// A page of support cases, from page 1, at most 100; 1NCE's own default of 1 is never used. A record that is no
@@ -33,10 +40,8 @@ impl OnceClient {
                 "pages count from 1 and hold 1 to 100 cases".into(),
             ));
         }
-        let call = Call::new(&LIST, lane, "/support")
-            .query("page", page)
-            .query("pageSize", page_size);
-        let answer = self.call(&self.inner.config.orders_version, &call).await?;
+        let make = |_| list_call(lane, page, page_size);
+        let (_, answer) = self.sims_call(Capability::Support, make).await?;
         let records = array(&answer.body).map_err(|reason| answer.unreadable(&LIST, reason))?;
         let is_last = records.len() < page_size as usize;
         let (cases, rejects) = read_list(records, read_support_case);
@@ -55,8 +60,10 @@ impl OnceClient {
             "subject": case.subject,
             "text": case.text,
         });
-        let call = Call::new(&CREATE, lane, "/support").body(body);
-        self.call(&self.inner.config.orders_version, &call).await?;
+        let call = Call::new(&CREATE, lane, "/support")
+            .listed_by(list_call(lane, 1, 1))
+            .body(body);
+        self.sims_call(Capability::Support, |_| call.clone()).await?;
         Ok(())
     }
 }

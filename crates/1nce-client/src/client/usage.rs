@@ -5,18 +5,50 @@ use domain::Iccid;
 
 use super::OnceClient;
 use super::call::{Call, Endpoint};
-use crate::capability::{Capability, Generation, Offer};
-use crate::error::ClientError;
+use crate::capability::{Capability, Generation};
+use crate::error::{ClientError, Teller};
+use crate::http::Answer;
 use crate::lane::Lane;
 use crate::model::{EventPage, Sort, Usage};
-use crate::wire::{read_event_page, read_usage};
+use crate::wire::{Unreadable, read_event_page, read_usage};
 
-static USAGE: Endpoint = Endpoint::sims_get("GET /sims/{iccid}/usage");
+static USAGE: Endpoint = Endpoint::sims_get("GET /sims/{iccid}/usage").reading(empty_or_usage);
 static EVENTS: Endpoint = Endpoint::sims_get("GET /sims/{iccid}/events");
+
+/// v2's shape is unconfirmed: rows that cannot be read are as good as no usage.
+fn empty_or_usage(body: &[u8]) -> Result<(), Unreadable> {
+    if body.iter().all(u8::is_ascii_whitespace) {
+        return Ok(());
+    }
+    read_usage(body).map(drop)
+}
+
+fn usage_call(lane: Lane, iccid: Iccid, from: NaiveDate, to: NaiveDate) -> Result<Call, ClientError> {
+    if from > to {
+        return Err(ClientError::Invalid("the first day is after the last".into()));
+    }
+    Ok(Call::of_sim(&USAGE, lane, iccid, "/usage")
+        .query("start_dt", from)
+        .query("end_dt", to))
+}
+
+fn usage_of(answer: &Answer) -> Result<Usage, ClientError> {
+    if answer.is_empty() {
+        return Err(ClientError::NotFound {
+            endpoint: USAGE.name,
+            by: Teller::Nobody,
+            request_id: answer.request_id.clone(),
+        });
+    }
+    read_usage(&answer.body).map_err(|reason| answer.unreadable(&USAGE, reason))
+}
 
 impl OnceClient {
     /// Usage per day, both days included; at most the last six months. Both dates are always sent, because 1NCE's
-    /// default changed over time.
+    /// default changed over time. Rows of which none is a day are an error.
+    ///
+    /// # Errors
+    /// [`ClientError::NotFound`] only when 1NCE does not know the SIM itself.
     pub async fn usage(
         &self,
         lane: Lane,
@@ -24,54 +56,27 @@ impl OnceClient {
         from: NaiveDate,
         to: NaiveDate,
     ) -> Result<Usage, ClientError> {
-        if from > to {
-            return Err(ClientError::Invalid("the first day is after the last".into()));
-        }
-        let make = |_| {
-            Call::new(&USAGE, lane, format!("/sims/{iccid}/usage"))
-                .query("start_dt", from)
-                .query("end_dt", to)
-        };
-        let untried = matches!(
-            self.offer(Capability::Usage, lane).await?,
-            Offer::Untried(Generation::V2)
-        );
-        let result = self.sims_call(Capability::Usage, make).await;
-        let answer = match result {
-            Err(error) if untried => return Err(self.judge_v2_usage(lane, iccid, error).await),
-            other => other?.1,
-        };
-        if answer.is_empty() {
-            return Err(ClientError::NotFound {
-                endpoint: USAGE.name,
-                request_id: answer.request_id,
-            });
-        }
-        let usage = read_usage(&answer.body).map_err(|reason| answer.unreadable(&USAGE, reason))?;
-        if untried {
-            self.learn_v2_usage(true).await;
-        }
-        Ok(usage)
+        let call = usage_call(lane, iccid, from, to)?;
+        let (_, answer) = self.sims_call(Capability::Usage, |_| call.clone()).await?;
+        usage_of(&answer)
     }
 
-    /// A refusal of the unconfirmed call: the endpoint is missing if 1NCE knows the SIM itself.
-    async fn judge_v2_usage(&self, lane: Lane, iccid: Iccid, error: ClientError) -> ClientError {
-        let missing = matches!(
-            error,
-            ClientError::NotFound { .. }
-                | ClientError::Rejected {
-                    status: 403 | 405 | 410 | 501,
-                    ..
-                }
-        );
-        if !missing || !matches!(self.get_sim(lane, iccid).await, Ok(Some(_))) {
-            return error;
-        }
-        self.learn_v2_usage(false).await;
-        ClientError::CapabilityUnavailable {
-            capability: Capability::Usage,
-            why: "v1 is gone and v2 has no usage".into(),
-        }
+    /// The same through one generation and no other: to compare what both tell while both live. What it teaches about
+    /// the path is kept for all processes, as with any call.
+    ///
+    /// # Errors
+    /// [`ClientError::CapabilityUnavailable`] when that generation has no usage.
+    pub async fn usage_in(
+        &self,
+        generation: Generation,
+        lane: Lane,
+        iccid: Iccid,
+        from: NaiveDate,
+        to: NaiveDate,
+    ) -> Result<Usage, ClientError> {
+        let call = usage_call(lane, iccid, from, to)?;
+        let answer = self.call_pinned(Capability::Usage, generation, &call).await?;
+        usage_of(&answer)
     }
 
     /// Events of a SIM of the last 7 days, from page 1, at most 1000 a page.
@@ -100,7 +105,7 @@ impl OnceClient {
             ));
         }
         let make = |generation| {
-            let call = Call::new(&EVENTS, lane, format!("/sims/{iccid}/events"))
+            let call = Call::of_sim(&EVENTS, lane, iccid, "/events")
                 .query("page", page)
                 .query("pageSize", page_size);
             match sort {
@@ -112,11 +117,12 @@ impl OnceClient {
         if answer.is_empty() {
             return Err(ClientError::NotFound {
                 endpoint: EVENTS.name,
+                by: Teller::Nobody,
                 request_id: answer.request_id,
             });
         }
         let mut events =
-            read_event_page(&answer.body).map_err(|reason| answer.unreadable(&EVENTS, reason))?;
+            read_event_page(&answer.body, page_size).map_err(|reason| answer.unreadable(&EVENTS, reason))?;
         events.total = events.total.or(answer.total);
         events.total_pages = events.total_pages.or(answer.total_pages);
         Ok(events)

@@ -46,6 +46,8 @@ pub struct EventPage {
     pub rejects: Vec<RejectedRecord>,
     /// Events in all, when 1NCE tells.
     pub total: Option<u64>,
-    /// Pages in all, when 1NCE tells.
+    /// Pages in all, when 1NCE tells; v2 does not.
     pub total_pages: Option<u32>,
+    /// Whether this page is shorter than the size asked for.
+    pub is_last: bool,
 }

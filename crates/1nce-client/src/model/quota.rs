@@ -2,6 +2,7 @@ use chrono::{DateTime, Utc};
 use domain::DataVolume;
 
 use super::Extra;
+use crate::capability::Generation;
 
 /// Whether a quota can be used (v2 only).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +20,8 @@ pub enum QuotaState {
 /// What is left of a quota (FACTS §8). `V` is bytes for data and a count for SMS.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Quota<V> {
+    /// The generation that told it: what `total` means depends on it, so shares are never compared across.
+    pub generation: Generation,
     /// What is left. Negative when overdrawn (v2).
     pub remaining: Option<V>,
     /// v1: everything ever granted. v2: what was there after the last grant; percentages refer to it.
@@ -45,6 +48,28 @@ pub struct Quota<V> {
     pub state: Option<QuotaState>,
     /// The rest.
     pub extra: Extra,
+}
+
+impl<V> Quota<V> {
+    /// The quota of an expired SIM, of which a generation tells nothing else.
+    pub(crate) fn expired(generation: Generation) -> Self {
+        Self {
+            generation,
+            remaining: None,
+            total: None,
+            accumulated_total: None,
+            last_added: None,
+            threshold_percentage: None,
+            threshold: None,
+            expires_at: None,
+            peak_throughput: None,
+            last_status_change: None,
+            id: None,
+            created_at: None,
+            state: Some(QuotaState::Expired),
+            extra: Extra::new(),
+        }
+    }
 }
 
 /// A data quota in bytes.

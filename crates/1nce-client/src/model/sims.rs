@@ -3,6 +3,7 @@ use std::net::IpAddr;
 use domain::{Iccid, Imei, ProviderSim, SimStatus};
 
 use super::{RejectedRecord, Sort};
+use crate::capability::Generation;
 use crate::error::ClientError;
 
 /// Which SIMs to list and in which order; 1NCE filters by nothing else (FACTS §4). The default lists all.
@@ -31,6 +32,8 @@ impl SimQuery {
 /// One page of the SIM list.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SimPage {
+    /// The generation that listed them.
+    pub generation: Generation,
     /// The SIMs in 1NCE's order.
     pub sims: Vec<ProviderSim>,
     /// Records that are no SIM.

@@ -156,6 +156,8 @@ pub struct SmsPage {
     pub messages: Vec<Sms>,
     /// Records that are no SMS.
     pub rejects: Vec<RejectedRecord>,
-    /// Messages in all, when 1NCE tells.
+    /// Messages in all, when 1NCE tells; v2 does not.
     pub total: Option<u64>,
+    /// Whether this page is shorter than the size asked for.
+    pub is_last: bool,
 }

@@ -68,27 +68,15 @@ pub(super) fn read_issued(answer: &http::Answer) -> Result<Issued, ClientError> 
 mod tests {
     use super::*;
 
-    fn answer(status: u16, body: &str) -> http::Answer {
-        http::Answer {
-            status,
-            body: body.into(),
-            request_id: None,
-            location: None,
-            retry_after: None,
-            total: None,
-            total_pages: None,
-        }
-    }
-
     #[test]
     fn an_unknown_error_word_is_a_refusal_and_a_5xx_is_not() {
         let body = r#"{"statusCode":400,"errorCode":"CognitoAuthenticationError","message":"no"}"#;
-        let Err(ClientError::Login(refused)) = read_issued(&answer(400, body)) else {
+        let Err(ClientError::Login(refused)) = read_issued(&http::Answer::test(400, body)) else {
             panic!("400 is no token");
         };
         assert!(refused.refused);
         assert_eq!(refused.code.as_deref(), Some("CognitoAuthenticationError"));
-        let Err(ClientError::Login(failed)) = read_issued(&answer(503, "<html>")) else {
+        let Err(ClientError::Login(failed)) = read_issued(&http::Answer::test(503, "<html>")) else {
             panic!("503 is no token");
         };
         assert!(!failed.refused);
@@ -96,14 +84,14 @@ mod tests {
 
     #[test]
     fn a_token_answer_is_never_quoted_and_a_lifetime_may_be_text() {
-        let issued = read_issued(&answer(
+        let issued = read_issued(&http::Answer::test(
             200,
             r#"{"access_token":"abc","expires_in":"3120","user_id":7}"#,
         ));
         let issued = issued.ok().unwrap();
         assert_eq!(issued.expires_in.as_secs(), 3_120);
         assert_eq!(issued.user_id.as_deref(), Some("7"));
-        let broken = read_issued(&answer(200, r#"{"access_token":"s3cr3t","#))
+        let broken = read_issued(&http::Answer::test(200, r#"{"access_token":"s3cr3t","#))
             .err()
             .unwrap();
         assert!(!format!("{broken:?}").contains("s3cr3t"));

@@ -15,7 +15,7 @@ impl Token {
         self.0.expose_secret()
     }
 
-    pub(super) fn same(&self, other: &Self) -> bool {
+    pub(crate) fn same(&self, other: &Self) -> bool {
         self.expose() == other.expose()
     }
 }

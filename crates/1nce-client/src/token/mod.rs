@@ -7,6 +7,7 @@
 mod answer;
 mod bearer;
 mod cached;
+mod last_login;
 mod store;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -27,6 +28,7 @@ use crate::redis_link::RedisLink;
 use answer::{Issued, login_failure, read_issued};
 pub(crate) use bearer::Token;
 use cached::Cached;
+pub use last_login::LastLogin;
 use store::{Lookup, SharedToken, TokenStore};
 
 /// A token with less than this left is not sent any more.
@@ -52,6 +54,7 @@ pub struct LoginInfo {
 #[derive(Default)]
 struct State {
     cached: Option<Cached>,
+    last: Option<LastLogin>,
     failure: Option<(Instant, LoginFailure)>,
 }
 
@@ -106,7 +109,7 @@ impl Tokens {
                 refused_pause: config.bad_login_pause,
                 refresh_distance: config.token_refresh_distance,
                 max_body: config.max_body,
-                store: redis.map(|link| TokenStore::new(link, key)),
+                store: redis.map(|link| TokenStore::new(link, key, &config.client_secret)),
                 budget,
                 metrics,
                 state: Mutex::default(),
@@ -131,6 +134,19 @@ impl Tokens {
         }
     }
 
+    /// The token of this process, good or not.
+    pub(crate) fn held(&self) -> Option<Token> {
+        self.inner
+            .state()
+            .cached
+            .as_ref()
+            .map(|cached| cached.token.clone())
+    }
+
+    pub(crate) fn last_login(&self) -> Option<LastLogin> {
+        self.inner.state().last.clone()
+    }
+
     async fn turn(&self) -> Turn {
         self.inner.refresh.clone().lock_owned().await
     }
@@ -152,7 +168,10 @@ impl Tokens {
                     store.forget(&shared.token).await;
                 }
                 Lookup::Token(shared) => return Ok(inner.adopt_shared(shared)),
-                Lookup::Refused(failure) => return Err(ClientError::Login(failure)),
+                Lookup::Refused(failure) => {
+                    inner.state().last = Some(LastLogin::now(Err(failure.clone())));
+                    return Err(ClientError::Login(failure));
+                }
                 Lookup::Busy if Instant::now() < give_up => tokio::time::sleep(POLL).await,
                 Lookup::Yours | Lookup::Busy | Lookup::Lost => break,
             }
@@ -266,6 +285,7 @@ impl Inner {
             .filter(|cached| cached.token.same(&token))
             .map_or(Duration::ZERO, |cached| cached.lifetime);
         state.failure = None;
+        state.last = Some(LastLogin::now(Ok(())));
         state.cached = Some(Cached {
             token: token.clone(),
             deadline: now + left,
@@ -334,7 +354,9 @@ impl Inner {
             } else {
                 FAILURE_PAUSE
             };
-            self.state().failure = Some((Instant::now() + pause, failure.clone()));
+            let mut state = self.state();
+            state.last = Some(LastLogin::now(Err(failure.clone())));
+            state.failure = Some((Instant::now() + pause, failure.clone()));
         }
         result
     }

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use deadpool_redis::redis::{self, Script};
+use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use super::bearer::Token;
 use super::cached::Cached;
@@ -109,11 +111,14 @@ fn lost<T>(result: Result<T, LinkError>) -> Option<T> {
 }
 
 impl TokenStore {
-    pub(super) fn new(link: Arc<RedisLink>, key: String) -> Self {
+    /// A refusal concerns this secret alone: a process with an old one must not hold the others off.
+    pub(super) fn new(link: Arc<RedisLink>, key: String, secret: &SecretString) -> Self {
+        let digest = Sha256::digest(secret.expose_secret());
+        let fingerprint: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
         Self {
             link,
             lock: format!("{key}:lock"),
-            refused: format!("{key}:refused"),
+            refused: format!("{key}:refused:{fingerprint}"),
             early: format!("{key}:early"),
             key,
             owner: format!("{:032x}", rand::random::<u128>()),

@@ -1,7 +1,7 @@
 //! The four shapes of an error body (FACTS §14), and the bodies that are none.
 
 use super::Fields;
-use crate::error::excerpt;
+use crate::error::{Teller, excerpt};
 
 /// What an error answer tells.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -28,9 +28,41 @@ pub(crate) fn error_body(body: &[u8]) -> ErrorBody {
     ErrorBody { code, message }
 }
 
+/// Who wrote the body of a refusal: the API itself names its errors.
+pub(crate) fn teller(body: &[u8]) -> Teller {
+    if body.iter().all(u8::is_ascii_whitespace) {
+        return Teller::Nobody;
+    }
+    let names = ["error_token", "error_code", "errorCode"];
+    match Fields::parse(body) {
+        Ok(fields) if names.into_iter().any(|name| fields.contains(name)) => Teller::Api,
+        _ => Teller::Foreign,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_an_error_that_the_api_names_is_its_own() {
+        for (body, by) in [
+            (
+                r#"{"error_code":1000,"error_token":"NotFound","message":"x"}"#,
+                Teller::Api,
+            ),
+            (r#"{"statusCode":404,"errorCode":"NotFound"}"#, Teller::Api),
+            (" \n", Teller::Nobody),
+            (r#"{"message":"Not Found"}"#, Teller::Foreign),
+            (
+                r#"{"status":404,"error":"Not Found","path":"/v1/sims"}"#,
+                Teller::Foreign,
+            ),
+            ("<html>404</html>", Teller::Foreign),
+        ] {
+            assert_eq!(teller(body.as_bytes()), by, "{body}");
+        }
+    }
 
     #[test]
     fn every_shape_gives_a_code_and_a_message() {

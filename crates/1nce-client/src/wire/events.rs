@@ -5,8 +5,10 @@ use domain::Iccid;
 use super::{Fields, Unreadable, array, read_list};
 use crate::model::{EventKind, EventPage, SimEvent};
 
-pub(crate) fn read_event_page(body: &[u8]) -> Result<EventPage, Unreadable> {
-    let (events, rejects) = read_list(array(body)?, read_event);
+pub(crate) fn read_event_page(body: &[u8], page_size: u32) -> Result<EventPage, Unreadable> {
+    let records = array(body)?;
+    let is_last = records.len() < page_size as usize;
+    let (events, rejects) = read_list(records, read_event);
     let mut totals = Fields::parse(body).unwrap_or_default();
     Ok(EventPage {
         events,
@@ -17,6 +19,7 @@ pub(crate) fn read_event_page(body: &[u8]) -> Result<EventPage, Unreadable> {
         total_pages: totals
             .integer("totalPages")
             .and_then(|pages| pages.try_into().ok()),
+        is_last,
     })
 }
 
@@ -62,12 +65,14 @@ mod tests {
             br#"{"events":[{"timestamp":"2018-05-07T14:08:05.000+0000","event_type":"Status changed",
                 "iccid":"8988999000000000017","alert":false,"event_severity":"Info"},{"event_type":"x"}],
                 "totalEvents":10,"totalPages":5}"#,
+            2,
         )
         .unwrap();
         assert_eq!(
             (page.total, page.total_pages, page.rejects.len()),
             (Some(10), Some(5), 1)
         );
+        assert!(!page.is_last, "a reject does not end the list");
         assert_eq!(page.events[0].kind.id, None);
         assert_eq!(page.events[0].severity.as_deref(), Some("info"));
     }
@@ -79,8 +84,10 @@ mod tests {
                 "event_severity":{"id":2,"description":"WARN"},"event_source":{"id":1,"description":"Policy Control"},
                 "organisation":{"id":42,"name":"99000001"},"alert":true,"user":null,
                 "sim":{"id":17,"iccid":"8988999000000000017"},"detail":"{volume: 500, expiry_date: 2034-02-11}"}]"#,
+            1_000,
         )
         .unwrap();
+        assert!(page.is_last);
         let event = &page.events[0];
         assert_eq!((event.id, event.kind.id), (Some(800_000_056), Some(9999)));
         assert_eq!(event.iccid.unwrap().to_string(), "8988999000000000017");

@@ -230,6 +230,11 @@ impl Fields {
     }
 
     /// Whether a field is there and not null.
+    /// Whether the field is there, be it null.
+    pub(crate) fn names(&self, name: &str) -> bool {
+        self.0.contains_key(name)
+    }
+
     pub(crate) fn contains(&self, name: &str) -> bool {
         self.0.get(name).is_some_and(|raw| raw.get() != "null")
     }

@@ -5,6 +5,7 @@ use super::{
     read_limit_steps, read_limits, read_list, read_order, read_product, read_sim, read_sms, read_sms_quota,
     read_support_case, read_usage,
 };
+use crate::capability::Generation;
 use crate::model::Service;
 
 /// How many decoders could read the bytes.
@@ -22,14 +23,14 @@ pub fn decode_everything(body: &[u8]) -> usize {
         single(|fields| read_sim(fields).is_ok()),
         single(|fields| read_connectivity(fields).is_ok()),
         single(|fields| read_connectivity_info(fields).is_ok()),
-        single(|fields| read_data_quota(fields).is_ok()),
-        single(|fields| read_sms_quota(fields).is_ok()),
+        single(|fields| read_data_quota(fields, Generation::V2).is_ok()),
+        single(|fields| read_sms_quota(fields, Generation::V2).is_ok()),
         single(|fields| read_sms(fields).is_ok()),
         single(|fields| read_order(fields).is_ok()),
         single(|fields| read_product(fields).is_ok()),
         single(|fields| read_support_case(fields).is_ok()),
-        single(|fields| read_limits(fields) != Default::default()),
-        read_event_page(body).is_ok(),
+        single(|fields| read_limits(fields).is_ok()),
+        read_event_page(body, 1).is_ok(),
         read_usage(body).is_ok(),
         read_limit_steps(body, Service::SmsMt).is_ok(),
         error_body(body) == error_body(body),

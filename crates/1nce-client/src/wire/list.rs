@@ -8,6 +8,14 @@ use crate::model::RejectedRecord;
 /// Names under which a wrapped list was seen or is likely (FACTS §4).
 const WRAPPERS: [&str; 6] = ["sims", "events", "stats", "items", "content", "data"];
 
+/// Whether a body is empty or begins as JSON does; cheap, the rest is told by reading it.
+pub(crate) fn empty_or_json(body: &[u8]) -> Result<(), Unreadable> {
+    match body.iter().find(|byte| !byte.is_ascii_whitespace()) {
+        None | Some(b'[' | b'{') => Ok(()),
+        Some(_) => Err(Unreadable::new("neither a JSON array nor an object")),
+    }
+}
+
 /// The elements of a bare or wrapped array, unread.
 pub(crate) fn array(body: &[u8]) -> Result<Vec<Box<RawValue>>, Unreadable> {
     match body.iter().find(|byte| !byte.is_ascii_whitespace()) {

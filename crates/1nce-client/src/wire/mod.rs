@@ -14,10 +14,10 @@ mod sms;
 mod usage;
 
 pub(crate) use connectivity::{read_connectivity, read_connectivity_info};
-pub(crate) use error::error_body;
+pub(crate) use error::{error_body, teller};
 pub(crate) use events::read_event_page;
 pub(crate) use fields::Fields;
-pub(crate) use list::{array, read_list};
+pub(crate) use list::{array, empty_or_json, read_list};
 pub(crate) use orders::{read_limit_steps, read_limits, read_order, read_product, read_support_case};
 pub(crate) use quota::{read_data_quota, read_sms_quota};
 pub(crate) use sim::read_sim;

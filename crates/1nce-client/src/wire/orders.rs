@@ -98,13 +98,20 @@ fn read_limit(fields: &mut Fields) -> Limit {
     }
 }
 
-pub(crate) fn read_limits(mut fields: Fields) -> AccountLimits {
-    AccountLimits {
+/// An object without a limit is no answer to the question which limits are set, but for the empty one.
+pub(crate) fn read_limits(mut fields: Fields) -> Result<AccountLimits, Unreadable> {
+    let names = [Service::Data, Service::SmsMt, Service::SmsMo].map(Service::field);
+    let named = names.into_iter().any(|name| fields.names(name));
+    let limits = AccountLimits {
         data: fields.inside(Service::Data.field(), read_limit),
         sms_mt: fields.inside(Service::SmsMt.field(), read_limit),
         sms_mo: fields.inside(Service::SmsMo.field(), read_limit),
         extra: fields.extra(),
+    };
+    if named || limits.extra.is_empty() {
+        return Ok(limits);
     }
+    Err(Unreadable::new("no limit of any service"))
 }
 
 /// The steps that a service's limit can take: an array, an object of one step, or the object that the spec shows, which
@@ -211,6 +218,14 @@ mod tests {
     }
 
     #[test]
+    fn an_error_object_does_not_say_that_no_limit_is_set() {
+        let read = |json: &str| read_limits(Fields::parse(json.as_bytes()).unwrap());
+        assert!(read(r#"{"message":"no"}"#).is_err());
+        assert_eq!(read("{}").unwrap(), AccountLimits::default());
+        assert_eq!(read(r#"{"data":null}"#).unwrap(), AccountLimits::default());
+    }
+
+    #[test]
     fn limits_and_steps_that_cannot_be_read_are_kept() {
         let steps = read_limit_steps(
             br#"[{"id":1,"limit":"none","per":"month"},"16 MB"]"#,
@@ -224,7 +239,7 @@ mod tests {
         );
         assert_eq!(steps.rejects[0].raw, r#""16 MB""#);
         let limits = br#"{"data":{"id":1,"limit":"none"},"smsMt":"10 SMS","voice":{"id":1}}"#;
-        let limits = read_limits(Fields::parse(limits).unwrap());
+        let limits = read_limits(Fields::parse(limits).unwrap()).unwrap();
         assert_eq!(limits.data.unwrap().extra["limit"], "none");
         assert_eq!(
             serde_json::json!(limits.extra),

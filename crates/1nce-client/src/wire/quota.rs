@@ -3,20 +3,22 @@
 use domain::DataVolume;
 
 use super::{Fields, Unreadable};
+use crate::capability::Generation;
 use crate::model::{DataQuota, Quota, QuotaState, SmsQuota};
 
-pub(crate) fn read_data_quota(fields: Fields) -> Result<DataQuota, Unreadable> {
-    read(fields, |fields, name| -> Option<DataVolume> {
+pub(crate) fn read_data_quota(fields: Fields, generation: Generation) -> Result<DataQuota, Unreadable> {
+    read(fields, generation, |fields, name| -> Option<DataVolume> {
         fields.megabytes(name)
     })
 }
 
-pub(crate) fn read_sms_quota(fields: Fields) -> Result<SmsQuota, Unreadable> {
-    read(fields, |fields, name| fields.integer(name))
+pub(crate) fn read_sms_quota(fields: Fields, generation: Generation) -> Result<SmsQuota, Unreadable> {
+    read(fields, generation, |fields, name| fields.integer(name))
 }
 
 fn read<V>(
     mut fields: Fields,
+    generation: Generation,
     amount: impl Fn(&mut Fields, &str) -> Option<V>,
 ) -> Result<Quota<V>, Unreadable> {
     if !fields.contains("volume") && !fields.contains("total_volume") {
@@ -34,6 +36,7 @@ fn read<V>(
         other => QuotaState::Unknown(other),
     });
     Ok(Quota {
+        generation,
         remaining: amount(&mut fields, "volume"),
         total: amount(&mut fields, "total_volume"),
         accumulated_total: amount(&mut fields, "accumulated_total_volume"),
@@ -61,24 +64,24 @@ mod tests {
                 "peak_throughput":1000000,"last_volume_added":500,"threshold_percentage":20,
                 "last_status_change_date":"2018-10-01T11:59:44.000Z"}"#,
         );
-        let v1 = read_data_quota(v1.unwrap()).unwrap();
+        let v1 = read_data_quota(v1.unwrap(), Generation::V1).unwrap();
         assert_eq!(v1.remaining.unwrap().bytes(), 456_956_787);
         assert_eq!(v1.expires_at.unwrap().to_rfc3339(), "2031-11-26T00:00:00+00:00");
         let v2 = Fields::parse(
             br#"{"id":1,"status":{"id":0,"description":"EXHAUSTED"},"volume":"-0.02","total_volume":500.0,
                 "accumulated_total_volume":1000,"service":"data","threshold_volume":100,"new":1}"#,
         );
-        let v2 = read_data_quota(v2.unwrap()).unwrap();
+        let v2 = read_data_quota(v2.unwrap(), Generation::V2).unwrap();
         assert_eq!(v2.remaining.unwrap().bytes(), -20_972);
         assert_eq!(v2.state, Some(QuotaState::Exhausted));
         assert_eq!(v2.extra["new"], 1);
         let sms = Fields::parse(br#"{"volume":249.0,"total_volume":"250"}"#).unwrap();
-        let sms = read_sms_quota(sms).unwrap();
+        let sms = read_sms_quota(sms, Generation::V2).unwrap();
         assert_eq!((sms.remaining, sms.total), (Some(249), Some(250)));
     }
 
     #[test]
     fn an_error_object_is_no_quota() {
-        assert!(read_data_quota(Fields::parse(br#"{"message":"x"}"#).unwrap()).is_err());
+        assert!(read_data_quota(Fields::parse(br#"{"message":"x"}"#).unwrap(), Generation::V1).is_err());
     }
 }

@@ -1,5 +1,7 @@
 //! A SIM as list and single read write it (FACTS §5).
 
+use std::net::IpAddr;
+
 use domain::{Iccid, Imei, Imsi, Msisdn, ProviderSim, QuotaStatus, QuotaSummary, SimStatus};
 
 use super::{Fields, Unreadable};
@@ -27,7 +29,9 @@ pub(crate) fn read_sim(mut fields: Fields) -> Result<ProviderSim, Unreadable> {
         status: SimStatus::from_provider(&provider_status),
         provider_status,
         label: fields.text("label"),
-        ip_address: fields.word("ip_address"),
+        ip_address: fields.parsed("ip_address", |text| {
+            text.parse::<IpAddr>().map(|_| text.to_owned())
+        }),
         activation_date: fields.time("activation_date"),
         data_quota: summary(&mut fields, data_total, "quota_status"),
         sms_quota: summary(&mut fields, sms_total, "quota_status_SMS"),
@@ -85,7 +89,15 @@ mod tests {
         );
         assert_eq!(sim.sms_quota.total, Some(250));
         assert_eq!(sim.activation_date.unwrap().timestamp(), 1_707_638_401);
+        assert_eq!(sim.ip_address.as_deref(), Some("100.64.0.17"));
         assert!(sim.extra.is_empty(), "{:?}", sim.extra);
+    }
+
+    #[test]
+    fn an_address_that_is_none_is_kept_as_it_came() {
+        let sim = read(r#"{"iccid":"8988999000000000017","ip_address":"ullamco"}"#).unwrap();
+        assert_eq!(sim.ip_address, None);
+        assert_eq!(sim.extra["ip_address"], "ullamco");
     }
 
     #[test]

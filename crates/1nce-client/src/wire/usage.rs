@@ -6,10 +6,14 @@ use domain::DataVolume;
 use super::{Fields, Unreadable, array, read_list};
 use crate::model::{DataUsage, SmsUsage, Usage, UsageDay};
 
-/// Reads the rows of v1's object or of a bare array; the `TOTAL` row is left out.
+/// Reads the rows of v1's object or of a bare array; the `TOTAL` row is left out. Rows of which none is a day are no
+/// usage: they are not the SIM's silence.
 pub(crate) fn read_usage(body: &[u8]) -> Result<Usage, Unreadable> {
     let (rows, rejects) = read_list(array(body)?, read_row);
     let mut days: Vec<UsageDay> = rows.into_iter().flatten().collect();
+    if let (true, Some(reject)) = (days.is_empty(), rejects.first()) {
+        return Err(Unreadable::new(format!("no row is a day: {}", reject.reason)));
+    }
     days.sort_by_key(|day| day.date);
     Ok(Usage { days, rejects })
 }
@@ -132,6 +136,12 @@ mod tests {
             serde_json::json!(usage.days[0].extra),
             serde_json::json!({"data": {"roaming": true}, "voice": {"volume": "3"}})
         );
+    }
+
+    #[test]
+    fn rows_of_which_none_is_a_day_are_no_usage() {
+        let nonsense = br#"[{"date":"quis","data":{"volume":"tempor"}},{"date":"TOTAL"}]"#;
+        assert!(read_usage(nonsense).is_err());
     }
 
     #[test]

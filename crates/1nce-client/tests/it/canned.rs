@@ -1,5 +1,6 @@
 //! A server that answers what a test wrote down, for answers that the emulator would never give.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -9,6 +10,8 @@ use tokio::net::{TcpListener, TcpStream};
 pub struct Canned {
     pub base_url: String,
     pub requests: Arc<Mutex<Vec<String>>>,
+    /// The same with headers and body.
+    pub whole: Arc<Mutex<Vec<String>>>,
 }
 
 pub fn json(status: u16, headers: &str, body: &str) -> String {
@@ -45,20 +48,33 @@ async fn read_request(stream: &mut TcpStream) -> Option<String> {
 
 impl Canned {
     pub async fn start<A: Into<Vec<u8>> + Send>(answer: impl Fn(&str) -> A + Send + Sync + 'static) -> Self {
+        Self::start_with_logins(answer, |_| {}).await
+    }
+
+    /// The same; every login brings another token, and its number is told.
+    pub async fn start_with_logins<A: Into<Vec<u8>> + Send>(
+        answer: impl Fn(&str) -> A + Send + Sync + 'static,
+        login: impl Fn(usize) + Send + Sync + 'static,
+    ) -> Self {
+        let logins = Arc::new((AtomicUsize::new(0), login));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base_url = format!("http://{}/management-api", listener.local_addr().unwrap());
         let requests = Arc::new(Mutex::new(Vec::new()));
-        let (log, answer) = (requests.clone(), Arc::new(answer));
+        let whole = Arc::new(Mutex::new(Vec::new()));
+        let (log, answer) = ((requests.clone(), whole.clone()), Arc::new(answer));
         tokio::spawn(async move {
             while let Ok((mut stream, _)) = listener.accept().await {
-                let (log, answer) = (log.clone(), answer.clone());
+                let (log, answer, logins) = (log.clone(), answer.clone(), logins.clone());
                 tokio::spawn(async move {
                     while let Some(request) = read_request(&mut stream).await {
                         let line = request.lines().next().unwrap_or_default().to_owned();
-                        log.lock().unwrap().push(line.clone());
-                        let login = r#"{"access_token":"t0k3n","expires_in":3600}"#;
+                        log.0.lock().unwrap().push(line.clone());
+                        log.1.lock().unwrap().push(request);
                         let reply = if line.contains("/oauth/token") {
-                            json(200, "", login).into_bytes()
+                            let number = logins.0.fetch_add(1, Ordering::SeqCst) + 1;
+                            (logins.1)(number);
+                            let token = format!(r#"{{"access_token":"t0k3n-{number}","expires_in":3600}}"#);
+                            json(200, "", &token).into_bytes()
                         } else {
                             answer(&line).into()
                         };
@@ -69,6 +85,10 @@ impl Canned {
                 });
             }
         });
-        Self { base_url, requests }
+        Self {
+            base_url,
+            requests,
+            whole,
+        }
     }
 }

@@ -6,7 +6,7 @@ use deadpool_redis::redis;
 use domain::{Iccid, SimStatus};
 use once_client::model::{BulkOutcome, PaymentMethod};
 use once_client::{BreakerState, Capability, ClientError, Generation, Generations, Lane, Offer, SimUpdate};
-use once_emulator::{Fault, FaultKind};
+use once_emulator::{Fault, FaultBody, FaultKind};
 use serde_json::json;
 
 use crate::support::{World, eventually, pool, redis_url, today};
@@ -31,6 +31,8 @@ async fn v2_goes_first_and_the_question_is_asked_once_for_all_processes() {
 async fn without_v1_the_rest_goes_on_and_what_is_missing_is_told() {
     let world = World::unlimited().await;
     world.control.config(&json!({ "v1": "retired" })).await.unwrap();
+    let missing = Fault::new(FaultKind::Status, "/v2/sims/topup$").status(404, FaultBody::Html);
+    world.control.faults_add(&missing).await.unwrap();
     let client = world.client();
     let iccids = world.iccids(&client, 2).await;
     let refused = client.bulk_top_up(LANE, &iccids, PaymentMethod::default()).await;
@@ -233,11 +235,10 @@ async fn a_v1_that_fails_is_not_told_as_gone() {
         ..Fault::new(FaultKind::Status, "/v1/sims")
     };
     world.control.faults_add(&failing).await.unwrap();
+    let missing = Fault::new(FaultKind::Status, "/v2/sims/limits").status(404, FaultBody::Json);
+    world.control.faults_add(&missing).await.unwrap();
     let client = world.client();
-    let error = client
-        .bulk_top_up(LANE, &[card()], PaymentMethod::default())
-        .await
-        .unwrap_err();
+    let error = client.get_limits(LANE).await.unwrap_err();
     assert!(
         matches!(error, ClientError::CapabilityUnknown { .. }),
         "{error:?}"
@@ -247,25 +248,27 @@ async fn a_v1_that_fails_is_not_told_as_gone() {
 }
 
 #[tokio::test]
-async fn usage_that_v2_lacked_is_looked_for_again() {
+async fn what_a_generation_lacked_is_tried_again_after_a_time() {
     let world = World::unlimited().await;
     let settings = json!({ "v1": "retired", "v2_usage": false });
     world.control.config(&settings).await.unwrap();
-    let client = world.client();
+    let client = world.client_with(|config| config.relearn_after = Duration::from_secs(2));
     let iccid = world.iccids(&client, 1).await[0];
     let today = today();
     client.usage(LANE, iccid, today, today).await.unwrap_err();
-    // A list that is not found makes the client ask anew what lives.
-    let missing = Fault {
-        status: Some(404),
-        ..Fault::new(FaultKind::Status, "/v2/sims$").times(1)
-    };
-    world.control.faults_add(&missing).await.unwrap();
-    client.list_sims(LANE, 1, 1).await.unwrap_err();
+    world.control.config(&json!({ "v2_usage": true })).await.unwrap();
+    let refused = client.usage(LANE, iccid, today, today).await;
+    assert!(matches!(refused, Err(ClientError::CapabilityUnavailable { .. })));
+    assert_eq!(
+        world.calls("GET", "/usage").await.len(),
+        1,
+        "not asked while it is believed"
+    );
 
-    let usage = client.capabilities().await.offer(Capability::Usage);
-
-    assert_eq!(usage, Offer::Untried(Generation::V2));
+    eventually("usage is tried again", async || {
+        client.usage(LANE, iccid, today, today).await.is_ok()
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -275,7 +278,10 @@ async fn what_was_known_serves_while_1nce_cannot_be_asked_again() {
     let mut connection = pool(&redis_url()).get().await.unwrap();
     redis::cmd("SET")
         .arg(world.key("generations"))
-        .arg(r#"{"v1":true,"v2":true,"v2_usage":null}"#)
+        .arg(
+            r#"{"v1":{"state":"alive","since":"2026-07-15T12:00:00Z"},
+                "v2":{"state":"alive","since":"2026-07-15T12:00:00Z"}}"#,
+        )
         .arg("PX")
         .arg(1_000)
         .query_async::<()>(&mut connection)
@@ -309,7 +315,10 @@ async fn callers_that_give_up_first_do_not_hide_an_outage() {
         config.breaker_threshold = 2;
     });
     let error = client.list_sims(LANE, 1, 1).await.unwrap_err();
-    assert!(matches!(error, ClientError::BudgetTimeout { .. }), "{error:?}");
+    assert!(
+        matches!(error, ClientError::CapabilityUnknown { .. }),
+        "the budget has room: {error:?}"
+    );
     eventually("calls are held back", async || {
         matches!(client.breaker_state(), BreakerState::Open(_))
     })

@@ -1,7 +1,7 @@
 //! What a refusal means: the monthly limit under any status, 422 only of a SIM, and questions that are asked once.
 
 use domain::Iccid;
-use once_client::model::{LimitUpdate, NewOrder, OrderLine, Service, SimQuery, SmsSubmit, Sort};
+use once_client::model::{LimitUpdate, NewOrder, OrderLine, QuotaState, Service, SimQuery, SmsSubmit, Sort};
 use once_client::{ClientError, Generations, Lane};
 
 use crate::canned::{Canned, json};
@@ -111,8 +111,20 @@ async fn a_422_of_an_order_is_no_expired_sim_and_keeps_its_words() {
             (Some("NoAddress"), "several addresses")
         );
     }
-    let sim = client.get_sim(LANE, card()).await;
+    let v1 = client_with(&server, |config| config.generations = Generations::V1Only);
+    let sim = v1.get_sim(LANE, card()).await;
     assert!(matches!(sim, Err(ClientError::Expired { .. })), "{sim:?}");
+    let quota = v1.data_quota(LANE, card()).await.unwrap().unwrap();
+    assert_eq!(
+        quota.state,
+        Some(QuotaState::Expired),
+        "v1 tells no more of an expired SIM"
+    );
+    let sim = client.get_sim(LANE, card()).await;
+    assert!(
+        matches!(sim, Err(ClientError::Rejected { status: 422, .. })),
+        "v2 does not say expired so: {sim:?}"
+    );
 }
 
 #[tokio::test]
@@ -155,7 +167,7 @@ async fn records_that_are_no_product_and_no_case_are_returned_with_their_bytes()
 #[tokio::test]
 async fn orders_products_and_support_follow_the_configured_version() {
     let server = Canned::start(|_| json(200, "", "[]")).await;
-    let client = client_with(&server, |config| config.orders_version = "v9".into());
+    let client = client_with(&server, |config| config.orders_version = Some("v9".into()));
     client.list_orders(LANE, 1, true).await.unwrap();
     client.get_order(LANE, 7).await.ok();
     client.list_products(LANE).await.unwrap();
