@@ -3,6 +3,7 @@
 
 mod app;
 mod config;
+pub mod doctor;
 mod error;
 mod migrations;
 mod store;
@@ -18,7 +19,7 @@ use service_runtime::outbox::Outbox;
 use service_runtime::{Runtime, RuntimeError, Service, Shared};
 use tokio::sync::Notify;
 
-pub use config::{DEFAULTS, JobsConfig, SHORT_NAMES, SimServiceConfig, SweepConfig};
+pub use config::{DEFAULTS, JobsConfig, ProviderConfig, SHORT_NAMES, SimServiceConfig, SweepConfig};
 
 /// What has to be known of the service before it runs.
 pub const SERVICE: Service = Service {
@@ -65,6 +66,7 @@ pub async fn run(
         jobs: Arc::new(config.jobs),
         wake_jobs: Arc::new(Notify::new()),
         wake: Arc::new(Notify::new()),
+        provider: app::provider::Watch::new(&config.provider, config.clock),
         wanted: app::Wanted::default(),
         shutdown: shared.shutdown.clone(),
     };
@@ -86,6 +88,12 @@ pub async fn run(
             shared.metrics.clone(),
             shared.shutdown.clone(),
         ));
+        shared.shutdown.spawn(app::provider::run(
+            app.provider.clone(),
+            client.clone(),
+            shared.metrics.clone(),
+            shared.shutdown.clone(),
+        ));
         shared.shutdown.spawn(app::sweep::run(
             app,
             client,
@@ -96,16 +104,22 @@ pub async fn run(
     Ok(runtime)
 }
 
-/// A failing 1NCE limits the service but does not make it unready: what is stored is still served.
+/// A failing 1NCE, or the end of its v1, limits the service but does not make it unready: what is stored is still served.
 fn watch_provider(runtime: &Runtime, app: &app::App) {
     let clients = Arc::clone(&app.clients);
     runtime.health.add("1nce", false, move || {
-        let failing = clients
-            .iter()
-            .find(|client| client.breaker_state() != once_client::BreakerState::Closed);
-        let outcome = failing.map_or(Ok(()), |client| {
-            Err(format!("calls to account {} pause", client.account()))
-        });
-        async move { outcome }
+        let failing: Vec<String> = clients.iter().filter_map(app::provider::failing).collect();
+        std::future::ready(all_well(failing))
     });
+    let watch = app.provider.clone();
+    runtime.health.add("1nce-v1", false, move || {
+        std::future::ready(all_well(watch.end_warnings()))
+    });
+}
+
+fn all_well(failing: Vec<String>) -> Result<(), String> {
+    if failing.is_empty() {
+        return Ok(());
+    }
+    Err(failing.join("; "))
 }

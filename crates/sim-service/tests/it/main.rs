@@ -11,5 +11,6 @@ mod jobs_control;
 mod jobs_import;
 mod jobs_support;
 mod list;
+mod provider;
 mod sweep;
 mod update;
