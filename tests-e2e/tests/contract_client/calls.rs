@@ -228,7 +228,9 @@ impl Calls {
         let day = |day| NaiveDate::from_ymd_opt(2026, 6, day).unwrap();
         // Twice: what v2 does not have is asked for once only, as `judge` demands.
         for _ in 0..2 {
-            if let Some(usage) = self.not_in_the_file_of_v2("usage", client.usage(LANE, iccid, day(1), day(30)).await) {
+            if let Some(usage) =
+                self.not_in_the_file_of_v2("usage", client.usage(LANE, iccid, day(1), day(30)).await)
+            {
                 self.list("usage", &usage.days, usage.rejects.len(), |day| vec![&day.extra]);
             }
         }

@@ -125,7 +125,7 @@ impl World {
             shutdown: Shutdown::new(),
         };
         let addr = gateway::run(config, shared.clone()).await?.addr();
-        let http = reqwest::Client::builder().no_proxy().build().unwrap();
+        let http = reqwest::Client::builder().no_proxy().no_gzip().build().unwrap();
         Ok(Gateway { addr, shared, http })
     }
 
