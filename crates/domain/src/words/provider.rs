@@ -99,6 +99,8 @@ words! {
     Outlook {
         /// It runs through v2: nothing changes.
         Stays = "stays",
+        /// It runs through v2 as 1NCE's pages show it; no call has proved it on this account yet.
+        Expected = "expected",
         /// It runs through v1 and goes on through v2 by itself.
         Moves = "moves",
         /// Nobody knows yet whether v2 has it: the first use finds out.

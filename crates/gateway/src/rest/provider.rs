@@ -48,7 +48,7 @@ words_of! {
 }
 
 words_of! {
-    /// What the end of v1 changes: nothing (`stays`); it goes on through v2 by itself (`moves`); the first use of v2 finds
+    /// What the end of v1 changes: nothing (`stays`); nothing if v2 is as documented (`expected`); it goes on through v2 by itself (`moves`); the first use of v2 finds
     /// out (`untried`); v2 lacks it (`ends`); 1NCE does not say whether its v1 ends (`unconfirmed`); nobody offers it
     /// (`unavailable`).
     Outlook as "CapabilityOutlook"

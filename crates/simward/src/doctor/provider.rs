@@ -73,13 +73,17 @@ fn judged(capability: &CapabilityReadiness) -> (Verdict, String) {
     let sentence = sentence.trim_end();
     match (capability.outlook.as_str(), capability.generation.as_str()) {
         ("stays", via) => (Verdict::Works, format!("API {via}")),
+        ("expected", via) => (
+            Verdict::Works,
+            format!("API {via}, as documented; no call has proved it yet"),
+        ),
         ("unavailable", _) => (Verdict::Limited, sentence.to_owned()),
-        ("unconfirmed", via) => (Verdict::Works, format!("API {via}; {sentence}")),
+        ("unconfirmed", _) => (Verdict::Works, sentence.to_owned()),
         (_, "v1") => (
             Verdict::Limited,
             format!("API v1, which ends {}: {sentence}", v1_end()),
         ),
-        (_, via) => (Verdict::Works, format!("API {via}; {sentence}")),
+        _ => (Verdict::Works, sentence.to_owned()),
     }
 }
 

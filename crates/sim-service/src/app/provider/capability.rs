@@ -31,7 +31,7 @@ fn subject(capability: ProviderCapability) -> &'static str {
         Is::Limits => "Reading and setting monthly limits",
         Is::Orders => "Reading and placing orders",
         Is::Products => "Reading what can be ordered",
-        Is::Support => "Support cases",
+        Is::Support => "Working with support cases",
     }
 }
 
@@ -58,10 +58,8 @@ pub fn told(capability: ProviderCapability, known: &CapabilityReadiness) -> (Out
     let what = subject(capability);
     let lesson = in_v2(known).map_or_else(String::new, |lesson| lesson.what.clone());
     let sentence = match outlook {
-        Outlook::Stays if is_proven(known) => {
-            format!("{what} runs through v2; the end of v1 changes nothing.")
-        }
-        Outlook::Stays => {
+        Outlook::Stays => format!("{what} runs through v2; the end of v1 changes nothing."),
+        Outlook::Expected => {
             format!(
                 "{what} runs through v2, as 1NCE documents it; no call has proved it on this account yet."
             )
@@ -94,7 +92,7 @@ pub fn told(capability: ProviderCapability, known: &CapabilityReadiness) -> (Out
         }
     };
     let instead = match outlook {
-        Outlook::Stays | Outlook::Moves => "",
+        Outlook::Stays | Outlook::Expected | Outlook::Moves => "",
         _ => instead(capability),
     };
     (outlook, sentence, instead.to_owned())
@@ -103,8 +101,9 @@ pub fn told(capability: ProviderCapability, known: &CapabilityReadiness) -> (Out
 fn outlook(capability: ProviderCapability, known: &CapabilityReadiness) -> Outlook {
     match known.generation {
         None => Outlook::Unavailable,
-        Some(Generation::V2) if known.in_v2 == Certainty::Unknown && !is_proven(known) => Outlook::Untried,
-        Some(Generation::V2) => Outlook::Stays,
+        Some(Generation::V2) if is_proven(known) => Outlook::Stays,
+        Some(Generation::V2) if known.in_v2 == Certainty::Documented => Outlook::Expected,
+        Some(Generation::V2) => Outlook::Untried,
         Some(Generation::V1) => match in_v2(known).map(|lesson| lesson.works) {
             Some(true) => Outlook::Moves,
             Some(false) if is_of_sims(capability) => Outlook::Ends,
@@ -158,7 +157,16 @@ mod tests {
         let cases = [
             (Sims, known(v2, Certainty::Certain, None), Outlook::Stays),
             (Sims, known(v1, Certainty::Certain, None), Outlook::Moves),
-            (Extension, known(v2, Certainty::Documented, None), Outlook::Stays),
+            (
+                Extension,
+                known(v2, Certainty::Documented, None),
+                Outlook::Expected,
+            ),
+            (
+                Extension,
+                known(v2, Certainty::Documented, Some(true)),
+                Outlook::Stays,
+            ),
             (
                 Extension,
                 known(v1, Certainty::Documented, Some(false)),
@@ -186,7 +194,7 @@ mod tests {
             let (outlook, sentence, instead) = told(capability, &known);
             assert_eq!(outlook, expected, "{capability}: {known:?}");
             assert!(sentence.ends_with('.'), "{sentence}");
-            let goes_on = matches!(outlook, Outlook::Stays | Outlook::Moves);
+            let goes_on = matches!(outlook, Outlook::Stays | Outlook::Expected | Outlook::Moves);
             assert_eq!(instead.is_empty(), goes_on, "{capability}: {instead}");
         }
     }

@@ -229,3 +229,94 @@ fn generation(
         sentence,
     }
 }
+
+#[cfg(test)]
+pub mod tests {
+    use once_client::Certainty;
+
+    use super::*;
+
+    /// How the next call of a capability goes.
+    pub fn through(capability: Capability, generation: Generation) -> (Capability, CapabilityReadiness) {
+        let known = CapabilityReadiness {
+            generation: Some(generation),
+            why: None,
+            in_v2: Certainty::Unknown,
+            learnt: Vec::new(),
+        };
+        (capability, known)
+    }
+
+    /// An account of which both generations live.
+    pub fn known(capabilities: &[(Capability, CapabilityReadiness)]) -> Known {
+        let alive = GenerationReadiness {
+            standing: Standing::Alive,
+            since: Utc::now(),
+        };
+        Known {
+            account: "main".into(),
+            readiness: Readiness {
+                asked_at: Some(Utc::now()),
+                generations: [Generation::V1, Generation::V2]
+                    .map(|of| (of, alive.clone()))
+                    .into(),
+                capabilities: capabilities.iter().cloned().collect(),
+            },
+            login: None,
+        }
+    }
+
+    fn at(moment: &str) -> DateTime<Utc> {
+        moment.parse().unwrap()
+    }
+
+    #[test]
+    fn only_what_ends_with_v1_is_warned_of_and_only_when_the_end_is_near() {
+        let usage = known(&[through(Capability::Usage, Generation::V1)]);
+        assert_eq!(usage.end_warning(at("2026-11-30T12:00:00Z")), None);
+        let warning = usage.end_warning(at("2026-12-01T00:00:00Z")).unwrap();
+        assert!(
+            warning.contains("(in 30 days)") && warning.contains("for usage."),
+            "{warning}"
+        );
+        assert!(
+            usage.end_warning(at("2027-01-02T12:00:00Z")).is_some(),
+            "1NCE serves it still"
+        );
+        let orders = known(&[through(Capability::Orders, Generation::V1)]);
+        assert_eq!(orders.end_warning(at("2026-12-30T12:00:00Z")), None);
+    }
+
+    #[test]
+    fn a_page_says_in_which_manner_a_generation_is_gone() {
+        let mut gone = known(&[through(Capability::Usage, Generation::V2)]);
+        let standing = Standing::Gone {
+            status: 410,
+            what: "is gone: it answers 410".into(),
+        };
+        gone.readiness
+            .generations
+            .entry(Generation::V1)
+            .and_modify(|of| of.standing = standing);
+        let page = gone.report(at("2027-01-02T12:00:00Z"));
+        let v1 = &page.generations[0];
+        assert_eq!((v1.state.as_str(), v1.status), ("gone", 410));
+        assert_eq!(v1.sentence, "v1 is gone: it answers 410.");
+        assert!(!page.needs_v1 && page.summary.contains("v2"), "{page:?}");
+
+        let failing = Standing::Failing { why: "503".into() };
+        gone.readiness
+            .generations
+            .entry(Generation::V2)
+            .and_modify(|of| of.standing = failing);
+        let page = gone.report(at("2027-01-02T12:00:00Z"));
+        assert_eq!(page.generations[1].state, "failing");
+        assert!(page.summary.contains("Neither"), "{page:?}");
+
+        gone.readiness.generations.clear();
+        assert_eq!(
+            gone.report(at("2027-01-02T12:00:00Z")).generations[0].state,
+            "unknown"
+        );
+    }
+}

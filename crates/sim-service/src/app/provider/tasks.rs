@@ -20,10 +20,11 @@ pub fn tasks(known: &Known, login: LoginResult) -> Vec<pb::ProviderTask> {
     tasks.push(task(
         ProviderTask::DataStreamer,
         TaskState::Check,
-        "In the 1NCE portal replace the streams of the Data Streamer 1.0 with those of 2.0, type HTTP, to the same \
-         address; one carries the SIMs of both platforms. S3, Datadog and Keen.io end, and so does the SMS Forwarder: \
-         SMS of devices and delivery reports are records of the stream. Simward reads both formats and counts a record \
-         that comes twice once.",
+        "In the 1NCE portal make streams of the Data Streamer 2.0, type HTTP, to the same address, and delete those of \
+         1.0; one stream of 2.0 carries the SIMs of both platforms, and Simward reads both formats. 1NCE does not say \
+         whether both give a record the same id: delete the old one as soon as the new one delivers, lest days count \
+         twice. S3, Datadog and Keen.io have no stream in 2.0; where the SMS Forwarder was, SMS of devices and delivery \
+         reports are records of the stream.",
     ));
     if known.through_v1().contains(&ProviderCapability::Limits) {
         tasks.push(task(

@@ -106,10 +106,37 @@ async fn look(client: &OnceClient) -> Known {
 }
 
 fn say_once_a_day(known: &Known, now: DateTime<Utc>, said_on: &mut Option<NaiveDate>) {
-    let today = now.date_naive();
-    let Some(warning) = known.end_warning(now).filter(|_| *said_on != Some(today)) else {
-        return;
-    };
-    *said_on = Some(today);
-    tracing::warn!(account = known.account, "{warning}");
+    if let Some(warning) = due(known, now, *said_on) {
+        *said_on = Some(now.date_naive());
+        tracing::warn!(account = known.account, "{warning}");
+    }
+}
+
+/// What the log has to say of the end of v1 today (UTC), unless it was said.
+fn due(known: &Known, now: DateTime<Utc>, said_on: Option<NaiveDate>) -> Option<String> {
+    let is_said = said_on == Some(now.date_naive());
+    known.end_warning(now).filter(|_| !is_said)
+}
+
+#[cfg(test)]
+mod tests {
+    use once_client::Capability;
+
+    use super::super::report::tests::{known, through};
+    use super::*;
+
+    #[test]
+    fn the_log_has_a_line_a_day_as_long_as_something_runs_through_v1() {
+        let needs = known(&[through(Capability::Usage, Generation::V1)]);
+        let evening: DateTime<Utc> = "2026-12-10T23:59:00Z".parse().unwrap();
+        let mut said_on = None;
+        assert!(due(&needs, evening, said_on).is_some());
+        say_once_a_day(&needs, evening, &mut said_on);
+        assert_eq!(due(&needs, evening, said_on), None);
+        let next_day = evening + chrono::TimeDelta::minutes(2);
+        assert!(due(&needs, next_day, said_on).is_some());
+
+        let needs_nothing = known(&[through(Capability::Usage, Generation::V2)]);
+        assert_eq!(due(&needs_nothing, evening, None), None);
+    }
 }
