@@ -1,12 +1,6 @@
 //! A request that first opens a connection leaves later than it was granted, by a DNS lookup and handshakes.
 
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
-
-use tower_layer::Layer;
-use tower_service::Service;
 
 use crate::budget::Grant;
 
@@ -19,42 +13,16 @@ pub(crate) async fn granted<F: Future>(grant: &Arc<Grant>, call: F) -> F::Output
     GRANT.scope(Arc::clone(grant), call).await
 }
 
-/// Around the opening of each connection of the HTTP client.
-#[derive(Debug, Clone)]
-pub(crate) struct CountFromOpening;
-
-impl<S> Layer<S> for CountFromOpening {
-    type Service = Opening<S>;
-
-    fn layer(&self, connector: S) -> Opening<S> {
-        Opening(connector)
-    }
-}
-
-#[derive(Debug, Clone)]
-pub(crate) struct Opening<S>(S);
-
-impl<S, R> Service<R> for Opening<S>
-where
-    S: Service<R, Future: Send + 'static>,
-{
-    type Response = S::Response;
-    type Error = S::Error;
-    type Future = Pin<Box<dyn Future<Output = Result<S::Response, S::Error>> + Send>>;
-
-    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
-        self.0.poll_ready(context)
-    }
-
-    fn call(&mut self, request: R) -> Self::Future {
-        of_grant(Grant::opens_connection);
-        let opening = self.0.call(request);
-        Box::pin(async move {
-            let connection = opening.await?;
-            // Not there when another connection came free first: then the opening goes on in a task of its own.
-            of_grant(Grant::connection_is_open);
-            Ok(connection)
-        })
+/// Around the opening of each connection of the HTTP client, for a [`tower::util::MapFutureLayer`].
+pub(crate) fn counted_from_opening<T, E>(
+    opening: impl Future<Output = Result<T, E>> + Send,
+) -> impl Future<Output = Result<T, E>> + Send {
+    of_grant(Grant::opens_connection);
+    async move {
+        let connection = opening.await?;
+        // Not there when another connection came free first: then the opening goes on in a task of its own.
+        of_grant(Grant::connection_is_open);
+        Ok(connection)
     }
 }
 
@@ -70,6 +38,7 @@ mod tests {
     use std::time::{Duration, Instant};
 
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tower::util::MapFutureLayer;
 
     use super::*;
     use crate::budget::{Budget, LimitSpec};
@@ -78,40 +47,12 @@ mod tests {
     use crate::lane::Lane;
     use crate::metrics::ClientMetrics;
 
-    /// Connections take so long.
-    #[derive(Debug, Clone)]
-    struct Slowly(Duration);
+    /// How long a connection takes.
+    const OPENING: Duration = Duration::from_millis(200);
 
-    impl<S> Layer<S> for Slowly {
-        type Service = SlowConnector<S>;
-
-        fn layer(&self, connector: S) -> SlowConnector<S> {
-            SlowConnector(connector, self.0)
-        }
-    }
-
-    #[derive(Debug, Clone)]
-    struct SlowConnector<S>(S, Duration);
-
-    impl<S, R> Service<R> for SlowConnector<S>
-    where
-        S: Service<R, Future: Send + 'static>,
-    {
-        type Response = S::Response;
-        type Error = S::Error;
-        type Future = Pin<Box<dyn Future<Output = Result<S::Response, S::Error>> + Send>>;
-
-        fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
-            self.0.poll_ready(context)
-        }
-
-        fn call(&mut self, request: R) -> Self::Future {
-            let (opening, time) = (self.0.call(request), self.1);
-            Box::pin(async move {
-                tokio::time::sleep(time).await;
-                opening.await
-            })
-        }
+    async fn slowly<F: Future>(opening: F) -> F::Output {
+        tokio::time::sleep(OPENING).await;
+        opening.await
     }
 
     /// Answers every request with an empty object.
@@ -138,8 +79,7 @@ mod tests {
             "id",
             "secret".into(),
         );
-        let opening = Duration::from_millis(200);
-        let slowly = reqwest::Client::builder().connector_layer(Slowly(opening));
+        let slowly = reqwest::Client::builder().connector_layer(MapFutureLayer::new(slowly));
         let client = http::build_over(slowly, &config).unwrap();
         let mut spec = LimitSpec::sims(1, config.budget_guard, 1);
         spec.cold_wait = Duration::ZERO;
@@ -154,7 +94,7 @@ mod tests {
         let answered_at = Instant::now();
 
         let window = Duration::from_secs(1) + config.budget_guard;
-        assert!(budget.holds_back(Lane::Interactive, granted_at + opening / 2 + window));
+        assert!(budget.holds_back(Lane::Interactive, granted_at + OPENING / 2 + window));
         assert!(!budget.holds_back(Lane::Interactive, answered_at + window));
     }
 }

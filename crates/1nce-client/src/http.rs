@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use reqwest::header::HeaderMap;
+use tower::util::MapFutureLayer;
 
 use crate::config::ClientConfig;
-use crate::connection::CountFromOpening;
+use crate::connection::counted_from_opening;
 use crate::error::{ClientError, RequestId};
 
 /// An answer whose body was read to the end.
@@ -68,7 +69,7 @@ pub(crate) fn build_over(
         // A page of a hundred SIMs is a twelfth of its size then.
         .gzip(true)
         .connect_timeout(config.connect_timeout)
-        .connector_layer(CountFromOpening)
+        .connector_layer(MapFutureLayer::new(counted_from_opening))
         .pool_idle_timeout(Duration::from_secs(90))
         .tcp_nodelay(true)
         .redirect(reqwest::redirect::Policy::none())

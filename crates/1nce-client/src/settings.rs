@@ -107,3 +107,33 @@ impl OnceSettings {
         Ok(config)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(orders_version: &str) -> OnceSettings {
+        serde_json::from_value(serde_json::json!({
+            "account": "main", "base_url": "https://example.com", "client_id": "id", "client_secret": "secret",
+            "sims_per_second": 10, "generations": "auto", "orders_version": orders_version, "replicas": 1,
+            "call_timeout_ms": 10_000,
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn the_version_of_orders_is_found_out_or_one_segment_of_a_path() {
+        let version = |text| settings(text).client("x").map(|config| config.orders_version);
+        assert_eq!(version("auto").unwrap(), None);
+        assert_eq!(version("v2").unwrap().as_deref(), Some("v2"));
+        for bad in ["", "v2/x", "../v1", "v 1"] {
+            assert!(
+                version(bad)
+                    .unwrap_err()
+                    .to_string()
+                    .contains("ONCE_ORDERS_VERSION"),
+                "{bad}"
+            );
+        }
+    }
+}

@@ -15,12 +15,16 @@ mod fleet;
 mod journal;
 mod limiter;
 mod luhn;
+mod pattern;
 mod server;
 mod streams;
 mod tokens;
 mod world;
 
-pub use config::{Customer, EmulatorConfig, Generation, Mode, PaymentDelays, Settings};
+pub use config::{
+    Customer, DateTrap, EmulatorConfig, Ended, Extra, Generation, Manner, Mode, PaymentDelays,
+    PaymentOutcome, PaymentOutcomes, Settings, UNEVEN, UsageShape, V2Paths,
+};
 pub use control::client::ControlClient;
 pub use control::types::{CustomerStats, OrderTruth, SimPatch, SimTruth, Stats, Time};
 pub use error::{ControlError, EmulatorError};

@@ -3,9 +3,10 @@
 use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
-/// At most `limit` admitted calls in any `window`; refused calls do not count.
+/// At most `limit` admitted calls in any `window`; refused calls count only where 1NCE is taken to be that strict.
 #[derive(Debug, Default)]
 pub struct SlidingWindow {
+    places: VecDeque<Instant>,
     admitted: VecDeque<Instant>,
     offered: VecDeque<Instant>,
     /// Calls refused so far.
@@ -25,14 +26,26 @@ impl SlidingWindow {
     }
 
     /// Admits a call arriving at `now`, or says how long until a place is free. A limit of 0 means no limit.
-    pub fn admit(&mut self, now: Instant, limit: u32, window: Duration) -> Result<(), Duration> {
+    /// With `refused_count` a refused call takes a place as well.
+    pub fn admit(
+        &mut self,
+        now: Instant,
+        limit: u32,
+        window: Duration,
+        refused_count: bool,
+    ) -> Result<(), Duration> {
+        forget_before(&mut self.places, now, window);
         forget_before(&mut self.admitted, now, window);
         let limit = limit as usize;
-        if limit > 0 && self.admitted.len() >= limit {
+        if limit > 0 && self.places.len() >= limit {
             self.violations += 1;
-            let freed_by = self.admitted[self.admitted.len() - limit];
+            if refused_count {
+                self.places.push_back(now);
+            }
+            let freed_by = self.places[self.places.len() - limit];
             return Err(window.saturating_sub(now.duration_since(freed_by)));
         }
+        self.places.push_back(now);
         self.admitted.push_back(now);
         self.max_admitted = self.max_admitted.max(self.admitted.len());
         Ok(())
@@ -107,7 +120,7 @@ mod tests {
             for gap in gaps {
                 at += gap;
                 let in_window = admitted.iter().filter(|t| at - **t < 1000).count();
-                match window.admit(start + Duration::from_millis(at), limit, SECOND) {
+                match window.admit(start + Duration::from_millis(at), limit, SECOND, false) {
                     Ok(()) => {
                         prop_assert!(in_window < limit as usize);
                         admitted.push(at);
@@ -130,7 +143,7 @@ mod tests {
         let mut call = |ms| {
             let at = start + Duration::from_millis(ms);
             window.offer(at, SECOND);
-            window.admit(at, 2, SECOND).is_ok()
+            window.admit(at, 2, SECOND, false).is_ok()
         };
         assert!(call(0) && call(0));
         assert!(!call(1) && !call(500) && !call(999));
@@ -139,9 +152,21 @@ mod tests {
     }
 
     #[test]
+    fn where_refused_calls_count_only_silence_frees_a_place() {
+        let start = Instant::now();
+        let mut window = SlidingWindow::default();
+        let mut call = |ms| window.admit(start + Duration::from_millis(ms), 1, SECOND, true);
+        assert!(call(0).is_ok());
+        assert_eq!(call(900), Err(SECOND));
+        assert!(call(1500).is_err());
+        assert!(call(2500).is_ok());
+        assert_eq!(window.max_admitted, 1);
+    }
+
+    #[test]
     fn zero_means_no_limit() {
         let mut window = SlidingWindow::default();
         let now = Instant::now();
-        assert!((0..1000).all(|_| window.admit(now, 0, SECOND).is_ok()));
+        assert!((0..1000).all(|_| window.admit(now, 0, SECOND, true).is_ok()));
     }
 }

@@ -45,6 +45,9 @@ struct Args {
     /// Leaves `detail` out of v2 events: its published schema accepts no natural value.
     #[arg(long, env = "EMULATOR_NO_EVENT_DETAILS", value_parser = FalseyValueParser::new())]
     no_event_details: bool,
+    /// Other settings as a JSON object, as the control API takes it: `{"arrival_ms": 20, "v2_only_from": 500}`.
+    #[arg(long, env = "EMULATOR_SETTINGS", default_value = "{}")]
+    settings: String,
     /// Milliseconds added to every answer.
     #[arg(long, env = "EMULATOR_LATENCY_MS", default_value_t = 0)]
     latency_ms: u64,
@@ -112,6 +115,8 @@ fn config(args: Args) -> anyhow::Result<EmulatorConfig> {
         event_details: !args.no_event_details,
         ..Settings::default()
     };
+    let given = serde_json::from_str(&args.settings).context("the settings are no JSON")?;
+    let settings = settings.merged(&given).map_err(anyhow::Error::msg)?;
     let customers = args
         .customers
         .iter()

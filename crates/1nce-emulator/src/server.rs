@@ -53,6 +53,7 @@ fn check(config: &EmulatorConfig) -> Result<(), EmulatorError> {
     {
         return refuse("client ids and secrets must not be empty, and a client id holds no colon".to_owned());
     }
+    config.settings.check().map_err(EmulatorError::Config)?;
     for stream in &config.streams {
         stream.check().map_err(EmulatorError::Config)?;
     }

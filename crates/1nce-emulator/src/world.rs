@@ -45,7 +45,13 @@ impl Domain {
             self.settle_accounts(transfer.due, settings);
             for sim in transfer.sims {
                 if self.accounts[transfer.from].fleet.contains(sim) {
-                    let delta = self.accounts[transfer.from].give_up(sim);
+                    let from = &mut self.accounts[transfer.from];
+                    let delta = from.give_up(sim);
+                    from.linger(
+                        sim,
+                        delta.as_ref(),
+                        transfer.due + settings.list_lag_seconds * 1000,
+                    );
                     self.accounts[transfer.to].adopt(sim, delta, transfer.due);
                 }
             }

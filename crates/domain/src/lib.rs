@@ -35,6 +35,6 @@ pub use volume::{BYTES_PER_MB, DataVolume, VolumeError};
 pub use words::{
     ApiGeneration, Certainty, EventCategory, GenerationState, ItemOutcome, JobAction, JobKind, JobStatus,
     ListStatus, LoginResult, Outlook, ProviderCapability, ProviderTask, ProviderWarning, RejectKind,
-    RunReason, RunState, SimSort, StreamKind, StreamState, TaskState, TopBy, UnknownWord, UsageGroupBy,
-    UsageSource,
+    RunReason, RunState, ShadowOutcome, SimSort, StreamKind, StreamState, TaskState, TopBy, UnknownWord,
+    UsageGroupBy, UsageSource,
 };

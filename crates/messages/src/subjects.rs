@@ -51,6 +51,11 @@ impl Subjects {
         self.prefixed("ingest.v1.batch")
     }
 
+    /// Where caches are told which SIMs have a new revision.
+    pub fn sim_revisions(&self) -> String {
+        self.prefixed("cache.v1.sim")
+    }
+
     /// Where messages end that could not be handled.
     pub fn dead_letter(&self, stream: &str, durable: &str) -> String {
         self.prefixed(&format!("dlq.v1.{}.{durable}", stream.to_ascii_lowercase()))

@@ -12,6 +12,7 @@ pub mod bus;
 pub mod config;
 pub mod db;
 pub mod health;
+mod hints;
 pub mod ignored;
 pub mod lease;
 pub mod metrics;

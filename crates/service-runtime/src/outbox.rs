@@ -11,6 +11,7 @@ use std::time::Duration;
 use async_nats::HeaderMap;
 use futures_util::future::try_join_all;
 use messages::{EventEnvelope, Subjects};
+use prost::Message;
 use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, Postgres, Row, Transaction};
 use tokio::sync::Notify;
@@ -18,6 +19,7 @@ use uuid::Uuid;
 
 use crate::bus::{Bus, BusError, within};
 use crate::db::{Db, DbError};
+use crate::hints::{HintBatch, Hints};
 use crate::ignored::Ignored;
 use crate::lease::{Lease, LeaseError};
 use crate::metrics::Metrics;
@@ -39,13 +41,14 @@ const POLL: Duration = Duration::from_secs(1);
 /// Events that wait longer show in the service's health.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
-/// Events that wait for the end of a transaction.
+/// Events that wait for the end of a transaction, and hints.
 #[derive(Debug, Default)]
 pub struct OutboxBatch {
     ids: Vec<Uuid>,
     subjects: Vec<String>,
     headers: Vec<String>,
     payloads: Vec<Vec<u8>>,
+    hints: HintBatch,
 }
 
 impl OutboxBatch {
@@ -61,6 +64,13 @@ impl OutboxBatch {
         self.subjects.push(subjects.event(envelope.event, envelope.iccid));
         self.headers.push(headers.join("\n"));
         self.payloads.push(payload);
+    }
+
+    /// Adds a part to what is said on a subject once the transaction has committed. It may be lost, so it is for what
+    /// mends itself. Parts are joined to few messages: their type has repeated fields only, of which joined bytes are
+    /// the list of both.
+    pub fn hint(&mut self, subject: &str, part: &impl Message) {
+        self.hints.add(subject, &part.encode_to_vec());
     }
 
     /// How many events wait.
@@ -122,6 +132,7 @@ pub(crate) async fn check(db: &Db) -> Result<(), String> {
 pub struct Outbox {
     db: Db,
     poke: Arc<Notify>,
+    hints: Hints,
 }
 
 /// A change of the schema and the events about it: they commit together, or neither does. A transaction to its users.
@@ -130,10 +141,11 @@ pub struct Change {
     /// What the change is told as.
     pub events: OutboxBatch,
     poke: Arc<Notify>,
+    hints: Hints,
 }
 
 impl Change {
-    /// Commits both; the events leave at once.
+    /// Commits both; the events and hints leave at once.
     ///
     /// # Errors
     /// The database's; then neither is stored.
@@ -143,6 +155,7 @@ impl Change {
         if !self.events.is_empty() {
             self.poke.notify_one();
         }
+        self.hints.send(self.events.hints).await;
         Ok(())
     }
 }
@@ -185,7 +198,12 @@ impl Outbox {
         };
         let (wake, end) = (Arc::clone(&poke), shutdown.clone());
         shutdown.spawn(async move { relay.run(&wake, &end).await });
-        Self { db: db.clone(), poke }
+        let hints = Hints::new(bus, metrics, db.schema());
+        Self {
+            db: db.clone(),
+            poke,
+            hints,
+        }
     }
 
     /// Begins a change.
@@ -197,6 +215,7 @@ impl Outbox {
             transaction: self.db.pool().begin().await?,
             events: OutboxBatch::default(),
             poke: Arc::clone(&self.poke),
+            hints: self.hints.clone(),
         })
     }
 

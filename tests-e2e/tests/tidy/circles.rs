@@ -8,7 +8,7 @@ use crate::graph::Graph;
 /// Circles that may stay. One that the code no longer has fails too.
 const EXCEPTIONS: [Exception; 1] = [Exception {
     krate: "once-emulator",
-    members: &["account/", "api/", "config.rs", "streams/", "world.rs"],
+    members: &["account/", "api/", "config/", "streams/", "world.rs"],
     why: "the streams tell the truth of the accounts, which the API changes: one world that nothing else stands on",
 }];
 

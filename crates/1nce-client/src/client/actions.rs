@@ -118,4 +118,21 @@ mod tests {
             json!({ "iccids": ["8988999000000000017"] })
         );
     }
+
+    #[test]
+    fn an_order_without_a_number_is_accepted_and_its_number_unknown() {
+        let number = |location: Option<&str>| {
+            let answer = Answer {
+                location: location.map(str::to_owned),
+                ..Answer::test(201, "")
+            };
+            order_receipt(&answer).order_number
+        };
+        assert_eq!(
+            number(Some("http://internal.example/v2/orders/2000000001/")),
+            Some(2_000_000_001)
+        );
+        assert_eq!(number(Some("/v1/orders/")), None);
+        assert_eq!(number(None), None);
+    }
 }

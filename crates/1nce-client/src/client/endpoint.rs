@@ -71,9 +71,11 @@ impl Endpoint {
         Self::new(name, Method::POST, Group::Sims, RetryClass::Never)
     }
 
-    /// A `POST` to `/sims*` of absolute values: as safe to repeat as a `PUT`.
+    /// A `POST` to `/sims*` of absolute values: as safe to repeat as a `PUT`, and what v2 answers to it is unconfirmed.
     pub(super) const fn sims_set(name: &'static str) -> Self {
-        Self::new(name, Method::POST, Group::Sims, RetryClass::Repeatable)
+        let mut endpoint = Self::new(name, Method::POST, Group::Sims, RetryClass::Repeatable);
+        endpoint.accepts = &[200, 201, 204];
+        endpoint
     }
 
     /// A `POST` beside `/sims*`; 1NCE documents 200 and 201 for it (FACTS §13).

@@ -117,7 +117,7 @@ impl OnceClient {
         list: &Call,
         error: &ClientError,
     ) -> Result<(), ClientError> {
-        match self.call(self.segment(capability, generation), list).await {
+        match self.call_in(capability, generation, list).await {
             Ok(_) => Err(self.about_the_sim(capability, generation, error.clone())),
             Err(failed) if suspicion(capability, list, &failed, true).is_some() => Ok(()),
             Err(failed) => Err(unknown(capability, failed)),
@@ -245,8 +245,8 @@ impl OnceClient {
     /// Whether a generation knows all of the SIMs; asks for one after the other until one is not known.
     async fn known_sims(&self, generation: Generation, lane: Lane, iccids: &[Iccid]) -> Known {
         for iccid in iccids.iter().take(LARGEST_BULK) {
-            let call = Call::new(&GET, lane, format!("/sims/{iccid}"));
-            match self.call(generation.word(), &call).await {
+            let call = Call::of_sim(&GET, lane, *iccid, "");
+            match self.call_in(Capability::Sims, generation, &call).await {
                 Ok(answer) if answer.is_empty() => return Known::Not,
                 Ok(_) => {}
                 Err(ClientError::NotFound {

@@ -101,11 +101,18 @@ impl OnceClient {
             }
             Err(error) => {
                 let refusal = self.doubt(capability, generation, call, error, sent).await?;
+                let lives = matches!(refusal.generation_lives, Ok(true));
+                let told = refusal.error.clone();
                 let none = ClientError::CapabilityUnavailable {
                     capability,
                     why: String::new(),
                 };
-                Err(self.settle(capability, call.lane, vec![refusal], none).await)
+                let settled = self.settle(capability, call.lane, vec![refusal], none).await;
+                // Whoever asks one generation alone wants to know what it tells, readable or not.
+                Err(match told {
+                    ClientError::Decode { .. } if lives => told,
+                    _ => settled,
+                })
             }
         }
     }
@@ -119,7 +126,7 @@ impl OnceClient {
     }
 
     /// Sends a call. A 401 throws the token away only when no generation takes it.
-    async fn call_in(
+    pub(super) async fn call_in(
         &self,
         capability: Capability,
         generation: Generation,

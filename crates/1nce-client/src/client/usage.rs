@@ -32,17 +32,6 @@ fn usage_call(lane: Lane, iccid: Iccid, from: NaiveDate, to: NaiveDate) -> Resul
         .query("end_dt", to))
 }
 
-fn usage_of(answer: &Answer) -> Result<Usage, ClientError> {
-    if answer.is_empty() {
-        return Err(ClientError::NotFound {
-            endpoint: USAGE.name,
-            by: Teller::Nobody,
-            request_id: answer.request_id.clone(),
-        });
-    }
-    read_usage(&answer.body).map_err(|reason| answer.unreadable(&USAGE, reason))
-}
-
 impl OnceClient {
     /// Usage per day, both days included; at most the last six months. Both dates are always sent, because 1NCE's
     /// default changed over time. Rows of which none is a day are an error.
@@ -58,14 +47,15 @@ impl OnceClient {
     ) -> Result<Usage, ClientError> {
         let call = usage_call(lane, iccid, from, to)?;
         let (_, answer) = self.sims_call(Capability::Usage, |_| call.clone()).await?;
-        usage_of(&answer)
+        self.usage_of(lane, iccid, &answer).await
     }
 
     /// The same through one generation and no other: to compare what both tell while both live. What it teaches about
     /// the path is kept for all processes, as with any call.
     ///
     /// # Errors
-    /// [`ClientError::CapabilityUnavailable`] when that generation has no usage.
+    /// [`ClientError::CapabilityUnavailable`] when that generation has no usage; [`ClientError::Decode`] when it answers
+    /// something else.
     pub async fn usage_in(
         &self,
         generation: Generation,
@@ -76,7 +66,19 @@ impl OnceClient {
     ) -> Result<Usage, ClientError> {
         let call = usage_call(lane, iccid, from, to)?;
         let answer = self.call_pinned(Capability::Usage, generation, &call).await?;
-        usage_of(&answer)
+        self.usage_of(lane, iccid, &answer).await
+    }
+
+    /// An empty answer is v1's word for an unknown SIM, and believed only when 1NCE does not know it alone either.
+    async fn usage_of(&self, lane: Lane, iccid: Iccid, answer: &Answer) -> Result<Usage, ClientError> {
+        if answer.is_empty() && self.get_sim(lane, iccid).await?.is_none() {
+            return Err(ClientError::NotFound {
+                endpoint: USAGE.name,
+                by: Teller::Nobody,
+                request_id: answer.request_id.clone(),
+            });
+        }
+        read_usage(&answer.body).map_err(|reason| answer.unreadable(&USAGE, reason))
     }
 
     /// Events of a SIM of the last 7 days, from page 1, at most 1000 a page.

@@ -109,6 +109,7 @@ mod tests {
 
     static READ: Endpoint = Endpoint::sims_get("GET /x");
     static ACTION: Endpoint = Endpoint::sims_action("POST /x");
+    static SET: Endpoint = Endpoint::sims_set("POST /sims/limits");
     static ORDER: Endpoint = Endpoint::shop_action("POST /orders", Group::Orders);
 
     fn of(
@@ -132,6 +133,8 @@ mod tests {
             (&ACTION, 201, "<html>", false),
             (&ACTION, 200, "{}", false),
             (&ACTION, 202, "", false),
+            (&SET, 200, "{}", true),
+            (&SET, 202, "", false),
             (&ORDER, 200, "{}", true),
             (&ORDER, 201, "", true),
             (&ORDER, 200, "OK", false),

@@ -186,7 +186,8 @@ impl Fields {
         }
     }
 
-    fn is_spent(&self) -> bool {
+    /// Whether nothing is left but nulls.
+    pub(crate) fn is_spent(&self) -> bool {
         self.0.values().all(|raw| raw.get() == "null")
     }
 
@@ -229,12 +230,12 @@ impl Fields {
         })
     }
 
-    /// Whether a field is there and not null.
     /// Whether the field is there, be it null.
     pub(crate) fn names(&self, name: &str) -> bool {
         self.0.contains_key(name)
     }
 
+    /// Whether a field is there and not null.
     pub(crate) fn contains(&self, name: &str) -> bool {
         self.0.get(name).is_some_and(|raw| raw.get() != "null")
     }

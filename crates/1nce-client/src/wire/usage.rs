@@ -23,6 +23,10 @@ fn read_row(mut row: Fields) -> Result<Option<UsageDay>, Unreadable> {
     if date.eq_ignore_ascii_case("TOTAL") {
         return Ok(None);
     }
+    // A day without use tells zeros (FACTS §7); one that tells of neither has another shape.
+    if !row.names("data") && !row.names("sms") {
+        return Err(Unreadable::new("neither data nor sms"));
+    }
     let day = date.get(..10).unwrap_or(&date);
     let date = NaiveDate::parse_from_str(day, "%Y-%m-%d")
         .map_err(|_| Unreadable::new(format!("date {date:.40}")))?;
@@ -44,6 +48,10 @@ fn part<T: Default>(
         // The cost mirrors the volume, and the place says what kind of traffic it is (FACTS §7).
         for known in ["cost", "currency", "traffic_type"] {
             part.skip(known);
+        }
+        let volumes = ["volume", "volume_tx", "volume_rx"];
+        if !part.is_spent() && !volumes.into_iter().any(|volume| part.names(volume)) {
+            return Err(Unreadable::new("no volume"));
         }
         read(part)
     };
@@ -124,6 +132,19 @@ mod tests {
         .unwrap();
         assert_eq!(usage.days.len(), 1);
         assert_eq!(usage.rejects.len(), 3);
+    }
+
+    #[test]
+    fn a_day_of_another_shape_is_no_day_without_use() {
+        for other in [
+            r#"{"date":"2025-10-02","usage":{"bytes":7}}"#,
+            r#"{"date":"2025-10-02","volume":"3"}"#,
+            r#"{"date":"2025-10-02","data":{"bytes":7}}"#,
+        ] {
+            let days = format!(r#"[{{"date":"2025-10-01","data":{{"volume":"0"}}}},{other}]"#);
+            let usage = read_usage(days.as_bytes()).unwrap();
+            assert_eq!((usage.days.len(), usage.rejects.len()), (1, 1), "{other}");
+        }
     }
 
     #[test]

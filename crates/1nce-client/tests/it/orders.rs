@@ -20,6 +20,8 @@ async fn a_top_up_is_an_order_that_can_be_read_and_whose_volume_comes_after_paym
             .await
             .unwrap();
         let number = receipt.order_number.unwrap();
+        // An order shows up a second after it was placed.
+        world.control.advance_time(1).await.unwrap();
         let order = client.get_order(LANE, number).await.unwrap().unwrap();
         assert_eq!(order.iccids, [iccid], "{case}");
         assert_eq!(order.order_type.as_deref(), Some("TOPUP"), "{case}");
@@ -80,6 +82,8 @@ async fn the_calls_that_only_v1_has_work_there() {
         .bulk_top_up(LANE, &iccids, PaymentMethod::CreditCard)
         .await
         .unwrap();
+    // An order shows up a second after it was placed.
+    world.control.advance_time(1).await.unwrap();
     let order = client
         .get_order(LANE, receipt.order_number.unwrap())
         .await

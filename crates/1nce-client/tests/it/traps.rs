@@ -5,7 +5,7 @@ use std::time::Duration;
 use chrono::Days;
 use domain::{Iccid, QuotaStatus, SimStatus};
 use once_client::model::{AddressType, Connectivity, SmsDirection, SmsSubmit};
-use once_client::{ClientError, Generations, Lane, OnceClient, SimUpdate};
+use once_client::{ClientError, Generation, Generations, Lane, OnceClient, SimUpdate};
 use once_emulator::{Connectivity as Network, EmulatorConfig, Mode, SimPatch};
 use serde_json::json;
 
@@ -155,6 +155,14 @@ async fn status_and_quota_are_one_model_in_both_generations() {
         assert!(status.pdp_contexts[0].rat.description.is_some(), "{case}");
         let quota = client.data_quota(LANE, iccid).await.unwrap().unwrap();
         assert_eq!(quota.remaining.unwrap().bytes(), 13_107_200, "{case}");
+        let told_by = match generations {
+            Generations::V1Only => Generation::V1,
+            _ => Generation::V2,
+        };
+        assert_eq!(
+            quota.generation, told_by,
+            "{case}: what `total` means depends on it"
+        );
         assert!(quota.expires_at.is_some(), "{case}: {:?}", quota.extra);
         let sms = client.sms_quota(LANE, iccid).await.unwrap().unwrap();
         assert_eq!(sms.remaining, Some(7), "{case}");
@@ -180,6 +188,7 @@ async fn an_overdrawn_quota_is_negative_where_1nce_says_so() {
 #[tokio::test]
 async fn usage_has_one_row_a_day_and_no_total() {
     for (world, client, generations, mode) in worlds().await {
+        world.control.config(&json!({ "v2_usage": true })).await.unwrap();
         let case = format!("{generations:?} {mode:?}");
         let today = today();
         let first = today - Days::new(9);

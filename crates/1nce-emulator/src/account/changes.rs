@@ -117,7 +117,14 @@ impl Account {
     }
 
     /// Stores an event of the SIM.
-    pub fn event(&mut self, sim: SimIndex, kind: u32, text: String, quota: Option<EventQuota>, at: Millis) {
+    pub fn event(
+        &mut self,
+        sim: SimIndex,
+        kind: u32,
+        text: String,
+        quota: Option<EventQuota>,
+        at: Millis,
+    ) -> i64 {
         const STORED: i64 = 8_000_000_000_000_000;
         let id = STORED + self.new_id() as i64;
         let events = &mut self.delta(sim).events;
@@ -129,10 +136,12 @@ impl Account {
             text,
             quota,
         });
+        id
     }
 
     /// Carries out an update by `PUT`, bulk `POST` or portal.
     pub fn update(&mut self, sim: SimIndex, update: &SimUpdate, at: Millis, settings: &Settings) {
+        self.remember(sim, at, settings);
         if let Some(label) = &update.label {
             self.delta(sim).label = Some(label.clone());
         }
@@ -143,6 +152,17 @@ impl Account {
             && enabled != self.view(sim, at).enabled()
         {
             self.switch(sim, enabled, at, settings);
+        }
+    }
+
+    /// Keeps what was shown before a change for as long as some reader lags behind.
+    fn remember(&mut self, sim: SimIndex, at: Millis, settings: &Settings) {
+        let lag = settings.list_lag_seconds.max(settings.get_lag_seconds) * 1000;
+        if lag > 0 {
+            let shown = self.view(sim, at).shown(0);
+            let before = &mut self.delta(sim).before;
+            before.retain(|(changed, _)| *changed > at - lag);
+            before.push((at, shown));
         }
     }
 
@@ -222,6 +242,16 @@ impl Account {
     /// Sets the end of the SIM's life; none = the regular one.
     pub fn set_expiry(&mut self, sim: SimIndex, expiry: Option<Millis>) {
         self.delta(sim).expiry = expiry;
+    }
+
+    /// Lets every change, or every reading, of the SIM fail with a status; 0 = no more.
+    pub fn set_answers(&mut self, sim: SimIndex, change: Option<u16>, read: Option<u16>) {
+        let delta = self.delta(sim);
+        for (slot, status) in [(&mut delta.change_status, change), (&mut delta.read_status, read)] {
+            if let Some(status) = status {
+                *slot = Some(status).filter(|status| *status != 0);
+            }
+        }
     }
 
     /// Whether SMS to the SIM fail from now on.

@@ -29,6 +29,20 @@ pub struct Delta {
     pub pauses: Vec<(i64, Option<i64>)>,
     /// SMS to this SIM fail instead of being delivered.
     pub sms_fails: bool,
+    /// What the API showed before the changes of the last seconds, by when each happened.
+    pub before: Vec<(Millis, Shown)>,
+    /// Status of every answer to a change of this SIM.
+    pub change_status: Option<u16>,
+    /// Status of every answer to a reading of this SIM.
+    pub read_status: Option<u16>,
+}
+
+/// What a `PUT` changes.
+#[derive(Debug, Clone)]
+pub struct Shown {
+    pub label: Option<String>,
+    pub imei_lock: bool,
+    pub enabled: bool,
 }
 
 /// A quota at the moment it last changed other than by seeded use; volumes in millionths of a MB or SMS.

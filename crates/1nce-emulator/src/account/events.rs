@@ -1,6 +1,7 @@
 //! Events of the last seven days: seeded traffic and what changes left behind (FACTS §12, §15.3).
 
 use super::delta::{EventQuota, Service, StoredEvent};
+use super::event_types::{REFUSED_SESSION, Traits, traits};
 use super::messages::KEPT;
 use super::view::{View, level};
 use crate::clock::Millis;
@@ -43,26 +44,13 @@ impl From<StoredEvent> for Event {
     }
 }
 
-/// Name, severity id, source id and alert flag of an event type (FACTS §15.3).
-pub fn traits(kind: u32) -> (&'static str, u32, u32, bool) {
-    match kind {
-        1 => ("Update location", 0, 0, false),
-        2 => ("Update GPRS location", 0, 0, false),
-        3 => ("Create PDP Context", 0, 0, false),
-        4 => ("Update PDP Context", 0, 0, false),
-        5 => ("Delete PDP Context", 0, 0, false),
-        8 => ("SIM activation", 0, 2, false),
-        9 => ("SIM suspension", 0, 2, false),
-        11 => ("Endpoint blocked", 1, 1, true),
-        15 => ("Purge location", 0, 0, false),
-        16 => ("Purge GPRS location", 0, 0, false),
-        18 => ("Data quota threshold reached", 1, 1, true),
-        19 => ("Data quota used up", 1, 1, true),
-        20 => ("SMS quota threshold reached", 1, 1, true),
-        21 => ("SMS quota used up", 1, 1, true),
-        56 => ("Data quota assigned", 0, 2, true),
-        58 => ("SMS quota assigned", 0, 2, true),
-        _ => ("Generic", 1, 0, true),
+impl Event {
+    /// What its type says; a session that was refused has no details, one that was accepted has.
+    pub fn traits(&self) -> Traits {
+        match (self.kind, &self.detail) {
+            (3, Detail::None) => REFUSED_SESSION,
+            (kind, _) => traits(kind),
+        }
     }
 }
 

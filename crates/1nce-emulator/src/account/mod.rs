@@ -2,6 +2,7 @@
 
 pub mod changes;
 pub mod delta;
+pub mod event_types;
 pub mod events;
 pub mod messages;
 pub mod orders;
@@ -40,6 +41,8 @@ pub struct Account {
     pub orders: BTreeMap<u64, Order>,
     pub cases: Vec<Case>,
     pub limits: Limits,
+    /// SIMs that left, and until when lists still show them.
+    lingering: Vec<(SimIndex, Millis)>,
     /// SIMs 1NCE tops up by itself.
     pub auto_topup: BTreeSet<SimIndex>,
     /// Bulk updates and resets carried out so far.
@@ -65,6 +68,7 @@ impl Account {
             orders: BTreeMap::new(),
             cases: Vec::new(),
             limits: Limits::default(),
+            lingering: Vec::new(),
             auto_topup: BTreeSet::new(),
             carried_out: 0,
             seeded: Seeded { seed },
@@ -208,6 +212,29 @@ impl Account {
         self.deltas.remove(&sim)
     }
 
+    /// Lets lists show a SIM that left, as it was, until a moment.
+    pub fn linger(&mut self, sim: SimIndex, delta: Option<&Delta>, until: Millis) {
+        self.lingering.push((sim, until));
+        self.deltas.extend(delta.map(|delta| (sim, delta.clone())));
+    }
+
+    /// SIMs that left and that lists still show.
+    pub fn lingering(&self) -> impl Iterator<Item = SimIndex> + '_ {
+        self.lingering.iter().map(|(sim, _)| *sim)
+    }
+
+    fn forget_departed(&mut self, now: Millis) {
+        let fleet = &self.fleet;
+        let deltas = &mut self.deltas;
+        self.lingering.retain(|(sim, until)| {
+            let back = fleet.contains(*sim);
+            if !back && *until <= now {
+                deltas.remove(sim);
+            }
+            !back && *until > now
+        });
+    }
+
     /// Queues a task on the domain clock.
     pub fn queue(&mut self, due: Millis, task: Task) {
         let id = self.new_id();
@@ -216,6 +243,7 @@ impl Account {
 
     /// Carries out everything due, each at the time it was due.
     pub fn settle(&mut self, now: Millis, settings: &Settings) {
+        self.forget_departed(now);
         self.run_auto_topups(now, settings);
         self.run_tasks(now, settings);
     }

@@ -5,13 +5,20 @@ use serde_json::Value;
 use super::Account;
 use super::tasks::Task;
 use crate::clock::Millis;
-use crate::config::Settings;
+use crate::config::{PaymentOutcome, Settings};
+use crate::dates::DAY;
 use crate::fleet::SimIndex;
 
 /// The one status the specification shows (FACTS §13).
 pub const COMPLETED: &str = "COMPLETED";
 /// The portal's "in preparation".
 pub const IN_PREPARATION: &str = "IN_PREPARATION";
+/// The portal's "cancelled".
+const CANCELLED: &str = "CANCELLED";
+/// An assumption: no source shows the word.
+const DECLINED: &str = "PAYMENT_DECLINED";
+/// The cards of the fleet were ordered that long before the emulator's start.
+const FIRST_ORDER_AGE: Millis = 400 * DAY;
 /// Gross price of one top-up or extension in cents; made up.
 const TOPUP_CENTS: u64 = 1190;
 const FIRST_ORDER: u64 = 2_000_000_001;
@@ -113,7 +120,37 @@ pub const PRODUCTS: [Product; 3] = [
     },
 ];
 
+/// What happens to an order when its payment is due.
+fn due(outcome: PaymentOutcome, number: u64) -> Task {
+    match outcome {
+        PaymentOutcome::Paid => Task::Completed(number),
+        PaymentOutcome::Cancelled => Task::Failed(number, CANCELLED),
+        PaymentOutcome::Declined | PaymentOutcome::Refused => Task::Failed(number, DECLINED),
+    }
+}
+
 impl Account {
+    /// Orders that the API shows by now, oldest first.
+    pub fn visible_orders(&self, now: Millis, settings: &Settings) -> impl Iterator<Item = &Order> {
+        let newest = now - settings.order_visible_delay_seconds * 1000;
+        self.orders
+            .values()
+            .filter(move |order| order.placed_at <= newest)
+    }
+
+    /// The number of the next order: other customers have those between.
+    fn next_number(&self, gaps: bool) -> u64 {
+        let Some(last) = self.orders.keys().next_back() else {
+            return FIRST_ORDER;
+        };
+        let gap = if gaps {
+            self.seeded.hash(*last as SimIndex, 60) % 5
+        } else {
+            0
+        };
+        last + 1 + gap
+    }
+
     fn place(
         &mut self,
         kind: OrderKind,
@@ -121,12 +158,9 @@ impl Account {
         products: Vec<(i64, i64)>,
         cents: u64,
         at: Millis,
+        gaps: bool,
     ) -> u64 {
-        let number = self
-            .orders
-            .keys()
-            .next_back()
-            .map_or(FIRST_ORDER, |last| last + 1);
+        let number = self.next_number(gaps);
         let status = IN_PREPARATION.to_owned();
         let order = Order {
             number,
@@ -149,7 +183,8 @@ impl Account {
             Vec::new(),
             vec![(1001, cards)],
             1000 * u64::from(size),
-            now,
+            now - FIRST_ORDER_AGE,
+            false,
         );
         if let Some(order) = self.orders.get_mut(&number) {
             order.status = COMPLETED.to_owned();
@@ -166,15 +201,10 @@ impl Account {
         settings: &Settings,
     ) -> u64 {
         let cents = TOPUP_CENTS * sims.len() as u64;
-        let number = self.place(kind, sims, Vec::new(), cents, at);
-        let delays = &settings.payment_delays;
-        let delay = match method {
-            "creditcard" => delays.creditcard,
-            "monthlyinvoice" => delays.monthlyinvoice,
-            "boleto" => delays.boleto,
-            _ => delays.banktransfer,
-        };
-        self.queue(at + delay * 1000, Task::Completed(number));
+        let number = self.place(kind, sims, Vec::new(), cents, at, settings.order_number_gaps);
+        let delay = settings.payment_delays.of(method);
+        let payment = due(settings.payment_outcomes.of(method), number);
+        self.queue(at + delay * 1000, payment);
         number
     }
 
@@ -191,11 +221,13 @@ impl Account {
             .iter()
             .map(|(id, n)| price(*id).saturating_mul(n.unsigned_abs()))
             .sum();
-        let number = self.place(OrderKind::Additional, Vec::new(), products, cents, at);
+        let gaps = settings.order_number_gaps;
+        let number = self.place(OrderKind::Additional, Vec::new(), products, cents, at, gaps);
         if let Some(order) = self.orders.get_mut(&number) {
             order.address = address;
         }
-        self.queue(at + settings.order_delay_seconds * 1000, Task::Completed(number));
+        let arrival = due(settings.payment_outcomes.cards, number);
+        self.queue(at + settings.order_delay_seconds * 1000, arrival);
         number
     }
 

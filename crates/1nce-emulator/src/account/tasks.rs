@@ -4,7 +4,7 @@ use super::Account;
 use super::changes::SimUpdate;
 use super::orders::{COMPLETED, IN_PREPARATION, OrderKind};
 use crate::clock::Millis;
-use crate::config::Settings;
+use crate::config::{PaymentOutcome, Settings};
 use crate::fleet::SimIndex;
 
 const HOUR: Millis = 3_600_000;
@@ -19,6 +19,8 @@ pub enum Task {
     Reset(SimIndex),
     /// The payment of an order arrives, or its parcel.
     Completed(u64),
+    /// The payment of an order fails, and the order gets this status.
+    Failed(u64, &'static str),
     /// An SMS reaches its device, or fails.
     SmsFinal(SimIndex, i64),
 }
@@ -45,6 +47,7 @@ impl Account {
                 self.reset(sim, at, settings);
             }
             Task::Completed(order) => self.complete(order, at, settings),
+            Task::Failed(order, status) => self.fail(order, status),
             Task::SmsFinal(sim, id) if self.fleet.contains(sim) => self.settle_message(sim, id, at),
             Task::Update(..) | Task::Reset(_) | Task::SmsFinal(..) => {}
         }
@@ -87,6 +90,21 @@ impl Account {
         }
     }
 
+    /// Only an order that was not completed yet can fail.
+    fn fail(&mut self, number: u64, status: &str) {
+        let order = self.orders.get_mut(&number);
+        if let Some(order) = order.filter(|order| order.status == IN_PREPARATION) {
+            order.status = status.to_owned();
+        }
+    }
+
+    /// Whether a change of the SIM is accepted and not yet carried out.
+    pub fn is_busy(&self, sim: SimIndex) -> bool {
+        let changes =
+            |task: &Task| matches!(task, Task::Update(other, _) | Task::Reset(other) if *other == sim);
+        self.tasks.values().any(changes)
+    }
+
     /// 1NCE looks every four hours, at 00, 04, … CET, and buys for SIMs at a fifth or less (FACTS §9).
     pub(super) fn run_auto_topups(&mut self, now: Millis, settings: &Settings) {
         loop {
@@ -101,8 +119,9 @@ impl Account {
                 continue;
             }
             self.run_tasks(next, settings);
+            let refused = settings.payment_outcomes.creditcard == PaymentOutcome::Refused;
             for sim in self.auto_topup.clone() {
-                if self.needs_topup(sim, next) {
+                if !refused && self.needs_topup(sim, next) {
                     self.order_topup(vec![sim], OrderKind::Topup, "creditcard", next, settings);
                 }
             }

@@ -2,15 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use super::delta::{Delta, QuotaBase, Service};
+use super::delta::{Delta, QuotaBase, Service, Shown};
 use crate::clock::Millis;
 use crate::dates::{DAY, day_of, months_after};
 use crate::fleet::SimIndex;
 use crate::fleet::seeded::{self, Connectivity, DATA_GRANT, OVERDRAFT, SMS_GRANT, Seeded};
 use crate::streams::records::{Day, seeded_sms_at};
 
-/// Lifetime of the standard product in months (FACTS §8).
+/// Lifetime of the standard product in months (FACTS §8); an extension adds as much.
 pub const LIFETIME_MONTHS: u32 = 120;
+/// A recorded quota expired three months after the tenth anniversary, at midnight (FACTS §8).
+const FIRST_LIFETIME_MONTHS: u32 = LIFETIME_MONTHS + 3;
 
 /// A SIM at a moment.
 #[derive(Clone, Copy)]
@@ -90,6 +92,18 @@ impl View<'_> {
             .unwrap_or_else(|| self.seeded.enabled(self.sim))
     }
 
+    /// What a reader sees whose copy is `lag_seconds` behind.
+    pub fn shown(&self, lag_seconds: i64) -> Shown {
+        let seen_at = self.now - lag_seconds * 1000;
+        let before = self.delta.map_or(&[][..], |d| d.before.as_slice());
+        let later = before.iter().find(|(changed, _)| *changed > seen_at);
+        later.map(|(_, shown)| shown.clone()).unwrap_or_else(|| Shown {
+            label: self.label(),
+            imei_lock: self.imei_lock(),
+            enabled: self.enabled(),
+        })
+    }
+
     pub fn ip_address(&self) -> String {
         self.delta
             .and_then(|d| d.ip_address.clone())
@@ -101,7 +115,7 @@ impl View<'_> {
     }
 
     pub fn expiry(&self) -> Millis {
-        let regular = || months_after(self.activation_date(), LIFETIME_MONTHS);
+        let regular = || day_of(months_after(self.activation_date(), FIRST_LIFETIME_MONTHS)) * DAY;
         self.delta.and_then(|d| d.expiry).unwrap_or_else(regular)
     }
 

@@ -37,10 +37,14 @@ impl Answer {
         }
     }
 
-    /// An HTML error page as a proxy writes it.
+    /// An HTML page as a proxy or a web site writes it.
     pub fn html(status: u16) -> Self {
+        let title = match status {
+            200 => "Welcome".to_owned(),
+            status => format!("{status} Error"),
+        };
         let page = format!(
-            "<html>\r\n<head><title>{status}</title></head>\r\n<body><h1>{status} Error</h1></body>\r\n</html>\r\n"
+            "<html>\r\n<head><title>{title}</title></head>\r\n<body><h1>{title}</h1></body>\r\n</html>\r\n"
         );
         Self {
             status,
@@ -74,7 +78,7 @@ impl Answer {
     pub fn unauthorized(path: &str, at: &str) -> Self {
         let body = json!({
             "timestamp": at, "status": 401, "error": "Unauthorized",
-            "message": "Full authentication is required to access this resource", "path": path,
+            "message": "The token is invalid: Illegal base64 character 20", "path": path,
         });
         Self::json(401, body)
     }

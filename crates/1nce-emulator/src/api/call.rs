@@ -11,6 +11,7 @@ use crate::clock::Millis;
 use crate::config::{Mode, Settings};
 use crate::dates::{rfc3339, spring};
 use crate::fleet::SimIndex;
+use crate::fleet::seeded::SLOT_SIZE;
 
 /// Text of the 422 (SPEC-v1).
 pub const EXPIRED: &str =
@@ -70,15 +71,30 @@ impl Call<'_> {
         self.fail(404, "Element not found")
     }
 
+    /// Whether this generation knows the SIM: on a hybrid account v1 has the old ones only (FACTS §1).
+    pub fn knows(&self, sim: SimIndex) -> bool {
+        let older = |first: u32| sim % SLOT_SIZE < first;
+        self.v2() || self.settings.v2_only_from.is_none_or(older)
+    }
+
+    /// The live SIM with this ICCID that this generation knows.
+    pub fn find(&self, account: &Account, iccid: &str) -> Option<SimIndex> {
+        account.find(iccid).filter(|sim| self.knows(*sim))
+    }
+
     /// The path's SIM, whatever its state.
     pub fn any_sim(&self, account: &Account) -> Result<SimIndex, Answer> {
         let iccid = self.params.first().map(String::as_str).unwrap_or_default();
-        account.find(iccid).ok_or_else(|| self.not_found())
+        self.find(account, iccid).ok_or_else(|| self.not_found())
     }
 
     /// The path's SIM for reading: v1 refuses expired ones (FACTS §5).
     pub fn sim(&self, account: &Account) -> Result<SimIndex, Answer> {
         let sim = self.any_sim(account)?;
+        let broken = account.view(sim, self.now).delta.and_then(|d| d.read_status);
+        if let Some(status) = broken {
+            return Err(self.fail(status, "The SIM cannot be read"));
+        }
         if !self.v2() {
             self.refuse_expired(account, &[sim])?;
         }
@@ -88,8 +104,40 @@ impl Call<'_> {
     /// The path's SIM for changing: expired ones are refused by both generations.
     pub fn sim_to_change(&self, account: &Account) -> Result<SimIndex, Answer> {
         let sim = self.any_sim(account)?;
-        self.refuse_expired(account, &[sim])?;
+        self.refuse_change(account, &[sim])?;
         Ok(sim)
+    }
+
+    /// 409 (v2) if a change of the SIM waits to be carried out.
+    pub fn refuse_busy(&self, account: &Account, sim: SimIndex) -> Result<(), Answer> {
+        if self.v2() && self.settings.busy_conflicts && account.is_busy(sim) {
+            return Err(self.fail(409, "Another change of the SIM is in progress"));
+        }
+        Ok(())
+    }
+
+    /// The status a test chose for one of the SIMs, or that of expired ones.
+    pub fn refuse_change(&self, account: &Account, sims: &[SimIndex]) -> Result<(), Answer> {
+        self.refuse_broken(account, sims)?;
+        self.refuse_expired(account, sims)
+    }
+
+    /// The status a test chose for changes of one of the SIMs.
+    pub fn refuse_broken(&self, account: &Account, sims: &[SimIndex]) -> Result<(), Answer> {
+        let chosen = |sim: &SimIndex| account.view(*sim, self.now).delta?.change_status;
+        match sims.iter().find_map(chosen) {
+            Some(status) => Err(self.fail(status, "A SIM cannot be changed")),
+            None => Ok(()),
+        }
+    }
+
+    /// 400 for a list of more SIMs than a call takes.
+    pub fn check_bulk(&self, sims: usize) -> Result<(), Answer> {
+        let most = self.settings.max_bulk_sims;
+        if sims > most {
+            return Err(self.fail(400, &format!("At most {most} SIMs are possible in one call")));
+        }
+        Ok(())
     }
 
     /// 422 (v1) or 409 (v2) if one of the SIMs is expired.

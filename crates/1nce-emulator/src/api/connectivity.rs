@@ -8,7 +8,7 @@ use super::limits;
 use crate::account::Account;
 use crate::account::view::View;
 use crate::clock::Millis;
-use crate::dates::{rfc3339, spaced, spring};
+use crate::dates::{DAY, rfc3339, spaced, spring};
 use crate::fleet::seeded::{self, Connectivity};
 
 type Reply = Result<Answer, Answer>;
@@ -66,18 +66,38 @@ fn location_v1(call: &Call<'_>, view: &View<'_>) -> Value {
     } else {
         ("iso_code", spaced(at))
     };
+    // The packet network may have heard of it weeks before.
+    let when_gprs = match view.seeded.hash(view.sim, 52) % 3 {
+        0 if !call.strict() => spaced(at - 30 * DAY),
+        _ => when.clone(),
+    };
+    // These two ids alone were recorded as numbers, and degrees with six places (FACTS-2026-11 U10).
+    let id = |id: u32| {
+        if call.strict() {
+            json!(id.to_string())
+        } else {
+            json!(id)
+        }
+    };
+    let degrees = |whole: &str| {
+        if call.strict() {
+            whole.to_owned()
+        } else {
+            format!("{whole}.000000")
+        }
+    };
     json!({
-        "iccid": view.iccid(), "imsi": seeded::imsi(view.sim), "last_updated": when, "last_updated_gprs": when,
+        "iccid": view.iccid(), "imsi": seeded::imsi(view.sim), "last_updated": when, "last_updated_gprs": when_gprs,
         "sgsn_number": format!("{}1600300000", op.prefix), "vlr_number": format!("{}1710000000", op.prefix),
         "vlr_number_np": "1", "msc_number_np": "1", "sgsn_number_np": "1",
         "operator_id": op.id.to_string(), "msc": format!("{}1710300000", op.prefix), "sgsn_ip_address": "192.0.2.10",
         "operator": {
-            "id": op.id.to_string(), "name": op.name,
-            "country": { "id": op.country_id.to_string(), "name": op.country, iso: op.iso },
+            "id": id(op.id), "name": op.name,
+            "country": { "id": id(op.country_id), "name": op.country, iso: op.iso },
         },
         "country": {
             "country_id": op.country_id.to_string(), "name": op.country, "country_code": op.prefix, "mcc": op.mcc,
-            iso: op.iso, "latitude": op.latitude, "longitude": op.longitude,
+            iso: op.iso, "latitude": degrees(op.latitude), "longitude": degrees(op.longitude),
         },
     })
 }
@@ -200,7 +220,13 @@ pub fn info(call: &Call<'_>, account: &mut Account) -> Reply {
         "request_timestamp": spring(call.now), "reply_timestamp": spring(call.now + 142),
     });
     if subscriber && legacy {
-        let cell = json!({ "cid": 5559, "lac": 40217, "mcc": op.mcc, "mnc": op.mnc });
+        // Recorded without its leading zeros.
+        let mnc = if call.strict() {
+            op.mnc
+        } else {
+            op.mnc.trim_start_matches('0')
+        };
+        let cell = json!({ "cid": 5559, "lac": 40217, "mcc": op.mcc, "mnc": mnc });
         let location =
             json!({ "current_location_retrieved": false, "age_of_location": 2, "cell_global_id": cell });
         body["subscriber_info"] = json!({ "success": true, "state": "assumed_idle", "location": location });

@@ -6,7 +6,8 @@ use super::answer::Answer;
 use super::call::{Call, number};
 use crate::account::Account;
 use crate::account::delta::{EventQuota, Service};
-use crate::account::events::{Detail, Event, traits};
+use crate::account::event_types::About;
+use crate::account::events::{Detail, Event};
 use crate::account::view::View;
 use crate::dates::{rfc3339, spring};
 use crate::fleet::seeded;
@@ -31,6 +32,7 @@ pub fn list(call: &Call<'_>, account: &mut Account) -> Result<Answer, Answer> {
     let page = call.page("pageSize", 10, 1000)?;
     let view = account.view(sim, call.now);
     let mut events = view.events();
+    events.retain(|event| event.traits().about == About::Sim);
     if call.v2() {
         let style = Style {
             details: call.settings.event_details,
@@ -68,11 +70,11 @@ pub fn list(call: &Call<'_>, account: &mut Account) -> Result<Answer, Answer> {
 
 /// No id; place and operator only where the event has them.
 fn v1(view: &View<'_>, event: &Event) -> Value {
-    let (_, severity, _, alert) = traits(event.kind);
+    let traits = event.traits();
     let mut item = json!({
         "timestamp": spring(event.at), "event_type": event.text, "iccid": view.iccid(),
-        "imsi": seeded::imsi(view.sim), "alert": alert,
-        "event_severity": if severity == 0 { "Info" } else { "Warn" },
+        "imsi": seeded::imsi(view.sim), "alert": traits.alert,
+        "event_severity": if traits.severity == 0 { "Info" } else { "Warn" },
     });
     if let Some(imei) = view.imei() {
         item["imei"] = json!(imei);
@@ -89,21 +91,25 @@ fn v1(view: &View<'_>, event: &Event) -> Value {
 
 /// An event as API v2 and the Data Streamer 2.0 tell it.
 pub fn v2(style: Style, organisation: u64, view: &View<'_>, event: &Event) -> Value {
-    let (name, severity, source, alert) = traits(event.kind);
+    let traits = event.traits();
+    let (severity, source) = (traits.severity, traits.source);
     let source_name = ["Network", "Policy Control", "API"][source.min(2) as usize];
-    let id = small_id(u64::from(view.sim));
     let mut item = json!({
-        "id": event.id, "event_type": { "id": event.kind, "description": name },
-        "timestamp": rfc3339(event.at), "alert": alert, "user": null, "description": event.text,
+        "id": event.id, "event_type": { "id": event.kind, "description": traits.name },
+        "timestamp": rfc3339(event.at), "alert": traits.alert, "user": traits.user.then_some("Example User"),
+        "description": event.text,
         "event_source": { "id": source, "description": source_name },
         "event_severity": { "id": severity, "description": if severity == 0 { "INFO" } else { "WARN" } },
         "organisation": { "id": small_id(organisation), "name": organisation.to_string() },
-        "endpoint": {
-            "id": id, "name": view.iccid(), "ip_address": view.ip_address(), "imei": view.imei().unwrap_or_default(),
-        },
-        "sim": { "id": id, "iccid": view.iccid(), "msisdn": seeded::msisdn(view.sim) },
-        "imsi": { "id": id, "imsi": seeded::imsi(view.sim) },
     });
+    if traits.about == About::Sim {
+        let id = small_id(u64::from(view.sim));
+        item["endpoint"] = json!({
+            "id": id, "name": view.iccid(), "ip_address": view.ip_address(), "imei": view.imei().unwrap_or_default(),
+        });
+        item["sim"] = json!({ "id": id, "iccid": view.iccid(), "msisdn": seeded::msisdn(view.sim) });
+        item["imsi"] = json!({ "id": id, "imsi": seeded::imsi(view.sim) });
+    }
     if style.details
         && let Some(detail) = detail(style, view, event)
     {
@@ -114,6 +120,7 @@ pub fn v2(style: Style, organisation: u64, view: &View<'_>, event: &Event) -> Va
 
 fn detail(style: Style, view: &View<'_>, event: &Event) -> Option<Value> {
     match &event.detail {
+        Detail::None if matches!(event.kind, 29 | 30) => Some(vpn(view)),
         Detail::None => None,
         Detail::Location => Some(location(view)),
         Detail::Session(volume) => Some(session(view, event, *volume)),
@@ -172,6 +179,11 @@ fn session(view: &View<'_>, event: &Event, volume: Option<i64>) -> Value {
         "tariff_id": "442", "ratezone_id": "2171", "operator_id": op.id.to_string(),
     });
     detail
+}
+
+fn vpn(view: &View<'_>) -> Value {
+    let client = json!({ "version": "2.6.8", "private_ip": view.ip_address(), "public_ip": "203.0.113.7" });
+    json!({ "vpn_id": 7, "region": "eu-central-1", "client": client })
 }
 
 fn quota_id(view: &View<'_>, service: Service) -> i64 {

@@ -1,12 +1,15 @@
 //! The management API: every call goes through the same steps, then to its operation.
 //!
-//! Arrival → route → caller → early fault → rate limit → other fault → operation → journal → delay → answer.
+//! The way → arrival → route → caller → early fault → rate limit → other fault → operation → journal → delay → answer.
 
 mod answer;
+mod arrival;
 mod call;
 mod connectivity;
+mod ended;
 pub mod events;
 mod limits;
+mod list;
 mod oauth;
 mod perform;
 mod quota;
@@ -18,106 +21,24 @@ mod topup;
 mod usage;
 mod wire;
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use actix_web::web::{Bytes, Data};
 use actix_web::{Error, HttpRequest, HttpResponse};
 use chrono::Utc;
 use serde_json::{Value, json};
 
-use crate::config::Settings;
+use crate::config::{Manner, Settings};
 use crate::dates::rfc3339;
 use crate::faults::{Drawn, Fate, Fault, FaultBody, FaultKind};
 use crate::journal::{CallRecord, excerpt};
 use crate::world::{User, World, lock};
 use answer::{Answer, Body};
-use oauth::Login;
-use route::{Group, Lookup, Op};
+use arrival::{Arrival, after_scheme};
+use route::Group;
 
 /// Path in front of every operation.
 pub const PREFIX: &str = "/management-api";
-
-/// A call as it arrived.
-struct Arrival {
-    at: Instant,
-    method: String,
-    path: String,
-    query: String,
-    authorization: Option<String>,
-    content_type: String,
-    base_url: String,
-    address: String,
-    body: Bytes,
-    /// Status of a body that could not be read, e.g. 413.
-    refused_body: Option<u16>,
-    lookup: Lookup,
-}
-
-impl Arrival {
-    fn read(req: &HttpRequest, body: Result<Bytes, Error>) -> Self {
-        let header = |name: &str| {
-            req.headers()
-                .get(name)
-                .and_then(|v| v.to_str().ok())
-                .map(str::to_owned)
-        };
-        let connection = req.connection_info();
-        let path = req.path().to_owned();
-        let inner = path
-            .strip_prefix(PREFIX)
-            .filter(|inner| inner.is_empty() || inner.starts_with('/'));
-        let method = req.method().as_str();
-        let refused_body = body.as_ref().err().map(|error| {
-            let status = error.as_response_error().status_code();
-            status.as_u16()
-        });
-        Self {
-            at: Instant::now(),
-            method: method.to_owned(),
-            query: req.query_string().to_owned(),
-            authorization: header("authorization"),
-            content_type: header("content-type").unwrap_or_default(),
-            base_url: format!("{}://{}{PREFIX}", connection.scheme(), connection.host()),
-            address: req
-                .peer_addr()
-                .map(|peer| peer.ip().to_string())
-                .unwrap_or_default(),
-            body: body.unwrap_or_default(),
-            refused_body,
-            lookup: inner.map_or(Lookup::Unknown(None), |inner| route::lookup(method, inner)),
-            path,
-        }
-    }
-
-    fn login(&self) -> Login<'_> {
-        Login {
-            authorization: self.authorization.as_deref(),
-            content_type: &self.content_type,
-            body: &self.body,
-        }
-    }
-
-    fn is_login(&self) -> bool {
-        matches!(&self.lookup, Lookup::Found(route) if route.op == Op::Token)
-    }
-
-    fn group(&self) -> Option<Group> {
-        match &self.lookup {
-            Lookup::Found(route) => Some(route.group),
-            Lookup::WrongMethod(_, group, _) => Some(*group),
-            Lookup::Unknown(_) => None,
-        }
-    }
-
-    fn endpoint(&self) -> String {
-        match &self.lookup {
-            Lookup::Found(route) => route.endpoint.clone(),
-            // One name for all, so that counters stay few whatever is called.
-            Lookup::WrongMethod(..) => format!("{} (wrong method)", self.method),
-            Lookup::Unknown(_) => format!("{} (unknown)", self.method),
-        }
-    }
-}
 
 /// What the caller gets.
 enum Reaction {
@@ -126,6 +47,8 @@ enum Reaction {
     Cut,
     /// The answer ends in the middle of its body.
     Truncated(Answer),
+    /// The connection ends without an answer, much later.
+    Hang,
 }
 
 /// A reaction and why it is not the normal one.
@@ -143,20 +66,43 @@ impl Outcome {
 
 /// Answers one call: of the management API, or to a path that leads nowhere.
 pub async fn handle(req: HttpRequest, body: Result<Bytes, Error>, world: Data<World>) -> HttpResponse {
-    let arrival = Arrival::read(&req, body);
+    let late = lock(&world.faults).late(req.method().as_str(), req.path());
+    let way = world.settings().arrival() + late;
+    if way == 0 {
+        return answer(&req, body, &world).await;
+    }
+    // What is on its way arrives, even if its caller is gone by then.
+    let arriving = actix_web::rt::spawn(async move {
+        tokio::time::sleep(Duration::from_millis(way)).await;
+        answer(&req, body, &world).await
+    });
+    arriving.await.unwrap_or_else(|error| {
+        tracing::error!(%error, "a call was lost on its way");
+        wire::cut()
+    })
+}
+
+/// Acts on a call that has arrived.
+async fn answer(req: &HttpRequest, body: Result<Bytes, Error>, world: &World) -> HttpResponse {
     let settings = world.settings();
-    let user = caller(&world, &arrival);
-    let drawn = draw(&world, &arrival, user, &settings);
-    let delay = drawn.delay_ms + settings.latency_ms;
-    let outcome = react(&world, &arrival, user, drawn.fate, &settings);
-    record(&world, &arrival, user, &outcome);
+    let arrival = Arrival::read(req, body, &settings);
+    let user = caller(world, &arrival);
+    let drawn = draw(world, &arrival, user, &settings);
+    let delay = drawn.delay_ms + settings.latency();
+    let outcome = react(world, &arrival, user, drawn.fate, &settings);
+    record(world, &arrival, user, &outcome);
     if delay > 0 {
         tokio::time::sleep(Duration::from_millis(delay)).await;
     }
+    let wire = wire::Wire::to(&arrival, &settings);
     match outcome.reaction {
-        Reaction::Answer(answer) => wire::respond(answer, &settings),
-        Reaction::Truncated(answer) => wire::respond_truncated(answer, &settings),
+        Reaction::Answer(answer) => wire.respond(answer),
+        Reaction::Truncated(answer) => wire.respond_truncated(answer),
         Reaction::Cut => wire::cut(),
+        Reaction::Hang => {
+            tokio::time::sleep(Duration::from_secs(settings.hang_seconds)).await;
+            wire::cut()
+        }
     }
 }
 
@@ -165,15 +111,15 @@ fn caller<'w>(world: &'w World, arrival: &Arrival) -> Option<&'w User> {
     let place = if arrival.is_login() {
         oauth::user_of(&arrival.login(), &world.users)
     } else {
-        let token = arrival.authorization.as_deref()?.strip_prefix("Bearer ")?;
-        lock(&world.tokens).owner(token.trim(), world.clock.now())
+        let token = after_scheme(arrival.authorization.as_deref()?, "Bearer")?;
+        lock(&world.tokens).owner(token, world.clock.now())
     };
     world.users.get(place?)
 }
 
 /// Counts the call, then lets faults and rate limit decide about it.
 fn draw(world: &World, arrival: &Arrival, user: Option<&User>, settings: &Settings) -> Drawn {
-    if let (Some(Group::Sims), Some(user)) = (arrival.group(), user) {
+    if let (Some(Group::Sims), Some(user)) = (arrival.group, user) {
         let window = Duration::from_millis(settings.rate_window_ms);
         lock(&world.customer_windows)
             .of(&user.window)
@@ -186,7 +132,14 @@ fn draw(world: &World, arrival: &Arrival, user: Option<&User>, settings: &Settin
 
 fn react(world: &World, arrival: &Arrival, user: Option<&User>, fate: Fate, settings: &Settings) -> Outcome {
     let perform = || perform::perform(world, arrival, user.map(|user| user.account), settings);
+    let hangs = || settings.ended(&arrival.method, &arrival.path) == Some(Manner::Hang);
     let fault = match fate {
+        Fate::Normal if hangs() => {
+            return Outcome {
+                reaction: Reaction::Hang,
+                reason: Some("hang".to_owned()),
+            };
+        }
         Fate::Normal => {
             return Outcome {
                 reaction: Reaction::Answer(perform()),
@@ -210,7 +163,7 @@ fn react(world: &World, arrival: &Arrival, user: Option<&User>, fate: Fate, sett
             answer if answer.body == Body::Empty => Reaction::Cut,
             answer => Reaction::Truncated(answer),
         },
-        FaultKind::Delay => Reaction::Answer(perform()),
+        FaultKind::Delay | FaultKind::LateArrival => Reaction::Answer(perform()),
     };
     Outcome::injected(reaction, fault.kind)
 }
@@ -225,7 +178,7 @@ fn over_limit(wait: Duration, settings: &Settings) -> Outcome {
 
 /// Looks at the window the call falls into, at the moment it arrived.
 fn admit(world: &World, arrival: &Arrival, user: Option<&User>, settings: &Settings) -> Result<(), Duration> {
-    let Some(group) = arrival.group() else {
+    let Some(group) = arrival.group else {
         return Ok(());
     };
     let by_address = |limit, seconds| {
@@ -234,9 +187,12 @@ fn admit(world: &World, arrival: &Arrival, user: Option<&User>, settings: &Setti
             return Ok(());
         }
         let key = format!("{} {}", group.name(), arrival.address);
-        lock(&world.address_windows)
-            .of(&key)
-            .admit(arrival.at, limit, Duration::from_secs(seconds))
+        lock(&world.address_windows).of(&key).admit(
+            arrival.at,
+            limit,
+            Duration::from_secs(seconds),
+            settings.refused_calls_count,
+        )
     };
     match (group, user) {
         (Group::Sims, None) => Ok(()),
@@ -244,9 +200,12 @@ fn admit(world: &World, arrival: &Arrival, user: Option<&User>, settings: &Setti
             let mut windows = lock(&world.customer_windows);
             // Arrivals of two workers may reach the lock in the other order.
             let window = Duration::from_millis(settings.rate_window_ms);
-            windows
-                .of(&user.window)
-                .admit(arrival.at, settings.rate_per_second, window)
+            windows.of(&user.window).admit(
+                arrival.at,
+                settings.rate_per_second,
+                window,
+                settings.refused_calls_count,
+            )
         }
         (Group::OAuth, _) => by_address(settings.oauth_per_minute, 60),
         _ => by_address(settings.management_per_5_minutes, 300),
@@ -282,7 +241,7 @@ fn misshapen(mut answer: Answer) -> Answer {
 fn record(world: &World, arrival: &Arrival, user: Option<&User>, outcome: &Outcome) {
     let status = match &outcome.reaction {
         Reaction::Answer(answer) | Reaction::Truncated(answer) => Some(answer.status),
-        Reaction::Cut => None,
+        Reaction::Cut | Reaction::Hang => None,
     };
     let secret = arrival.is_login() || arrival.body.is_empty();
     lock(&world.journal).record(CallRecord {

@@ -6,6 +6,7 @@ use base64::Engine;
 use serde_json::{Value, json};
 
 use super::answer::Answer;
+use super::arrival::after_scheme;
 use crate::clock::Millis;
 use crate::config::{Mode, Settings};
 use crate::tokens::Tokens;
@@ -19,6 +20,7 @@ const SPEC_LENGTH: usize = 64;
 pub struct Login<'a> {
     pub authorization: Option<&'a str>,
     pub content_type: &'a str,
+    pub query: &'a str,
     pub body: &'a [u8],
 }
 
@@ -31,10 +33,8 @@ fn refuse(code: &str, message: &str) -> Answer {
 
 /// User and password of a Basic header.
 fn credentials(authorization: Option<&str>) -> Option<(String, String)> {
-    let encoded = authorization?.strip_prefix("Basic ")?;
-    let bytes = base64::engine::general_purpose::STANDARD
-        .decode(encoded.trim())
-        .ok()?;
+    let encoded = after_scheme(authorization?, "Basic")?;
+    let bytes = base64::engine::general_purpose::STANDARD.decode(encoded).ok()?;
     let text = String::from_utf8(bytes).ok()?;
     let (user, password) = text.split_once(':').unwrap_or((&text, ""));
     Some((user.to_owned(), password.to_owned()))
@@ -48,7 +48,19 @@ pub fn user_of(login: &Login<'_>, users: &[User]) -> Option<usize> {
         .position(|user| user.client_id == id && user.client_secret == password)
 }
 
+fn pair(text: &str, name: &str) -> Option<String> {
+    let pairs: HashMap<&str, &str> = text.split('&').filter_map(|pair| pair.split_once('=')).collect();
+    pairs.get(name).map(|value| (*value).to_owned())
+}
+
+/// Clients of 2019 wrote it into the query, without a body.
 fn grant_type(login: &Login<'_>, mode: Mode) -> Result<Option<String>, Answer> {
+    if mode == Mode::Recorded
+        && login.body.is_empty()
+        && let Some(grant) = pair(login.query, "grant_type")
+    {
+        return Ok(Some(grant));
+    }
     if login.content_type.starts_with("application/json") {
         let body: Value = serde_json::from_slice(login.body).unwrap_or_default();
         return Ok(body.get("grant_type").and_then(Value::as_str).map(str::to_owned));
@@ -63,9 +75,20 @@ fn grant_type(login: &Login<'_>, mode: Mode) -> Result<Option<String>, Answer> {
             "Content-Type not supported",
         ));
     }
-    let text = String::from_utf8_lossy(login.body);
-    let pairs: HashMap<&str, &str> = text.split('&').filter_map(|pair| pair.split_once('=')).collect();
-    Ok(pairs.get("grant_type").map(|value| (*value).to_owned()))
+    Ok(pair(&String::from_utf8_lossy(login.body), "grant_type"))
+}
+
+/// The refusal of a wrong password, or of a user that does not exist.
+fn stranger(exists: bool, mode: Mode) -> Answer {
+    let code = match mode {
+        Mode::Spec => "BadCredentials",
+        Mode::Recorded => "CognitoAuthenticationError",
+    };
+    let text = match exists {
+        true => "Incorrect username or password.",
+        false => "User does not exist.",
+    };
+    refuse(code, text)
 }
 
 /// Issues a token, or says what is wrong: always with 400, never 401.
@@ -102,15 +125,11 @@ pub fn token(
         );
     }
     let Some(known) = user_of(login, users) else {
-        return match settings.mode {
-            Mode::Spec => refuse("BadCredentials", "User does not exist."),
-            Mode::Recorded => refuse("CognitoAuthenticationError", "Incorrect username or password."),
-        };
+        return stranger(users.iter().any(|known| known.client_id == user), settings.mode);
     };
-    let length = if settings.mode == Mode::Recorded {
-        RECORDED_LENGTH
-    } else {
-        SPEC_LENGTH
+    let length = match settings.mode {
+        Mode::Recorded => RECORDED_LENGTH,
+        Mode::Spec => SPEC_LENGTH,
     };
     let (token, left) = tokens.issue(known, now, settings.token_lifetime_seconds, length);
     Answer::json(

@@ -7,18 +7,26 @@ use serde_json::Value;
 
 use super::answer::Answer;
 use super::call::Call;
-use super::route::{Group, Lookup, Op, Route, Version};
-use super::{Arrival, connectivity, events, limits, oauth, quota, shop, sims, sms, topup, usage};
+use super::route::{Lookup, Op, Route, Version};
+use super::{
+    Arrival, connectivity, ended, events, limits, list, oauth, quota, shop, sims, sms, topup, usage,
+};
 use crate::account::Account;
 use crate::account::delta::Service;
-use crate::config::{Generation, Settings};
+use crate::config::Settings;
 use crate::dates::spring;
 use crate::world::{Domain, World, lock};
 
 /// The answer of the API to a call that passed faults and limits.
 pub fn perform(world: &World, arrival: &Arrival, customer: Option<usize>, settings: &Settings) -> Answer {
-    if let Some(status) = arrival.refused_body {
-        return Answer::gateway(status, "Request body refused");
+    match arrival.refused_body {
+        None => {}
+        Some(411) => return Answer::html(411),
+        Some(413) => return Answer::gateway(413, "Request Too Long"),
+        Some(status) => return Answer::gateway(status, "Request body refused"),
+    }
+    if let Some(gone) = ended::path(arrival, settings, &spring(world.clock.now())) {
+        return gone;
     }
     let route = match &arrival.lookup {
         Lookup::Found(route) => route,
@@ -30,6 +38,7 @@ pub fn perform(world: &World, arrival: &Arrival, customer: Option<usize>, settin
             return answer.header("Allow", allowed);
         }
         Lookup::Unknown(Some(Version::V2)) => return Answer::v2_error(404, "No such path"),
+        Lookup::Unknown(_) if arrival.path == ended::PAGE => return Answer::html(200),
         Lookup::Unknown(_) => return Answer::gateway(404, "Not Found"),
     };
     if route.op == Op::Token {
@@ -37,11 +46,12 @@ pub fn perform(world: &World, arrival: &Arrival, customer: Option<usize>, settin
         let mut tokens = lock(&world.tokens);
         return oauth::token(&arrival.login(), &world.users, &mut tokens, settings, now);
     }
-    if let Some(gone) = retired(route, settings) {
+    if let Some(gone) = ended::generation(route, settings) {
         return gone;
     }
     let Some(customer) = customer else {
-        return Answer::unauthorized(&arrival.path, &spring(world.clock.now()));
+        let at = spring(world.clock.now());
+        return Answer::unauthorized(&arrival.told_path(settings), &at);
     };
     let (mut domain, now) = world.settled();
     let query = Query::<HashMap<String, String>>::from_query(&arrival.query);
@@ -80,27 +90,9 @@ fn names_foreign(domain: &Domain, customer: usize, route: &Route, body: &[u8]) -
         .any(|iccid| domain.is_foreign(customer, iccid))
 }
 
-/// The answer of a generation that is gone.
-fn retired(route: &Route, settings: &Settings) -> Option<Answer> {
-    match (route.version, route.group) {
-        (Version::V1, Group::Sims) if settings.v1 == Generation::Retired => Some(Answer::gateway(
-            settings.v1_retired_status,
-            "API version v1 is retired. Please use v2.",
-        )),
-        (Version::V1, _) if settings.v1 == Generation::Retired && !settings.v1_orders_survive => {
-            Some(Answer::gateway(
-                settings.v1_retired_status,
-                "API version v1 is retired. Please use v2.",
-            ))
-        }
-        (Version::V2, _) if settings.v2 == Generation::Retired => Some(Answer::gateway(404, "Not Found")),
-        _ => None,
-    }
-}
-
 fn dispatch(op: Op, call: &Call<'_>, account: &mut Account) -> Result<Answer, Answer> {
     match op {
-        Op::ListSims => sims::list(call, account),
+        Op::ListSims => list::list(call, account),
         Op::BulkUpdate => sims::bulk_update(call, account),
         Op::GetSim => sims::get(call, account),
         Op::PutSim => sims::put(call, account),
@@ -132,14 +124,24 @@ fn dispatch(op: Op, call: &Call<'_>, account: &mut Account) -> Result<Answer, An
     }
 }
 
-/// `POST /sims/simTransfer`: queued, between customers this emulator knows.
+/// Place of the customer whose sub-organisations all others are.
+const PARENT: usize = 0;
+
+/// `POST /sims/simTransfer`: queued, between parent and sub-organisation (FACTS §5); without a target to the parent.
 fn transfer(call: &Call<'_>, domain: &mut Domain, from: usize) -> Result<Answer, Answer> {
     let (target, sims) = sims::transfer_request(call, &domain.accounts[from])?;
-    let to = domain
-        .accounts
-        .iter()
-        .position(|account| account.organisation == target);
-    let to = to.ok_or_else(|| call.not_found())?;
+    let to = match target {
+        None if from == PARENT => return Err(call.fail(400, "the organisation has no parent")),
+        None => PARENT,
+        Some(target) => {
+            let mut accounts = domain.accounts.iter();
+            let found = accounts.position(|account| account.organisation == target);
+            found.ok_or_else(|| call.not_found())?
+        }
+    };
+    if from != PARENT && to != PARENT || from == to {
+        return Err(call.fail(403, "SIMs move between a parent and its sub-organisations only"));
+    }
     domain.transfer(
         call.now + call.settings.async_delay_seconds * 1000,
         from,

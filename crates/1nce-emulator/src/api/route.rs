@@ -1,5 +1,7 @@
 //! Which path means which operation, per API generation.
 
+use crate::config::{Settings, V2Paths};
+
 /// API generation of a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Version {
@@ -65,44 +67,80 @@ pub enum Op {
     OpenSupport,
 }
 
-type Row = (&'static str, &'static str, Op, bool);
+/// Whether v2 has an operation.
+#[derive(Clone, Copy)]
+enum InV2 {
+    /// Its published file has it.
+    Always,
+    Never,
+    /// An account may have it.
+    Switch(fn(&V2Paths) -> bool),
+}
+use InV2::{Always, Never, Switch};
 
-/// Method, path under the version, operation, whether v2 has it (SPEC-v2); all are in v1.
+impl InV2 {
+    fn offered(self, paths: &V2Paths) -> bool {
+        match self {
+            Always => true,
+            Never => false,
+            Switch(of) => of(paths),
+        }
+    }
+}
+
+type Row = (&'static str, &'static str, Op, InV2);
+
+/// Method, path under the version, operation, whether v2 has it; all are in v1.
 const TABLE: [Row; 29] = [
-    ("GET", "sims", Op::ListSims, true),
-    ("POST", "sims", Op::BulkUpdate, false),
-    ("POST", "sims/simTransfer", Op::Transfer, false),
-    ("POST", "sims/topup", Op::BulkTopup, false),
-    ("POST", "sims/autoTopup", Op::AutoTopup, false),
-    ("GET", "sims/limits", Op::GetLimits, false),
-    ("POST", "sims/limits", Op::SetLimits, false),
-    ("POST", "sims/extension", Op::Extend, false),
-    ("GET", "sims/{iccid}", Op::GetSim, true),
-    ("PUT", "sims/{iccid}", Op::PutSim, true),
-    ("GET", "sims/{iccid}/status", Op::Status, true),
+    ("GET", "sims", Op::ListSims, Always),
+    ("POST", "sims", Op::BulkUpdate, Switch(|v2| v2.bulk_update)),
+    (
+        "POST",
+        "sims/simTransfer",
+        Op::Transfer,
+        Switch(|v2| v2.sim_transfer),
+    ),
+    ("POST", "sims/topup", Op::BulkTopup, Switch(|v2| v2.bulk_topup)),
+    (
+        "POST",
+        "sims/autoTopup",
+        Op::AutoTopup,
+        Switch(|v2| v2.auto_topup),
+    ),
+    ("GET", "sims/limits", Op::GetLimits, Switch(|v2| v2.limits)),
+    ("POST", "sims/limits", Op::SetLimits, Switch(|v2| v2.limits)),
+    ("POST", "sims/extension", Op::Extend, Switch(|v2| v2.extension)),
+    ("GET", "sims/{iccid}", Op::GetSim, Always),
+    ("PUT", "sims/{iccid}", Op::PutSim, Always),
+    ("GET", "sims/{iccid}/status", Op::Status, Always),
     (
         "GET",
         "sims/{iccid}/connectivity_info",
         Op::ConnectivityInfo,
-        false,
+        Switch(|v2| v2.connectivity_info),
     ),
-    ("POST", "sims/{iccid}/reset", Op::Reset, true),
-    ("GET", "sims/{iccid}/events", Op::Events, true),
-    ("GET", "sims/{iccid}/usage", Op::Usage, true),
-    ("GET", "sims/{iccid}/quota/data", Op::DataQuota, true),
-    ("GET", "sims/{iccid}/quota/sms", Op::SmsQuota, true),
-    ("GET", "sims/{iccid}/sms", Op::ListSms, true),
-    ("POST", "sims/{iccid}/sms", Op::SendSms, true),
-    ("GET", "sims/{iccid}/sms/{id}", Op::GetSms, true),
-    ("DELETE", "sims/{iccid}/sms/{id}", Op::CancelSms, true),
-    ("POST", "sims/{iccid}/topup", Op::Topup, true),
-    ("GET", "sims/{iccid}/limits", Op::LimitSteps, false),
-    ("GET", "orders", Op::ListOrders, false),
-    ("POST", "orders", Op::PlaceOrder, false),
-    ("GET", "orders/{order_number}", Op::GetOrder, false),
-    ("GET", "products", Op::Products, false),
-    ("GET", "support", Op::ListSupport, false),
-    ("POST", "support", Op::OpenSupport, false),
+    ("POST", "sims/{iccid}/reset", Op::Reset, Always),
+    ("GET", "sims/{iccid}/events", Op::Events, Always),
+    ("GET", "sims/{iccid}/usage", Op::Usage, Always),
+    ("GET", "sims/{iccid}/quota/data", Op::DataQuota, Always),
+    ("GET", "sims/{iccid}/quota/sms", Op::SmsQuota, Always),
+    ("GET", "sims/{iccid}/sms", Op::ListSms, Always),
+    ("POST", "sims/{iccid}/sms", Op::SendSms, Always),
+    ("GET", "sims/{iccid}/sms/{id}", Op::GetSms, Always),
+    ("DELETE", "sims/{iccid}/sms/{id}", Op::CancelSms, Always),
+    ("POST", "sims/{iccid}/topup", Op::Topup, Always),
+    (
+        "GET",
+        "sims/{iccid}/limits",
+        Op::LimitSteps,
+        Switch(|v2| v2.limits),
+    ),
+    ("GET", "orders", Op::ListOrders, Never),
+    ("POST", "orders", Op::PlaceOrder, Never),
+    ("GET", "orders/{order_number}", Op::GetOrder, Never),
+    ("GET", "products", Op::Products, Never),
+    ("GET", "support", Op::ListSupport, Never),
+    ("POST", "support", Op::OpenSupport, Never),
 ];
 const WORDS: [&str; 5] = ["simTransfer", "topup", "autoTopup", "limits", "extension"];
 
@@ -129,7 +167,7 @@ pub enum Lookup {
 }
 
 /// Finds the operation of a path below `/management-api`.
-pub fn lookup(method: &str, path: &str) -> Lookup {
+pub fn lookup(method: &str, path: &str, settings: &Settings) -> Lookup {
     let path = path.trim_start_matches('/');
     if path == "oauth/token" {
         return token_route(method);
@@ -142,7 +180,7 @@ pub fn lookup(method: &str, path: &str) -> Lookup {
     let mut allowed = Vec::new();
     let mut group = Group::Sims;
     for (row_method, pattern, op, in_v2) in &TABLE {
-        if version == Version::V2 && !in_v2 {
+        if version == Version::V2 && !in_v2.offered(&settings.v2_paths) {
             continue;
         }
         let Some(params) = fit(pattern, rest) else {
@@ -216,8 +254,12 @@ fn fit(pattern: &str, path: &str) -> Option<Vec<String>> {
 mod tests {
     use super::*;
 
+    fn look(method: &str, path: &str) -> Lookup {
+        lookup(method, path, &Settings::default())
+    }
+
     fn op(method: &str, path: &str) -> Option<Op> {
-        match lookup(method, path) {
+        match look(method, path) {
             Lookup::Found(route) => Some(route.op),
             _ => None,
         }
@@ -239,14 +281,17 @@ mod tests {
     }
 
     #[test]
-    fn v2_lacks_what_its_specification_lacks() {
+    fn v2_lacks_what_no_page_shows() {
         assert_eq!(op("GET", "/v2/sims"), Some(Op::ListSims));
         assert_eq!(op("POST", "/v2/sims/1/topup"), Some(Op::Topup));
         for (method, path) in [
             ("POST", "sims"),
             ("GET", "sims/limits"),
-            ("POST", "sims/topup"),
+            ("POST", "sims/limits"),
+            ("GET", "sims/data/limits"),
             ("GET", "orders"),
+            ("GET", "products"),
+            ("POST", "support"),
         ] {
             assert_eq!(op(method, &format!("/v2/{path}")), None, "{path}");
         }
@@ -254,15 +299,13 @@ mod tests {
 
     #[test]
     fn words_are_no_iccids_and_wrong_methods_are_told() {
-        assert!(
-            matches!(lookup("GET", "/v1/sims/topup"), Lookup::WrongMethod(_, _, allow) if allow == "POST")
-        );
-        assert!(matches!(lookup("GET", "/v3/sims"), Lookup::Unknown(None)));
+        assert!(matches!(look("GET", "/v1/sims/topup"), Lookup::WrongMethod(_, _, allow) if allow == "POST"));
+        assert!(matches!(look("GET", "/v3/sims"), Lookup::Unknown(None)));
         assert!(matches!(
-            lookup("GET", "/v1/nothing"),
+            look("GET", "/v1/nothing"),
             Lookup::Unknown(Some(Version::V1))
         ));
-        assert!(matches!(lookup("GET", "/oauth/token"), Lookup::WrongMethod(..)));
+        assert!(matches!(look("GET", "/oauth/token"), Lookup::WrongMethod(..)));
         assert_eq!(op("GET", "/v1/sims/data/limits"), Some(Op::LimitSteps));
     }
 }

@@ -8,6 +8,7 @@ use super::answer::Answer;
 use super::call::{Call, text_field};
 use crate::account::Account;
 use crate::account::orders::{Case, Order, PRODUCTS, Product};
+use crate::config::PaymentOutcome;
 use crate::dates::rfc3339;
 use crate::fleet::seeded;
 
@@ -16,7 +17,7 @@ type Reply = Result<Answer, Answer>;
 /// `GET /orders`, sorted by number unless asked otherwise.
 pub fn list_orders(call: &Call<'_>, account: &mut Account) -> Reply {
     let page = call.page("pageSize", 10, 10)?;
-    let mut orders: Vec<&Order> = account.orders.values().collect();
+    let mut orders: Vec<&Order> = account.visible_orders(call.now, call.settings).collect();
     let sort = call.query.get("sort").map_or("order_number", String::as_str);
     for field in sort.split(',').rev() {
         let (name, descending) = match field.trim().strip_prefix('-') {
@@ -45,7 +46,10 @@ pub fn get_order(call: &Call<'_>, account: &mut Account) -> Reply {
     let number: u64 = text
         .parse()
         .map_err(|_| call.fail(400, "order_number is an integer"))?;
-    let order = account.orders.get(&number).ok_or_else(|| call.not_found())?;
+    let order = account
+        .visible_orders(call.now, call.settings)
+        .find(|order| order.number == number)
+        .ok_or_else(|| call.not_found())?;
     Ok(Answer::json(200, order_json(call, order)))
 }
 
@@ -71,7 +75,7 @@ fn order_json(call: &Call<'_>, order: &Order) -> Value {
     body
 }
 
-/// `POST /orders`: the specification shows an echo, the recorded reading an empty 201.
+/// `POST /orders`: an echo or an empty 201; the number is found by listing only.
 pub fn place_order(call: &Call<'_>, account: &mut Account) -> Reply {
     let body = call.json()?;
     let wanted = body
@@ -98,8 +102,11 @@ pub fn place_order(call: &Call<'_>, account: &mut Account) -> Reply {
         return Err(call.fail(400, "delivery_address is not valid"));
     }
     text_field(&body, "customer_reference").map_err(|e| call.fail(400, &e))?;
+    if call.settings.payment_outcomes.cards == PaymentOutcome::Refused {
+        return Err(call.fail(400, "Payment was refused."));
+    }
     account.order_cards(products, address.cloned(), call.now, call.settings);
-    Ok(if call.strict() {
+    Ok(if call.settings.order_echo {
         Answer::json(200, body)
     } else {
         Answer::empty(201)

@@ -1,4 +1,4 @@
-//! List, read, update one, update many, reset, transfer (FACTS §4, §5).
+//! Read, update one, update many, reset, transfer (FACTS §4, §5).
 
 use serde_json::{Map, Value, json};
 
@@ -9,6 +9,7 @@ use crate::account::changes::SimUpdate;
 use crate::account::delta::Service;
 use crate::account::tasks::Task;
 use crate::account::view::{Quota, View};
+use crate::config::DateTrap;
 use crate::dates::spring;
 use crate::fleet::SimIndex;
 use crate::fleet::seeded;
@@ -37,9 +38,9 @@ fn quota_status(call: &Call<'_>, quota: &Quota) -> Value {
 }
 
 /// The recorded single GET of v1 speaks of `Activated` where the list says `Enabled`.
-fn status_word(call: &Call<'_>, view: &View<'_>, single: bool) -> &'static str {
+fn status_word(call: &Call<'_>, view: &View<'_>, enabled: bool, single: bool) -> &'static str {
     let portal_words = single && !call.v2() && !call.strict();
-    match (view.expired(), view.enabled(), portal_words) {
+    match (view.expired(), enabled, portal_words) {
         (true, ..) if !call.strict() => "Expired",
         (true, ..) | (_, false, false) => "Disabled",
         (_, true, false) => "Enabled",
@@ -48,10 +49,30 @@ fn status_word(call: &Call<'_>, view: &View<'_>, single: bool) -> &'static str {
     }
 }
 
+/// Recordings show the same SIM some seconds later in the list than alone.
+fn activation_date(call: &Call<'_>, view: &View<'_>, single: bool) -> String {
+    let differs = match call.settings.activation_date_trap {
+        DateTrap::Off => false,
+        DateTrap::V1 => !call.v2(),
+        DateTrap::Both => true,
+    };
+    let later = if differs && !single && !call.strict() {
+        1 + (view.seeded.hash(view.sim, 15) % 6) as i64
+    } else {
+        0
+    };
+    spring(view.activation_date() + later * 1000)
+}
+
 /// A SIM object; missing values are left out.
 pub fn sim_json(call: &Call<'_>, view: &View<'_>, single: bool) -> Value {
     let (data, sms) = (view.quota(Service::Data), view.quota(Service::Sms));
     let iccid = view.iccid();
+    let shown = view.shown(if single {
+        call.settings.get_lag_seconds
+    } else {
+        call.settings.list_lag_seconds
+    });
     let mut sim = Map::new();
     let mut put = |key: &str, value: Value| sim.insert(key.to_owned(), value);
     put("iccid_with_luhn", json!(luhn::with_check_digit(&iccid)));
@@ -65,63 +86,18 @@ pub fn sim_json(call: &Call<'_>, view: &View<'_>, single: bool) -> Value {
     if let Some(imei) = view.imei() {
         put("imei", json!(imei));
     }
-    put("imei_lock", json!(view.imei_lock()));
-    put("status", json!(status_word(call, view, single)));
-    put("activation_date", json!(spring(view.activation_date())));
+    put("imei_lock", json!(shown.imei_lock));
+    put("status", json!(status_word(call, view, shown.enabled, single)));
+    put("activation_date", json!(activation_date(call, view, single)));
     put("ip_address", json!(view.ip_address()));
     put("current_quota", number(data.granted));
     put("quota_status", quota_status(call, &data));
     put("current_quota_SMS", number(sms.granted));
     put("quota_status_SMS", quota_status(call, &sms));
-    if let Some(label) = view.label() {
+    if let Some(label) = shown.label {
         put("label", json!(label));
     }
     Value::Object(sim)
-}
-
-/// `GET /sims`.
-pub fn list(call: &Call<'_>, account: &mut Account) -> Reply {
-    let page = call.page("pageSize", 10, 100)?;
-    let filtered = filtered(call, account)?;
-    let sort = call.query.get("sort").filter(|sort| !sort.is_empty());
-    let (total, shown): (usize, Vec<SimIndex>) = match (filtered, sort) {
-        (Some(mut sims), Some(sort)) => {
-            let rank = account.sorted(sort, call.now);
-            sims.sort_by_key(|sim| rank.iter().position(|other| other == sim));
-            (sims.len(), page.of(&sims).to_vec())
-        }
-        (Some(sims), None) => (sims.len(), page.of(&sims).to_vec()),
-        (None, Some(sort)) => (
-            account.fleet.len(),
-            page.of(account.sorted(sort, call.now)).to_vec(),
-        ),
-        (None, None) => (account.fleet.len(), page.of(account.fleet.order()).to_vec()),
-    };
-    let items = shown
-        .iter()
-        .map(|sim| sim_json(call, &account.view(*sim, call.now), false))
-        .collect();
-    Ok(call.paged(Answer::json(200, Value::Array(items)), page, total))
-}
-
-/// SIMs that satisfy every `field:value` of `q`; none if there is no `q`.
-fn filtered(call: &Call<'_>, account: &Account) -> Result<Option<Vec<SimIndex>>, Answer> {
-    let Some(q) = call.query.get("q").filter(|q| !q.is_empty()) else {
-        return Ok(None);
-    };
-    let mut found: Option<Vec<SimIndex>> = None;
-    for criterion in q.split(',') {
-        let hits = match criterion.trim().split_once(':') {
-            Some(("imei", imei)) => account.with_imei(imei, call.now),
-            Some(("ip_address", address)) => account.with_ip_address(address, call.now),
-            _ => return Err(call.fail(400, &format!("Unknown filter \"{criterion}\""))),
-        };
-        found = Some(match found {
-            None => hits,
-            Some(before) => before.into_iter().filter(|sim| hits.contains(sim)).collect(),
-        });
-    }
-    Ok(found)
 }
 
 /// `GET /sims/{iccid}`; the recorded v1 answers an unknown one with an empty 200.
@@ -144,6 +120,9 @@ fn parse_update(call: &Call<'_>, object: &Value) -> Result<(Option<String>, SimU
         None => None,
         Some("Enabled") => Some(true),
         Some("Disabled") => Some(false),
+        // The words of the recorded single GET.
+        Some("Activated") if !call.strict() => Some(true),
+        Some("Deactivated") if !call.strict() => Some(false),
         Some(other) => return Err(format!("unknown status {other:?}")),
     };
     if call.strict() && !call.v2() && (iccid.is_none() || enabled.is_none()) {
@@ -155,6 +134,10 @@ fn parse_update(call: &Call<'_>, object: &Value) -> Result<(Option<String>, SimU
         Some(_) => return Err("imei_lock must be a boolean".to_owned()),
     };
     let label = text_field(object, "label")?.map(|label| Some(label).filter(|l| !l.is_empty()));
+    let most = call.settings.max_label_chars;
+    if label.iter().flatten().any(|label| label.chars().count() > most) {
+        return Err(format!("label must not exceed {most} characters"));
+    }
     Ok((
         iccid,
         SimUpdate {
@@ -168,6 +151,7 @@ fn parse_update(call: &Call<'_>, object: &Value) -> Result<(Option<String>, SimU
 /// `PUT /sims/{iccid}`.
 pub fn put(call: &Call<'_>, account: &mut Account) -> Reply {
     let sim = call.sim_to_change(account)?;
+    call.refuse_busy(account, sim)?;
     let (named, update) = parse_update(call, &call.json()?).map_err(|e| call.fail(400, &e))?;
     if call.strict() && named.is_some_and(|iccid| Some(&iccid) != call.params.first()) {
         return Err(call.fail(400, "iccid of body and path differ"));
@@ -185,15 +169,16 @@ pub fn bulk_update(call: &Call<'_>, account: &mut Account) -> Reply {
     let items = body
         .as_array()
         .ok_or_else(|| call.fail(400, "an array is expected"))?;
+    call.check_bulk(items.len())?;
     let mut updates = Vec::new();
     for item in items {
         let (iccid, update) = parse_update(call, item).map_err(|e| call.fail(400, &e))?;
-        if let Some(sim) = account.find(&iccid.unwrap_or_default()) {
+        if let Some(sim) = call.find(account, &iccid.unwrap_or_default()) {
             updates.push((sim, update));
         }
     }
     let sims: Vec<SimIndex> = updates.iter().map(|(sim, _)| *sim).collect();
-    call.refuse_expired(account, &sims)?;
+    call.refuse_change(account, &sims)?;
     let due = call.now + call.settings.async_delay_seconds * 1000;
     for (sim, update) in updates {
         account.queue(due, Task::Update(sim, update));
@@ -204,6 +189,7 @@ pub fn bulk_update(call: &Call<'_>, account: &mut Account) -> Reply {
 /// `POST /sims/{iccid}/reset`: queued.
 pub fn reset(call: &Call<'_>, account: &mut Account) -> Reply {
     let sim = call.sim_to_change(account)?;
+    call.refuse_busy(account, sim)?;
     account.queue(
         call.now + call.settings.async_delay_seconds * 1000,
         Task::Reset(sim),
@@ -211,37 +197,32 @@ pub fn reset(call: &Call<'_>, account: &mut Account) -> Reply {
     Ok(Answer::empty(201))
 }
 
-/// Target organisation and SIMs of `POST /sims/simTransfer`; the pipeline moves them between the accounts.
-pub fn transfer_request(call: &Call<'_>, account: &Account) -> Result<(u64, Vec<SimIndex>), Answer> {
+/// Target organisation (none = the parent) and SIMs of `POST /sims/simTransfer`; the pipeline moves them.
+pub fn transfer_request(call: &Call<'_>, account: &Account) -> Result<(Option<u64>, Vec<SimIndex>), Answer> {
     let body = call.json()?;
-    let target = body.get("target_organisation").and_then(Value::as_u64);
-    let target = target.ok_or_else(|| call.fail(400, "target_organisation is missing"))?;
+    let target = match body.get("target_organisation") {
+        None | Some(Value::Null) => None,
+        Some(number) => Some(
+            number
+                .as_u64()
+                .ok_or_else(|| call.fail(400, "target_organisation is a number"))?,
+        ),
+    };
+    let list = |name: &str| body.get(name).and_then(Value::as_array).into_iter().flatten();
+    call.check_bulk(list("iccids").count())?;
     let mut sims = Vec::new();
-    for iccid in body.get("iccids").and_then(Value::as_array).into_iter().flatten() {
-        sims.push(
-            account
-                .find(iccid.as_str().unwrap_or_default())
-                .ok_or_else(|| call.not_found())?,
-        );
+    for iccid in list("iccids") {
+        let sim = call.find(account, iccid.as_str().unwrap_or_default());
+        sims.push(sim.ok_or_else(|| call.not_found())?);
     }
-    for range in body
-        .get("iccid_ranges")
-        .and_then(Value::as_array)
-        .into_iter()
-        .flatten()
-    {
+    for range in list("iccid_ranges") {
         let end = |name: &str| range.get(name).and_then(Value::as_str).and_then(seeded::sim_of);
         let (Some(from), Some(to)) = (end("from"), end("to")) else {
             return Err(call.not_found());
         };
-        sims.extend(
-            account
-                .fleet
-                .order()
-                .iter()
-                .filter(|sim| (from..=to).contains(*sim)),
-        );
+        let inside = |sim: &&SimIndex| (from..=to).contains(*sim) && call.knows(**sim);
+        sims.extend(account.fleet.order().iter().filter(inside));
     }
-    call.refuse_expired(account, &sims)?;
+    call.refuse_change(account, &sims)?;
     Ok((target, sims))
 }

@@ -32,7 +32,7 @@ pub fn send(call: &Call<'_>, account: &mut Account) -> Reply {
         return Ok(Answer::json(201, json!({ "id": id.to_string() })));
     }
     let location = format!(
-        "http://sms-backend.internal:8080/v1/sims/{}/sms/{id}",
+        "https://sms-backend.internal/internal-global-api/v1/sims/{}/sms/{id}",
         seeded::iccid(sim)
     );
     Ok(Answer::empty(201).header("Location", location))
@@ -75,7 +75,11 @@ fn parse(call: &Call<'_>, body: &Value) -> Result<Outgoing, String> {
         Some(text) => Some(parse_moment(&text).ok_or("expiry_date is no date")?),
     };
     check_size(&payload, dcs, udh.as_deref().is_some_and(|udh| !udh.is_empty()))?;
-    let source_address = text_field(body, "source_address")?;
+    let source_address = match &body["source_address"] {
+        // A client of 2020 sends it as a number.
+        Value::Number(number) if !call.strict() => Some(number.to_string()),
+        _ => text_field(body, "source_address")?,
+    };
     Ok(Outgoing {
         payload,
         udh,

@@ -6,6 +6,7 @@ use super::answer::Answer;
 use super::call::{Call, EXPIRED};
 use crate::account::Account;
 use crate::account::orders::{OrderKind, PRODUCTS};
+use crate::config::PaymentOutcome;
 use crate::dates::DAY;
 use crate::fleet::SimIndex;
 
@@ -17,6 +18,14 @@ const EXTENSION_OPENS: i64 = 92 * DAY;
 
 /// The payment method; an unknown one is refused by one reading and means bank transfer in the other.
 fn payment_method<'c>(call: &'c Call<'_>) -> Result<&'c str, Answer> {
+    let method = named_method(call)?;
+    if call.settings.payment_outcomes.of(method) == PaymentOutcome::Refused {
+        return Err(Answer::gateway(400, "Payment was refused."));
+    }
+    Ok(method)
+}
+
+fn named_method<'c>(call: &'c Call<'_>) -> Result<&'c str, Answer> {
     match call.query.get("payment_method").map(String::as_str) {
         None | Some("") => Ok("banktransfer"),
         Some(method) if METHODS.contains(&method) => Ok(method),
@@ -26,6 +35,9 @@ fn payment_method<'c>(call: &'c Call<'_>) -> Result<&'c str, Answer> {
 }
 
 fn placed(call: &Call<'_>, order: u64) -> Answer {
+    if !call.settings.topup_location {
+        return Answer::empty(201);
+    }
     let version = if call.v2() { "v2" } else { "v1" };
     Answer::empty(201).header("Location", format!("{}/{version}/orders/{order}", call.base_url))
 }
@@ -45,6 +57,7 @@ pub fn one(call: &Call<'_>, account: &mut Account) -> Reply {
         return Err(Answer::empty(403));
     }
     let sim = call.any_sim(account).map_err(|_| Answer::empty(404))?;
+    call.refuse_broken(account, &[sim])?;
     call.refuse_expired(account, &[sim])
         .map_err(|refusal| declared(call, refusal))?;
     let method = payment_method(call)?;
@@ -60,12 +73,13 @@ fn sims_of(call: &Call<'_>, account: &Account, iccids: Option<&Value>) -> Result
     if call.foreign {
         return Err(call.fail(403, "a SIM belongs to another customer"));
     }
+    call.check_bulk(list.len())?;
     list.iter()
         .map(|iccid| {
             let iccid = iccid
                 .as_str()
                 .ok_or_else(|| call.fail(400, "an ICCID is a string"))?;
-            account.find(iccid).ok_or_else(|| call.not_found())
+            call.find(account, iccid).ok_or_else(|| call.not_found())
         })
         .collect()
 }
@@ -74,7 +88,7 @@ fn sims_of(call: &Call<'_>, account: &Account, iccids: Option<&Value>) -> Result
 pub fn many(call: &Call<'_>, account: &mut Account) -> Reply {
     let body = call.json()?;
     let sims = sims_of(call, account, Some(&body))?;
-    call.refuse_expired(account, &sims)?;
+    call.refuse_change(account, &sims)?;
     let method = payment_method(call)?;
     if sims.is_empty() {
         return Err(call.fail(400, "the list of ICCIDs is empty"));
@@ -89,7 +103,7 @@ pub fn auto(call: &Call<'_>, account: &mut Account) -> Reply {
     let enabled = body.get("enabled").and_then(Value::as_bool);
     let enabled = enabled.ok_or_else(|| call.fail(400, "enabled must be true or false"))?;
     let sims = sims_of(call, account, body.get("iccids"))?;
-    call.refuse_expired(account, &sims)?;
+    call.refuse_change(account, &sims)?;
     for sim in sims {
         if enabled {
             account.auto_topup.insert(sim);
@@ -118,6 +132,7 @@ pub fn extend(call: &Call<'_>, account: &mut Account) -> Reply {
     {
         return Err(call.fail(400, "a SIM can be extended from three months before its end"));
     }
+    call.refuse_broken(account, &sims)?;
     let method = payment_method(call)?;
     account.order_topup(sims, OrderKind::TariffChange, method, call.now, call.settings);
     Ok(Answer::empty(201))

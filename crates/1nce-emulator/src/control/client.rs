@@ -3,12 +3,13 @@
 use reqwest::{Method, RequestBuilder, Response};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::types::{
-    AddSims, Added, Advance, Id, OrderPatch, OrderTruth, ReceiveSms, Refusal, SimPatch, SimTruth, Stats, Time,
+    AddSims, Added, Advance, Id, NewEvent, OrderPatch, OrderTruth, ReceiveSms, Refusal, SimPatch, SimTruth,
+    Stats, Time,
 };
-use crate::config::Settings;
+use crate::config::{Ended, Settings};
 use crate::error::ControlError;
 use crate::faults::{Fault, StoredFault};
 use crate::journal::{CallFilter, CallRecord};
@@ -131,6 +132,17 @@ impl ControlClient {
         Ok(made.id)
     }
 
+    /// Something happens to the SIM, its user or its organisation; returns the event's id.
+    pub async fn add_event(&self, iccid: &str, event_type: u32, description: Option<&str>) -> Result<i64> {
+        let event = NewEvent {
+            event_type,
+            description: description.map(str::to_owned),
+        };
+        let path = format!("sims/{iccid}/events");
+        let made: Id = self.with(Method::POST, &path, &event).await?;
+        Ok(made.id)
+    }
+
     /// All orders.
     pub async fn orders(&self) -> Result<Vec<OrderTruth>> {
         self.get("orders").await
@@ -196,6 +208,11 @@ impl ControlClient {
     /// Changes the settings named in `partial`, e.g. `json!({"v1": "retired"})`.
     pub async fn config(&self, partial: &Value) -> Result<Settings> {
         self.with(Method::POST, "config", partial).await
+    }
+
+    /// Lets these paths be gone, each in its manner; an empty list brings all back.
+    pub async fn end(&self, paths: &[Ended]) -> Result<Settings> {
+        self.config(&json!({ "ended": paths })).await
     }
 
     /// The emulated moment.

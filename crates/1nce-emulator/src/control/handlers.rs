@@ -27,7 +27,7 @@ pub async fn index() -> impl Responder {
         "control": [
             "GET health", "GET|DELETE calls", "GET stats", "GET|POST config", "GET|POST time", "DELETE tokens",
             "GET|POST|DELETE faults", "DELETE faults/{id}", "GET|POST sims", "GET|PATCH|DELETE sims/{iccid}",
-            "POST sims/{iccid}/sms", "GET orders", "PATCH orders/{number}",
+            "POST sims/{iccid}/sms", "POST sims/{iccid}/events", "GET orders", "PATCH orders/{number}",
             "GET|POST streams", "GET|DELETE streams/{id}", "POST streams/{id}/restart|pause|resume",
             "GET usage-truth",
         ],
@@ -103,12 +103,12 @@ pub async fn settings(world: Data<World>) -> impl Responder {
 
 /// Changes the settings named in a partial object.
 pub async fn change_settings(world: Data<World>, partial: Json<Value>) -> HttpResponse {
-    match world.settings().merged(&partial) {
-        Ok(settings) if [404, 410].contains(&settings.v1_retired_status) => {
+    let changed = world.settings().merged(&partial);
+    match changed.and_then(|settings| settings.check().map(|()| settings)) {
+        Ok(settings) => {
             world.set_settings(settings.clone());
             HttpResponse::Ok().json(settings)
         }
-        Ok(_) => refuse(400, "v1_retired_status must be 404 or 410"),
         Err(error) => refuse(400, error),
     }
 }

@@ -46,6 +46,7 @@ pub fn routes(config: &mut ServiceConfig) {
             .route("/sims/{iccid}", web::get().to(sims::truth))
             .route("/sims/{iccid}", web::patch().to(sims::patch))
             .route("/sims/{iccid}", web::delete().to(sims::remove))
-            .route("/sims/{iccid}/sms", web::post().to(sims::receive_sms)),
+            .route("/sims/{iccid}/sms", web::post().to(sims::receive_sms))
+            .route("/sims/{iccid}/events", web::post().to(sims::add_event)),
     );
 }

@@ -4,10 +4,13 @@ use actix_web::HttpResponse;
 use actix_web::web::{Data, Json, Path, Query};
 
 use super::handlers::refuse;
-use super::types::{AddSims, Added, ForCustomer, Id, OrderPatch, OrderTruth, ReceiveSms, SimPatch, SimTruth};
+use super::types::{
+    AddSims, Added, ForCustomer, Id, NewEvent, OrderPatch, OrderTruth, ReceiveSms, SimPatch, SimTruth,
+};
 use crate::account::Account;
 use crate::account::changes::SimUpdate;
 use crate::account::delta::Service;
+use crate::account::event_types::traits;
 use crate::account::orders::COMPLETED;
 use crate::clock::Millis;
 use crate::config::Settings;
@@ -120,6 +123,14 @@ pub async fn truths(world: Data<World>, who: Query<ForCustomer>) -> HttpResponse
 
 /// Changes a SIM as the portal or the network would.
 pub async fn patch(world: Data<World>, iccid: Path<String>, patch: Json<SimPatch>) -> HttpResponse {
+    let chosen = [patch.change_status, patch.read_status];
+    if chosen
+        .iter()
+        .flatten()
+        .any(|status| *status != 0 && !(400..=599).contains(status))
+    {
+        return refuse(400, "change_status and read_status are between 400 and 599");
+    }
     let settings = world.settings();
     let (mut domain, now) = world.settled();
     either(owner(&domain, &iccid).map(|(place, sim)| {
@@ -152,6 +163,9 @@ fn apply(account: &mut Account, sim: SimIndex, patch: &SimPatch, now: Millis, se
     if let Some(left) = patch.sms_left {
         account.set_left(sim, Service::Sms, left.saturating_mul(1_000_000), now);
     }
+    if patch.change_status.is_some() || patch.read_status.is_some() {
+        account.set_answers(sim, patch.change_status, patch.read_status);
+    }
     if let Some(fails) = patch.sms_fails {
         account.set_sms_fails(sim, fails);
     }
@@ -166,6 +180,20 @@ pub async fn receive_sms(world: Data<World>, iccid: Path<String>, sms: Json<Rece
     either(owner(&domain, &iccid).map(|(place, sim)| {
         let sms = sms.into_inner();
         let id = domain.accounts[place].receive_sms(sim, sms.payload, sms.source_address, now);
+        HttpResponse::Created().json(Id { id })
+    }))
+}
+
+/// Something happens to the SIM, its user or its organisation.
+pub async fn add_event(world: Data<World>, iccid: Path<String>, event: Json<NewEvent>) -> HttpResponse {
+    let (mut domain, now) = world.settled();
+    either(owner(&domain, &iccid).map(|(place, sim)| {
+        let NewEvent {
+            event_type,
+            description,
+        } = event.into_inner();
+        let text = description.unwrap_or_else(|| traits(event_type).name.to_owned());
+        let id = domain.accounts[place].event(sim, event_type, text, None, now);
         HttpResponse::Created().json(Id { id })
     }))
 }

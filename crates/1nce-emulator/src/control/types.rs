@@ -80,6 +80,12 @@ pub struct SimPatch {
     /// SMS to the SIM fail.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sms_fails: Option<bool>,
+    /// Status of every answer to a change of the SIM, alone or in a list, e.g. 409 or 500; 0 = no more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub change_status: Option<u16>,
+    /// Status of every answer to a reading of the SIM alone; 0 = no more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub read_status: Option<u16>,
 }
 
 /// `GET /_emulator/sims/{iccid}`: what is true, free of API quirks.
@@ -132,6 +138,17 @@ pub struct ReceiveSms {
     /// The MSISDN if left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source_address: Option<String>,
+}
+
+/// `POST /_emulator/sims/{iccid}/events`: an event that nothing else here causes.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewEvent {
+    /// Event type id, e.g. 11; 3 is a refused session.
+    pub event_type: u32,
+    /// Text; the name of the type if left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
 }
 
 /// The number of something just made.

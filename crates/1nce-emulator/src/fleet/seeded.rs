@@ -98,6 +98,10 @@ const OPERATORS: [Operator; 4] = [
 
 /// Radio access: name as in the v1 enum, id as in events (FACTS §6).
 const RATS: [(&str, u32); 5] = [("4G", 6), ("NB-IoT", 8), ("4G", 9), ("3G", 1), ("2G", 2)];
+/// HSPA+.
+const FASTER_3G: (&str, u32) = ("3G", 5);
+/// NR: an assumed number, as no page of 1NCE prints it (FACTS-2026-11 U6.2).
+const FASTER_4G: (&str, u32) = ("5G", 10);
 
 /// The 19-digit ICCID of a SIM.
 pub fn iccid(sim: SimIndex) -> String {
@@ -220,7 +224,12 @@ impl Seeded {
 
     /// Radio access name and id.
     pub fn rat(self, sim: SimIndex) -> (&'static str, u32) {
-        RATS[(self.hash(sim, 10) % RATS.len() as u64) as usize]
+        let usual = RATS[(self.hash(sim, 10) % RATS.len() as u64) as usize];
+        match (usual.1, self.percent(sim, 16)) {
+            (1, 0..50) => FASTER_3G,
+            (6, 0..10) => FASTER_4G,
+            _ => usual,
+        }
     }
 
     /// Millionths of a MB left when the emulator starts: 5 % of SIMs have none, 10 % under a fifth.

@@ -117,11 +117,17 @@ pub fn event(generation: u8, organisation: u64, view: &View<'_>, event: &Event) 
         strict: false,
     };
     let mut item = v2(style, organisation, view, event);
+    if event.kind == 12 {
+        // Printed as a number (FACTS-2026-11 U6.1).
+        item["alert"] = json!(1);
+    }
     if generation == 1 {
-        let made = rfc3339(view.activation_date());
-        item["imsi"]["import_date"] = json!(made);
-        item["sim"]["production_date"] = json!(made);
-        item["endpoint"]["tags"] = Value::Null;
+        if item.get("sim").is_some() {
+            let made = rfc3339(view.activation_date());
+            item["imsi"]["import_date"] = json!(made);
+            item["sim"]["production_date"] = json!(made);
+            item["endpoint"]["tags"] = Value::Null;
+        }
         if let (Detail::Quota(quota), 18..=21) = (&event.detail, event.kind) {
             // Volumes of this generation come as text as well (FACTS §15.3).
             item["detail"] = json!({ "quota": {

@@ -43,6 +43,16 @@ async fn wrong_credentials_are_400_and_never_401() {
         (reply.status, &reply.json()["errorCode"]),
         (400, &json!("CognitoAuthenticationError"))
     );
+    let wrong = "Incorrect username or password.";
+    assert_eq!(reply.json()["message"], json!(wrong));
+    let unknown = recorded.ask_token("nobody", "wrong").await.json();
+    assert_eq!(
+        (&unknown["errorCode"], &unknown["message"]),
+        (
+            &json!("CognitoAuthenticationError"),
+            &json!("User does not exist.")
+        )
+    );
     let spec = spec().await;
     let reply = spec.ask_token("nobody", "wrong").await;
     assert_eq!(
@@ -94,8 +104,38 @@ async fn a_bad_bearer_gets_the_spring_body_and_revocation_makes_all_bad() {
     let reply = lab.get("/v1/sims?page=1").await;
     let body = reply.json();
     assert_eq!((reply.status, &body["status"]), (401, &json!(401)));
-    assert_eq!(body["path"], json!("/management-api/v1/sims"));
+    assert_eq!(
+        body["path"],
+        json!("/internal-global-api/v1/sims"),
+        "a path inside of 1NCE"
+    );
     assert!(body["timestamp"].as_str().unwrap().ends_with("+0000"));
     let naked = lab.http.get(lab.url("/v2/sims")).send().await.unwrap();
     assert_eq!(naked.status(), 401);
+}
+
+#[tokio::test]
+async fn schemes_may_be_written_in_any_case() {
+    let lab = Lab::free(1).await;
+    for scheme in ["Bearer", "bearer", "BEARER"] {
+        let request = lab.http.get(lab.url("/v1/sims"));
+        let request = request.header("authorization", format!("{scheme} {}", lab.token));
+        assert_eq!(request.send().await.unwrap().status(), 200, "{scheme}");
+    }
+    let request = lab.http.post(lab.url("/oauth/token"));
+    let request = request.header("authorization", "basic OTkwMDAxX3NpbXdhcmQ6ZW11bGF0b3Itc2VjcmV0");
+    let request = request.json(&json!({"grant_type": "client_credentials"}));
+    assert_eq!(request.send().await.unwrap().status(), 200);
+}
+
+#[tokio::test]
+async fn the_grant_type_may_stand_in_the_query_where_it_was_recorded() {
+    let (spec, recorded) = (spec().await, Lab::free(1).await);
+    for (lab, status) in [(&recorded, 200), (&spec, 400)] {
+        let request = lab
+            .http
+            .post(lab.url("/oauth/token?grant_type=client_credentials"))
+            .basic_auth(ID, Some(SECRET));
+        assert_eq!(request.send().await.unwrap().status(), status);
+    }
 }

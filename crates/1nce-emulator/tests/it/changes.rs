@@ -8,6 +8,10 @@ use crate::lab::{Lab, iccid, iccids, today};
 #[tokio::test]
 async fn put_changes_only_what_is_sent() {
     let lab = Lab::free(50).await;
+    lab.control
+        .config(&json!({"put_resets_imei_lock": false}))
+        .await
+        .unwrap();
     let sim = lab
         .find(|sim| sim.enabled && !sim.imei_lock && sim.imei.is_some())
         .await
@@ -314,4 +318,46 @@ async fn a_message_on_its_way_is_billed_to_the_new_owner_of_its_sim() {
         stats.customers["990001_simward"].changed_sims, 0,
         "nothing left behind"
     );
+}
+
+#[tokio::test]
+async fn without_a_target_sims_go_to_the_parent_and_sub_organisations_do_not_deal_with_each_other() {
+    let config = EmulatorConfig::default()
+        .with_fleet(3)
+        .without_limits()
+        .with_customer("990002_child", "s2")
+        .with_customer("990003_child", "s3")
+        .with_settings(|s| s.async_delay_seconds = 60);
+    let mut lab = Lab::start(config).await;
+    let parentless = lab
+        .post("/v1/sims/simTransfer", json!({"iccids": [iccid(0)]}))
+        .await;
+    assert_eq!(parentless.status, 400);
+    lab.token = lab.login("990002_child", "s2").await;
+    let own = lab.page(1, 10).await;
+    let sibling = json!({"target_organisation": 990003, "iccids": [own[0]]});
+    assert_eq!(lab.post("/v2/sims/simTransfer", sibling).await.status, 403);
+
+    let reply = lab
+        .post("/v1/sims/simTransfer", json!({"iccids": [own[0]]}))
+        .await;
+    lab.control.advance_time(60).await.unwrap();
+
+    assert_eq!(reply.status, 201);
+    assert_eq!(lab.control.sim(&own[0]).await.unwrap().customer, "990001_simward");
+}
+
+#[tokio::test]
+async fn a_put_takes_the_words_of_the_single_get_where_they_were_recorded() {
+    let lab = Lab::free(20).await;
+    let sim = lab.find(|sim| sim.enabled).await.iccid;
+    let path = format!("/v1/sims/{sim}");
+    for (word, enabled) in [("Deactivated", false), ("Activated", true)] {
+        let update = json!({"iccid": sim, "status": word});
+        assert_eq!(lab.put(&path, update).await.status, 200);
+        assert_eq!(lab.control.sim(&sim).await.unwrap().enabled, enabled);
+    }
+    lab.control.config(&json!({"mode": "spec"})).await.unwrap();
+    let update = json!({"iccid": sim, "status": "Activated"});
+    assert_eq!(lab.put(&path, update).await.status, 400);
 }

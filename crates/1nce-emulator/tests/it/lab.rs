@@ -72,6 +72,7 @@ impl Lab {
             s.async_delay_seconds = 60;
             s.sms_delivery_seconds = 60;
             s.payment_delays.creditcard = 60;
+            s.order_visible_delay_seconds = 0;
         });
         Self::start(slow).await
     }

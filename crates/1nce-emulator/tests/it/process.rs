@@ -103,3 +103,39 @@ async fn it_pushes_both_streams_that_the_environment_asks_for() {
     let authorized = |r: &Request| r.headers["authorization"] == "Basic cHVzaDpzZWNyZXQ=";
     assert!(requests.iter().all(authorized));
 }
+
+#[tokio::test]
+async fn any_setting_can_be_given_at_the_start() {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_once-emulator"));
+    let settings = r#"{"v2_only_from": 3, "ended": [{"path": "/v1/", "manner": "410_html"}], "v2_paths": {"limits": true}}"#;
+    command.args(["--listen", "127.0.0.1:0", "--rate", "7", "--settings", settings]);
+    let mut child = Running(command.stdout(Stdio::piped()).spawn().unwrap());
+    let line = BufReader::new(child.0.stdout.take().unwrap()).lines().next();
+    let line = line.unwrap().unwrap();
+    let base = line.split(' ').next_back().unwrap().to_owned();
+    let control = ControlClient::new(base.replace("/management-api", "/_emulator"));
+    let given = control.settings().await.unwrap();
+    assert_eq!((given.v2_only_from, given.rate_per_second), (Some(3), 7));
+    assert!(given.v2_paths.limits && given.v2_paths.extension);
+    assert_eq!(
+        reqwest::get(format!("{base}/v1/sims")).await.unwrap().status(),
+        410
+    );
+}
+
+#[test]
+fn settings_that_nobody_knows_are_refused() {
+    for (settings, why) in [
+        (r#"{"kindness": 1}"#, "kindness"),
+        (r#"{"list_disorder": 7}"#, "list_disorder"),
+        ("[", "JSON"),
+    ] {
+        let output = Command::new(env!("CARGO_BIN_EXE_once-emulator"))
+            .args(["--listen", "127.0.0.1:0", "--settings", settings])
+            .output()
+            .unwrap();
+        assert!(!output.status.success());
+        let error = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(error.contains(why), "{error}");
+    }
+}

@@ -15,7 +15,10 @@ pub fn left(mb: f64) -> SimPatch {
 
 fn micro(text: &Value) -> i64 {
     let text = text.as_str().unwrap_or_else(|| panic!("{text} is no string"));
-    let (whole, fraction) = text.split_once('.').unwrap_or((text, "000000"));
+    if text == "0" {
+        return 0;
+    }
+    let (whole, fraction) = text.split_once('.').unwrap();
     assert_eq!(fraction.len(), 6, "{text}");
     whole.parse::<i64>().unwrap() * 1_000_000 + fraction.parse::<i64>().unwrap()
 }
@@ -297,6 +300,7 @@ async fn usage_windows_are_cut_and_nonsense_is_a_zero_total() {
 #[tokio::test]
 async fn v2_usage_is_rounded_up_to_whole_kilobytes() {
     let lab = Lab::free(50).await;
+    lab.control.config(&json!({"v2_usage": true})).await.unwrap();
     let sim = busy_sim(&lab).await.iccid;
     let query = format!(
         "start_dt={}&end_dt={}",

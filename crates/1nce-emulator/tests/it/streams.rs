@@ -163,7 +163,7 @@ async fn both_generations_have_their_own_shape() {
             assert!(["262", "208", "214", "204"].contains(&mcc));
             if !old && data {
                 let rat = item["detail"]["pdp_context"]["rat_type"].as_i64().unwrap();
-                assert!([6, 8, 9, 1, 2].contains(&rat));
+                assert!([6, 8, 9, 1, 2, 5, 10].contains(&rat));
             }
         }
     }

@@ -11,7 +11,9 @@ pub use provider::{
     ProviderWarning, TaskState,
 };
 pub use sync::{ListStatus, RunReason, RunState, SimSort};
-pub use usage::{EventCategory, RejectKind, StreamKind, StreamState, TopBy, UsageGroupBy, UsageSource};
+pub use usage::{
+    EventCategory, RejectKind, ShadowOutcome, StreamKind, StreamState, TopBy, UsageGroupBy, UsageSource,
+};
 
 /// A text that is none of a closed set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -123,7 +125,7 @@ mod tests {
             hold!(
                 text.as_str(), ApiGeneration, Certainty, EventCategory, GenerationState, Granularity, ItemOutcome, JobAction, JobKind,
                 JobStatus, ListStatus, LoginResult, Outlook, ProviderCapability, ProviderTask, ProviderWarning, RejectKind,
-                RunReason, RunState, SimSort, StreamKind, StreamState, TaskState, TopBy, UsageGroupBy, UsageSource
+                RunReason, RunState, ShadowOutcome, SimSort, StreamKind, StreamState, TaskState, TopBy, UsageGroupBy, UsageSource
             );
         }
     }

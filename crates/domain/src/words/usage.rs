@@ -99,7 +99,23 @@ words! {
         Usage = "usage",
         /// An event or a message.
         Event = "event",
+        /// A row of an answer of 1NCE's API about usage, or the answer as a whole.
+        Reading = "reading",
         /// Nobody can tell.
         Unknown = "unknown",
+    }
+}
+
+words! {
+    /// How usage read through v2 of 1NCE's API compares with v1's.
+    ShadowOutcome {
+        /// Every closed day tells the same, but for rounding.
+        Agrees = "agrees",
+        /// Some day or direction does not.
+        Differs = "differs",
+        /// v2 has no usage for this account.
+        NotOffered = "not_offered",
+        /// v2 answers something that is no usage as it is known.
+        Unreadable = "unreadable",
     }
 }

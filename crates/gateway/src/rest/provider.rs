@@ -1,20 +1,25 @@
 //! What 1NCE's API offers each account, and what the end of its v1 changes.
 
+use std::time::Duration;
+
 use domain::{
     ApiGeneration, Certainty, GenerationState, LoginResult, Outlook, ProviderCapability, ProviderTask,
     TaskState,
 };
-use messages::pb::sim as pb;
-use messages::{Timestamp, sim_rpc};
+use messages::pb::{sim as pb, usage};
+use messages::{Timestamp, sim_rpc, usage_rpc};
 use serde_json::{Value, json};
 
 use super::frame::authenticate::ReadSims;
 use super::frame::example::TIME;
 use super::frame::fields::words_of;
-use super::frame::view::{Told, ToldDay};
+use super::frame::view::{Of, Told, ToldDay};
 use super::frame::{Answer, Call, Example, Operation, operations, view};
+use super::ingest::ShadowReadingView;
 use crate::error::ApiError;
 
+/// A question that 1NCE is asked for waits for it as long as a person does.
+const ASKING: Duration = Duration::from_secs(15);
 const READINESS: &str = "what 1NCE offers concerns the whole platform";
 
 pub fn operations() -> Vec<Operation> {
@@ -126,17 +131,6 @@ view! {
 }
 
 view! {
-    /// How usage read through v2 compares with that of v1.
-    pub struct UsageComparisonView from pb::UsageComparison as comparison {
-        compared_at: Option<Timestamp> = TIME,
-        /// Days of SIMs that were read through both.
-        days_compared: u64 = 30,
-        days_that_differ: u64,
-        sentence: String = "v2 tells the same as v1.",
-    }
-}
-
-view! {
     /// What is known of one account's API.
     pub struct AccountReadinessView from pb::AccountReadiness as readiness {
         account: String = "main",
@@ -153,8 +147,6 @@ view! {
         generations: Vec<GenerationReadinessView> = generations(),
         capabilities: Vec<CapabilityReadinessView>,
         tasks: Vec<ProviderTaskView>,
-        /// Null while nobody has compared.
-        usage_comparison: Option<UsageComparisonView> = UsageComparisonView::example(),
     }
 }
 
@@ -167,8 +159,11 @@ fn generations() -> Value {
 
 view! {
     /// What 1NCE's API offers each account.
-    pub struct ProviderReadinessView from pb::ProviderReadinessResponse as readiness {
+    pub struct ProviderReadinessView {
         accounts: Vec<AccountReadinessView>,
+        /// The newest comparison of usage through v2 with v1's; null while nobody has compared or usage-ingestor does not
+        /// answer.
+        usage_comparison: Option<ShadowReadingView> = ShadowReadingView::example(),
     }
 }
 
@@ -181,7 +176,14 @@ view! {
 async fn get_provider_readiness(call: Call<ReadSims>) -> Result<Answer<ProviderReadinessView>, ApiError> {
     call.context().platform_only(READINESS)?;
     let readiness = call
-        .ask::<sim_rpc::ProviderReadiness>(|_| pb::ProviderReadinessRequest {})
+        .ask_within::<sim_rpc::ProviderReadiness>(ASKING, |_| pb::ProviderReadinessRequest {})
         .await?;
-    Ok(Answer(readiness.into()))
+    let usage = call
+        .ask::<usage_rpc::IngestStatus>(|_| usage::IngestStatusRequest {})
+        .await;
+    let readings = usage.ok().and_then(|status| status.api_readings);
+    Ok(Answer(ProviderReadinessView {
+        accounts: Of::of(readiness.accounts),
+        usage_comparison: Of::of(readings.and_then(|readings| readings.shadow)),
+    }))
 }

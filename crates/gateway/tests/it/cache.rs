@@ -54,6 +54,41 @@ async fn gateways_share_what_one_has_read_and_forget_it_together() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_revision_that_no_event_tells_empties_every_cache_and_an_old_one_none() {
+    let world = World::new().await;
+    let (one, two) = (
+        world.start(world.gateway_config()).await,
+        world.start(world.gateway_config()).await,
+    );
+    let key = world.key_for(&[Permission::ReadSims], None).await;
+    let other = "8988999000000000025";
+    for gateway in [&one, &two] {
+        world.sims.put(sim(ICCID, 1, "old"));
+        world.sims.put(sim(other, 4, "other"));
+        gateway.get(&path(other), &key).await.expect(200);
+        assert_eq!(label(gateway, &key).await, "old");
+    }
+    let asked = world.sims.state().gets;
+    world.sims.put(sim(ICCID, 2, "new"));
+
+    world
+        .revise(&[(ICCID, 2), (other, 4), ("8988999000000000033", 9)])
+        .await;
+    world.revise(&[(ICCID, 2), (ICCID, 1)]).await;
+
+    until_label(&one, &key, "new").await;
+    until_label(&two, &key, "new").await;
+    for gateway in [&one, &two] {
+        gateway.get(&path(other), &key).await.expect(200);
+    }
+    let again = world.sims.state().gets - asked;
+    assert!(
+        (1..=2).contains(&again),
+        "{again} questions: once a gateway at the most, and none for the other SIM"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_lost_connection_forgets_what_events_may_have_said_meanwhile() {
     let app = App::start().await;
     let key = app.world.key_for(&[Permission::ReadSims], None).await;

@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use domain::OrganizationId;
 use gateway::keys::{self, CreatedKey, NewKey};
 use gateway::{GatewayConfig, GatewayError, Permission};
-use messages::pb::sim::{Sim, SimConfigUpdated};
+use messages::pb::sim::{Sim, SimConfigUpdated, SimRevision, SimRevisions};
 use messages::{EventEnvelope, EventType};
 use prost::Message;
 use reqwest::header::HeaderMap;
@@ -160,6 +160,24 @@ impl World {
             .await
             .unwrap();
         OrganizationId(id)
+    }
+
+    /// Tells the caches alone that SIMs have a new revision, as sim-service does for a page of a sweep.
+    pub async fn revise(&self, sims: &[(&str, i64)]) {
+        let revision = |(iccid, revision): &(&str, i64)| SimRevision {
+            iccid: iccid.parse().unwrap(),
+            revision: *revision,
+        };
+        let told = SimRevisions {
+            sims: sims.iter().map(revision).collect(),
+        };
+        let client = self.bus.client();
+        let subject = self.bus.subjects().sim_revisions();
+        client
+            .publish(subject, told.encode_to_vec().into())
+            .await
+            .unwrap();
+        client.flush().await.unwrap();
     }
 
     /// Announces that a SIM changed.

@@ -1,5 +1,6 @@
 use gateway::Permission;
 use serde_json::{Value, json};
+use service_runtime::bus::RpcError;
 
 use crate::harness::App;
 
@@ -36,7 +37,15 @@ async fn the_platform_is_told_what_the_end_of_v1_changes_and_a_tenant_is_not() {
         (&Value::Null, &json!("Use the portal."))
     );
     assert_eq!(account["tasks"][0]["state"], "check");
-    assert_eq!(account["usage_comparison"], Value::Null);
+    let compared = &told["data"]["usage_comparison"];
+    assert_eq!(compared["outcome"], "differs", "{told}");
+    app.world.usage.state().error = Some(RpcError::internal(&"it broke"));
+    let told = app.gateway.get(READINESS, &platform).await.expect(200).body;
+    assert_eq!(
+        told["data"]["usage_comparison"],
+        Value::Null,
+        "the page goes without it"
+    );
     app.gateway.get(READINESS, &tenant).await.expect(403);
     app.gateway.get(READINESS, &other).await.expect(403);
 }

@@ -29,9 +29,11 @@ impl<'a> Announcements<'a> {
         }
     }
 
-    /// What a reading changed; `changed_by` is `1nce` or who asked for it here.
+    /// What a reading changed; `changed_by` is `1nce` or who asked for it here. What is worth no event, such as a quota
+    /// that is used up, is told to caches alone: a sweep of a million SIMs must not flood who reads events.
     pub fn reading(&mut self, reading: &StoredReading, changed_by: &str) {
         let new = &reading.new;
+        let told = self.batch.len();
         let returned = reading
             .old
             .as_ref()
@@ -50,6 +52,18 @@ impl<'a> Announcements<'a> {
                 self.push(EventType::SimDiscovered, new, &payload);
             }
         }
+        if self.batch.len() == told {
+            self.revised(new);
+        }
+    }
+
+    fn revised(&mut self, sim: &StoredSim) {
+        let revision = pb::SimRevision {
+            iccid: sim.provider.iccid.as_i64().unsigned_abs(),
+            revision: sim.revision,
+        };
+        let part = pb::SimRevisions { sims: vec![revision] };
+        self.batch.hint(&self.subjects.sim_revisions(), &part);
     }
 
     fn change(&mut self, sim: &StoredSim, change: &SimChange, changed_by: &str) {

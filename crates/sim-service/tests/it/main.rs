@@ -12,5 +12,6 @@ mod jobs_import;
 mod jobs_support;
 mod list;
 mod provider;
+mod revisions;
 mod sweep;
 mod update;

@@ -253,3 +253,24 @@ async fn an_organization_cannot_give_its_sims_away() {
     assert_eq!(refused.fields[0].0, "organization_id");
     assert_eq!(app.get(&iccid, false).await.unwrap().revision, 1);
 }
+
+#[tokio::test]
+async fn numbers_of_any_size_come_back_as_they_were_and_leave_the_sim_readable() {
+    let app = TestApp::start(1).await;
+    app.sync().await;
+    let iccid = app.all().await[0].iccid.clone();
+    let metadata = serde_json::json!({
+        "largest": f64::MAX, "smallest": -1.112_536_929_253_600_7e-308, "long": 3.800_136_633_028_295_5e88,
+        "tenth": 0.1, "id": u64::MAX, "below": i64::MIN,
+    });
+
+    let request = UpdateSimRequest {
+        iccid,
+        metadata_json: Some(metadata.to_string()),
+        ..Default::default()
+    };
+    app.update(request).await.unwrap();
+
+    let stored: serde_json::Value = serde_json::from_str(&app.all().await[0].metadata_json).unwrap();
+    assert_eq!(stored, metadata);
+}

@@ -6,13 +6,14 @@ use async_nats::jetstream::stream::{RawMessageErrorKind, Stream};
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::StreamState;
 use messages::INGEST;
-use once_client::Capability;
+use once_client::{Capability, Offer};
 use service_runtime::bus::BusError;
 
 use super::App;
 use super::receive::received_at;
 use crate::error::AppError;
 use crate::store::ingest_status::{OpenRow, ReadingsRow, StreamRow};
+use crate::store::shadow_readings::ShadowReading;
 
 /// The longest wait for what 1NCE offers, which is known in most cases.
 const OFFER_LIMIT: Duration = Duration::from_secs(2);
@@ -29,6 +30,12 @@ pub struct IngestStatus {
     pub readings: ReadingsRow,
     /// The account is offered usage by API, as far as is known.
     pub api_available: bool,
+    /// Why the readings do not go on: not offered, or a pause.
+    pub why: Option<String>,
+    /// Since when they do not, as far as this process has noticed.
+    pub paused_since: Option<DateTime<Utc>>,
+    /// The newest comparison of v2's usage with v1's.
+    pub shadow: Option<ShadowReading>,
 }
 
 impl StreamRow {
@@ -50,14 +57,22 @@ impl App {
     pub async fn ingest_status(&self) -> Result<IngestStatus, AppError> {
         let (batches_waiting, lag_seconds) = self.backlog().await?;
         let offers = tokio::time::timeout(OFFER_LIMIT, self.client.capabilities()).await;
-        let offer = offers.map(|offers| offers.offer(Capability::Usage));
+        let lacking = match offers.map(|offers| offers.offer(Capability::Usage)) {
+            Ok(Offer::Unavailable(why)) => Some(why),
+            Ok(_) => None,
+            Err(_) => Some("1NCE has not told yet what it offers".to_owned()),
+        };
+        let pause = self.readings.pause();
         Ok(IngestStatus {
             streams: self.store.streams().await?,
             batches_waiting,
             lag_seconds,
             open: self.store.open_questions().await?,
             readings: self.store.readings().await?,
-            api_available: self.readings.available() && offer.is_ok_and(|offer| offer.generation().is_some()),
+            api_available: !pause.as_ref().is_some_and(|pause| pause.unavailable) && lacking.is_none(),
+            why: pause.as_ref().map(|pause| pause.why.clone()).or(lacking),
+            paused_since: pause.map(|pause| pause.since),
+            shadow: self.store.newest_shadow_reading().await?,
         })
     }
 

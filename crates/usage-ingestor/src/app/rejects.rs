@@ -1,6 +1,7 @@
 //! Rejected records: shown, and read again with today's rules.
 
 use chrono::Utc;
+use domain::RejectKind;
 
 use super::App;
 use super::decode::{self, Batches, Limits};
@@ -63,7 +64,13 @@ impl App {
     async fn replay_portion(&self, open: Vec<StoredReject>, replayed: &mut Replayed) -> Result<(), AppError> {
         let limits = Limits::at(Utc::now(), &self.config);
         let (mut batches, mut accepted) = (Batches::default(), Vec::new());
+        let mut readings = Vec::new();
         for reject in open {
+            // No record of a stream: reading its SIM again settles it.
+            if reject.kind == RejectKind::Reading.word() {
+                readings.extend(reject.iccid);
+                continue;
+            }
             match decode::read(&String::from_utf8_lossy(&reject.raw), &limits) {
                 Ok(record) => {
                     batches.push(record);
@@ -77,7 +84,9 @@ impl App {
         }
         self.publish(batches.finish()).await?;
         self.store.mark_replayed(&accepted).await?;
-        replayed.accepted += accepted.len() as u64;
+        self.store.read_again(&readings).await?;
+        self.readings.wake();
+        replayed.accepted += (accepted.len() + readings.len()) as u64;
         Ok(())
     }
 }

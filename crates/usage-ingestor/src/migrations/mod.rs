@@ -17,4 +17,8 @@ pub const STEPS: &[Step] = &[
         name: "m0002_presence",
         sql: &[include_str!("m0002_presence.sql")],
     },
+    Step {
+        name: "m0003_unread",
+        sql: &[include_str!("m0003_unread.sql")],
+    },
 ];

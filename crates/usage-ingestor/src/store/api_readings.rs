@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
 use domain::Iccid;
-use once_client::model::UsageDay;
+use once_client::model::{RejectedRecord, UsageDay};
 use sqlx::{PgConnection, Row};
 use uuid::Uuid;
 
 use super::fleet_usage::{self, FleetKey, FleetSums, ONLY_BY_API};
 use super::stream_state::compared;
 use super::usage_days::{self, DayState, Volumes};
-use super::{Scope, Store};
+use super::{Scope, Store, unread};
 use crate::error::StoreError;
 
 /// Somebody asked for it.
@@ -37,6 +37,18 @@ pub struct DueReading {
 pub struct NextCheck {
     pub stream_flows: bool,
     pub check_days: i64,
+}
+
+/// What is left of a reading that failed.
+#[derive(Debug, Clone, Copy)]
+pub struct FailedReading<'a> {
+    /// Days that it told all the same.
+    pub days: &'a [UsageDay],
+    pub rejects: &'a [RejectedRecord],
+    /// For people.
+    pub reason: &'a str,
+    /// Seconds until it is tried again.
+    pub wait: f64,
 }
 
 impl Store {
@@ -86,14 +98,8 @@ impl Store {
     ) -> Result<(), StoreError> {
         let iccid = reading.iccid.as_i64();
         let mut transaction = self.db().pool().begin().await?;
-        let organization: Option<Uuid> =
-            sqlx::query_scalar("SELECT organization_id FROM sims WHERE iccid = $1 FOR SHARE")
-                .bind(iccid)
-                .fetch_optional(&mut *transaction)
-                .await?
-                .flatten();
-        let sums = write_days(&mut transaction, iccid, organization.unwrap_or_default(), days).await?;
-        fleet_usage::raise(&mut transaction, &sums, 0).await?;
+        store_days(&mut transaction, iccid, days).await?;
+        unread::settle(&mut transaction, reading.iccid).await?;
         sqlx::query(concat!(
             "UPDATE sync_state SET
                  checked_through = greatest(checked_through, $2), last_read_at = now(), attempts = 0, last_error = NULL,
@@ -123,28 +129,46 @@ impl Store {
         Ok(())
     }
 
-    /// Puts a reading back for a while; `failed` says that the SIM's own reading failed.
+    /// Puts a reading back for a while; it costs the SIM no attempt.
     ///
     /// # Errors
     /// The database's.
-    pub async fn postpone_reading(
-        &self,
-        iccid: Iccid,
-        seconds: f64,
-        failed: Option<&str>,
-    ) -> Result<(), StoreError> {
+    pub async fn postpone_reading(&self, iccid: Iccid, seconds: f64) -> Result<(), StoreError> {
         sqlx::query(
-            "UPDATE sync_state SET taken_until = NULL, due_at = now() + make_interval(secs => $2),
-                 last_error = coalesce($3, last_error),
-                 failed_at = CASE WHEN $3::text IS NULL THEN failed_at ELSE now() END,
-                 attempts = attempts + CASE WHEN $3::text IS NULL THEN 0 ELSE 1 END
-             WHERE iccid = $1",
+            "UPDATE sync_state SET taken_until = NULL, due_at = now() + make_interval(secs => $2) WHERE iccid = $1",
         )
         .bind(iccid.as_i64())
         .bind(seconds)
-        .bind(failed)
         .execute(self.db().pool())
         .await?;
+        Ok(())
+    }
+
+    /// Stores that a SIM's own reading failed and when it is tried again, with the days that it told all the same and what
+    /// could not be read, all at once. How far the SIM was compared stays as it is.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn store_failed_reading(
+        &self,
+        reading: &DueReading,
+        failed: FailedReading<'_>,
+    ) -> Result<(), StoreError> {
+        let iccid = reading.iccid.as_i64();
+        let mut transaction = self.db().pool().begin().await?;
+        store_days(&mut transaction, iccid, failed.days).await?;
+        unread::keep(&mut transaction, reading.iccid, failed.rejects).await?;
+        sqlx::query(
+            "UPDATE sync_state SET taken_until = NULL, due_at = now() + make_interval(secs => $2), last_error = $3,
+                 failed_at = now(), attempts = attempts + 1
+             WHERE iccid = $1",
+        )
+        .bind(iccid)
+        .bind(failed.wait)
+        .bind(failed.reason)
+        .execute(&mut *transaction)
+        .await?;
+        transaction.commit().await?;
         Ok(())
     }
 
@@ -206,6 +230,25 @@ impl Store {
         .await?;
         Ok((row.get(0), row.get(1)))
     }
+}
+
+/// Writes the API's numbers beside the stream's, and what they change of the fleet's sums.
+async fn store_days(
+    transaction: &mut PgConnection,
+    iccid: i64,
+    days: &[UsageDay],
+) -> Result<(), sqlx::Error> {
+    if days.is_empty() {
+        return Ok(());
+    }
+    let organization: Option<Uuid> =
+        sqlx::query_scalar("SELECT organization_id FROM sims WHERE iccid = $1 FOR SHARE")
+            .bind(iccid)
+            .fetch_optional(&mut *transaction)
+            .await?
+            .flatten();
+    let sums = write_days(transaction, iccid, organization.unwrap_or_default(), days).await?;
+    fleet_usage::raise(transaction, &sums, 0).await
 }
 
 /// Writes the API's numbers beside the stream's; answers how the fleet's sums change.

@@ -36,7 +36,7 @@ pub struct ReadingsRow {
     pub read_last_day: i64,
     pub failed_last_day: i64,
     pub last_read_at: Option<DateTime<Utc>>,
-    /// Of the newest failure, when nothing was read since.
+    /// Of the newest failure of the last day whose SIM was not read since.
     pub last_error: Option<String>,
 }
 
@@ -73,8 +73,7 @@ const READINGS: &str = "
            count(*) FILTER (WHERE last_read_at > now() - interval '1 day') AS read_last_day,
            count(*) FILTER (WHERE failed_at > now() - interval '1 day') AS failed_last_day,
            max(last_read_at) AS last_read_at,
-           (SELECT last_error FROM sync_state WHERE failed_at IS NOT NULL
-              AND failed_at >= coalesce((SELECT max(last_read_at) FROM sync_state), '-infinity')
+           (SELECT last_error FROM sync_state WHERE failed_at > now() - interval '1 day' AND last_error IS NOT NULL
             ORDER BY failed_at DESC LIMIT 1) AS last_error
     FROM sync_state";
 

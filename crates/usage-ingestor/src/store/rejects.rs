@@ -19,6 +19,8 @@ pub struct StoredReject {
     pub seen: i64,
     pub received_at: DateTime<Utc>,
     pub replayed_at: Option<DateTime<Utc>>,
+    /// The SIM that 1NCE's API was asked for; none of a stream's record.
+    pub iccid: Option<i64>,
 }
 
 /// A rejected record of a batch.
@@ -75,7 +77,7 @@ impl Store {
         limit: i64,
     ) -> Result<Vec<StoredReject>, StoreError> {
         let rows = sqlx::query(
-            "SELECT id, kind, reason, raw, batch, seen, received_at, replayed_at FROM rejects
+            "SELECT id, kind, reason, raw, batch, seen, received_at, replayed_at, iccid FROM rejects
              WHERE id > $1 AND ($2 OR replayed_at IS NULL) ORDER BY id LIMIT $3",
         )
         .bind(after)
@@ -92,7 +94,7 @@ impl Store {
     /// The database's.
     pub async fn open_rejects(&self, ids: &[i64]) -> Result<Vec<StoredReject>, StoreError> {
         let rows = sqlx::query(
-            "SELECT id, kind, reason, raw, batch, seen, received_at, replayed_at FROM rejects
+            "SELECT id, kind, reason, raw, batch, seen, received_at, replayed_at, iccid FROM rejects
              WHERE id = ANY($1) AND replayed_at IS NULL ORDER BY id",
         )
         .bind(ids)
@@ -137,5 +139,6 @@ fn stored(row: &sqlx::postgres::PgRow) -> StoredReject {
         seen: row.get("seen"),
         received_at: row.get("received_at"),
         replayed_at: row.get("replayed_at"),
+        iccid: row.get("iccid"),
     }
 }

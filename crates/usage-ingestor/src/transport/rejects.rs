@@ -40,9 +40,12 @@ fn told(reject: StoredReject) -> pb::Reject {
         kind: reject.kind,
         reason: reject.reason,
         raw: reject.raw,
-        batch: reject.batch.to_string(),
+        batch: reject
+            .iccid
+            .map_or_else(|| reject.batch.to_string(), |_| String::new()),
         received_at: Some(reject.received_at.into()),
         replayed_at: reject.replayed_at.map(Into::into),
         seen: reject.seen.unsigned_abs(),
+        iccid: reject.iccid.map(|number| number.to_string()).unwrap_or_default(),
     }
 }

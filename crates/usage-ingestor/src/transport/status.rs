@@ -5,6 +5,7 @@ use service_runtime::bus::{RpcContext, RpcError};
 use service_runtime::wire::count;
 
 use crate::app::App;
+use crate::store::shadow_readings::ShadowReading;
 
 pub async fn read(
     app: App,
@@ -39,8 +40,22 @@ pub async fn read(
             last_read_at: status.readings.last_read_at.map(Into::into),
             last_error: status.readings.last_error.unwrap_or_default(),
             available: status.api_available,
+            why: status.why.unwrap_or_default(),
+            paused_since: status.paused_since.map(Into::into),
+            shadow: status.shadow.map(shadow),
         }),
         days_that_differ: count(status.open.days_that_differ),
         sims_unknown: count(status.open.sims_unknown),
     })
+}
+
+fn shadow(made: ShadowReading) -> pb::ShadowReading {
+    pb::ShadowReading {
+        iccid: made.iccid.to_string(),
+        from_day: made.from_day.to_string(),
+        to_day: made.to_day.to_string(),
+        read_at: Some(made.read_at.into()),
+        outcome: made.outcome.to_string(),
+        what: made.what,
+    }
 }

@@ -24,7 +24,8 @@ impl TestApp {
         Self::start_with(EmulatorConfig::default().with_fleet(20).without_limits(), &[]).await
     }
 
-    /// `settings` are keys of the section `usage`, such as `("silent_after_minutes", "1")`.
+    /// `settings` are keys of the section `usage`, such as `("silent_after_minutes", "1")`, or whole ones, such as
+    /// `("once.call_timeout_ms", "500")`.
     pub async fn start_with(emulator: EmulatorConfig, settings: &[(&'static str, &'static str)]) -> Self {
         Self::build(emulator, Scope::new().await, settings).await
     }
@@ -120,7 +121,12 @@ async fn serve(
     ];
     let keys = settings.iter();
     let keys: Vec<(String, &str)> = keys
-        .map(|(key, value)| (format!("usage.{key}"), *value))
+        .map(
+            |(key, value)| match key.contains('.') || key.starts_with("ONCE_") {
+                true => ((*key).to_owned(), *value),
+                false => (format!("usage.{key}"), *value),
+            },
+        )
         .collect();
     values.extend(keys.iter().map(|(key, value)| (key.as_str(), *value)));
     let (settings, shared) = boot(scope, &SERVICE, &values).await;

@@ -92,11 +92,26 @@ async fn streams_readings_and_what_is_wrong_are_counted() {
         (1, 1, 1)
     );
     assert_eq!(readings.last_error, "no answer");
-    // A reading that came later says that the trouble is over.
-    rows.run("UPDATE sync_state SET last_read_at = now() WHERE iccid = 1")
+}
+
+#[tokio::test]
+async fn a_failure_is_told_until_its_own_sim_is_read() {
+    let app = TestApp::start().await;
+    let mut rows = Rows::of(&app).await;
+    rows.run(
+        "INSERT INTO sync_state (iccid, priority, due_at, last_read_at, last_error, failed_at) VALUES
+             (1, 3, now() + interval '1 hour', now(), NULL, NULL),
+             (2, 3, now() + interval '1 hour', NULL, 'no answer', now() - interval '1 hour')",
+    )
+    .await;
+    let readings = status(&app).await.api_readings.unwrap();
+    assert_eq!(readings.last_error, "no answer");
+
+    rows.run("UPDATE sync_state SET last_read_at = now(), last_error = NULL WHERE iccid = 2")
         .await;
-    let readings = self::status(&app).await.api_readings.unwrap();
-    assert_eq!(readings.last_error, "");
+
+    let readings = status(&app).await.api_readings.unwrap();
+    assert_eq!((readings.last_error.as_str(), readings.failed_last_day), ("", 1));
 }
 
 #[tokio::test]

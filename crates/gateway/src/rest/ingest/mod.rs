@@ -3,6 +3,8 @@
 mod body;
 mod view;
 
+pub use view::ShadowReadingView;
+
 use messages::pb::usage as pb;
 use messages::usage_rpc;
 use serde_json::json;
@@ -66,7 +68,8 @@ async fn list_rejects(
 
 /// Read rejected records again
 ///
-/// With today's rules; what is read now is stored as if it had just come. Only for keys of the whole platform.
+/// With today's rules; what is read now is stored as if it had just come. For rows of readings by API their SIMs are read
+/// again. Only for keys of the whole platform.
 #[utoipa::path(post, path = "/api/v1/ingest/rejects/replay", tag = "Ingest")]
 async fn replay_rejects(
     call: Call<WriteSims>,

@@ -2,7 +2,7 @@
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use domain::{RejectKind, StreamKind, StreamState};
+use domain::{RejectKind, ShadowOutcome, StreamKind, StreamState};
 use messages::Timestamp;
 use messages::pb::usage as pb;
 use serde_json::{Value, json};
@@ -25,6 +25,11 @@ words_of! {
 words_of! {
     /// What a record would have been.
     RejectKind as "RejectKind"
+}
+
+words_of! {
+    /// How usage read through v2 of 1NCE's API compares with v1's.
+    ShadowOutcome as "ShadowOutcome"
 }
 
 fn both_streams() -> Value {
@@ -79,9 +84,29 @@ view! {
         read_last_day: u64 = 400,
         failed_last_day: u64,
         last_read_at: Option<Timestamp> = TIME,
+        /// Of the newest failure of the last day whose SIM was not read since.
         last_error: Option<String>,
         /// 1NCE offers usage by API to the account.
         available: bool = true,
+        /// Why nothing is read now: 1NCE does not offer it, or does not answer as it should.
+        why: Option<String>,
+        paused_since: Option<Timestamp>,
+        /// The newest comparison of v2 of 1NCE's API with v1.
+        shadow: Option<ShadowReadingView> = ShadowReadingView::example(),
+    }
+}
+
+view! {
+    /// Usage of a SIM, read through both generations of 1NCE's API once a day while both live.
+    pub struct ShadowReadingView from pb::ShadowReading as shadow {
+        iccid: String = "8988999000000000017",
+        /// Closed days that were compared, both included.
+        from_day: String = "2026-11-16",
+        to_day: String = "2026-11-29",
+        read_at: Option<Timestamp> = TIME,
+        outcome: Told<ShadowOutcome> = "differs",
+        /// What differs, or why there is nothing to compare.
+        what: String = "MO and MT are swapped (2026-11-17)",
     }
 }
 
@@ -95,8 +120,10 @@ view! {
         raw: Option<String> = r#"{"id":1,"volume":{"tx":"much"}}"# => str::from_utf8(&reject.raw).ok().map(str::to_owned),
         /// As received, in Base64, when it is no text.
         raw_base64: Option<String> => raw.is_none().then(|| BASE64_STANDARD.encode(&reject.raw)),
-        /// The batch that brought it last.
-        batch: String = "4711",
+        /// The batch that brought it last; null for a reading.
+        batch: Option<String> = "4711",
+        /// The SIM that 1NCE's API was asked for; null for a record of a stream.
+        iccid: Option<String>,
         /// How often it came.
         seen: u64 = 1,
         received_at: Option<Timestamp> = TIME,

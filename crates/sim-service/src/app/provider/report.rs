@@ -100,7 +100,6 @@ impl Known {
                 .into(),
             capabilities: self.capabilities(),
             tasks: tasks::tasks(self, result),
-            usage_comparison: None,
         }
     }
 
