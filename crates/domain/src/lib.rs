@@ -33,6 +33,8 @@ pub use sim_change::{SimChange, sim_changes};
 pub use text::{InvalidTags, InvalidText, Label, Metadata, Name, Slug, Tag, Tags};
 pub use volume::{BYTES_PER_MB, DataVolume, VolumeError};
 pub use words::{
-    EventCategory, ItemOutcome, JobAction, JobKind, JobStatus, ListStatus, RejectKind, RunReason, RunState,
-    ShadowOutcome, SimSort, StreamKind, StreamState, TopBy, UnknownWord, UsageGroupBy, UsageSource,
+    ApiGeneration, Certainty, EventCategory, GenerationState, ItemOutcome, JobAction, JobKind, JobStatus,
+    ListStatus, LoginResult, Outlook, ProviderCapability, ProviderTask, ProviderWarning, RejectKind,
+    RunReason, RunState, ShadowOutcome, SimSort, StreamKind, StreamState, TaskState, TopBy, UnknownWord,
+    UsageGroupBy, UsageSource,
 };

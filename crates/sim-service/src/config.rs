@@ -1,5 +1,6 @@
 //! Settings of sim-service: the pace of the sweep and of bulk jobs.
 
+use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use service_runtime::config::{ConfigError, Settings};
 
@@ -38,6 +39,14 @@ pub struct SweepConfig {
     pub mass_missing_percent: i64,
 }
 
+/// The looks at 1NCE's API.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProviderConfig {
+    /// How often each process looks which generations live.
+    pub look_seconds: u64,
+}
+
 /// Bulk jobs.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -61,6 +70,10 @@ pub struct SimServiceConfig {
     pub sweep: SweepConfig,
     /// Bulk jobs.
     pub jobs: JobsConfig,
+    /// The looks at 1NCE's API.
+    pub provider: ProviderConfig,
+    /// Tells how far the end of v1 of 1NCE's API is; tests set their own.
+    pub clock: fn() -> DateTime<Utc>,
 }
 
 impl SimServiceConfig {
@@ -72,6 +85,8 @@ impl SimServiceConfig {
         let config = Self {
             sweep: settings.section("sim")?,
             jobs: settings.section("jobs")?,
+            provider: settings.section("provider")?,
+            clock: Utc::now,
         };
         let (sweep, jobs) = (&config.sweep, &config.jobs);
         let checks = [
@@ -82,6 +97,10 @@ impl SimServiceConfig {
             (
                 jobs.lease_seconds >= 1 && jobs.retry_ms >= 1,
                 "SIMWARD__JOBS__LEASE_SECONDS and SIMWARD__JOBS__RETRY_MS are at least 1",
+            ),
+            (
+                config.provider.look_seconds >= 1,
+                "SIMWARD__PROVIDER__LOOK_SECONDS is at least 1",
             ),
             (
                 sweep.sweep_interval_seconds >= 1,

@@ -3,11 +3,12 @@
 
 mod app;
 mod config;
+pub mod doctor;
 mod error;
 mod migrations;
-mod provider;
 mod store;
 mod transport;
+mod trouble;
 mod wire;
 
 use std::sync::Arc;
@@ -19,7 +20,7 @@ use service_runtime::outbox::Outbox;
 use service_runtime::{Runtime, RuntimeError, Service, Shared};
 use tokio::sync::Notify;
 
-pub use config::{DEFAULTS, JobsConfig, SHORT_NAMES, SimServiceConfig, SweepConfig};
+pub use config::{DEFAULTS, JobsConfig, ProviderConfig, SHORT_NAMES, SimServiceConfig, SweepConfig};
 
 /// What has to be known of the service before it runs.
 pub const SERVICE: Service = Service {
@@ -67,6 +68,7 @@ pub async fn run(
         refreshes: app::Refreshes::default(),
         wake_jobs: Arc::new(Notify::new()),
         wake: Arc::new(Notify::new()),
+        provider: app::provider::Watch::new(&config.provider, config.clock),
         wanted: app::Wanted::default(),
         shutdown: shared.shutdown.clone(),
     };
@@ -88,6 +90,12 @@ pub async fn run(
             shared.metrics.clone(),
             shared.shutdown.clone(),
         ));
+        shared.shutdown.spawn(app::provider::run(
+            app.provider.clone(),
+            client.clone(),
+            shared.metrics.clone(),
+            shared.shutdown.clone(),
+        ));
         shared.shutdown.spawn(app::sweep::run(
             app,
             client,
@@ -98,25 +106,34 @@ pub async fn run(
     Ok(runtime)
 }
 
-/// A failing 1NCE limits the service but does not make it unready: what is stored is still served. A refused login shows
-/// in what the newest sweep waits for.
+/// A failing 1NCE, or the end of its v1, limits the service but does not make it unready: what is stored is still served. A
+/// refused login shows in what the newest sweep waits for, too.
 fn watch_provider(runtime: &Runtime, app: &app::App) {
     let clients = Arc::clone(&app.clients);
     let store = app.store.clone();
     runtime.health.add("1nce", false, move || {
         let (clients, store) = (Arc::clone(&clients), store.clone());
         async move {
+            let mut failing = Vec::new();
             for client in clients.iter() {
                 let account = client.account();
-                if client.breaker_state() != once_client::BreakerState::Closed {
-                    return Err(format!("calls to account {account} pause"));
-                }
                 // The database has a check of its own.
-                if let Ok(Some(reason)) = store.newest_wait(account.as_str()).await {
-                    return Err(format!("account {account}: {reason}"));
-                }
+                let waits = store.newest_wait(account.as_str()).await.ok().flatten();
+                let waits = waits.map(|reason| format!("account {account}: {reason}"));
+                failing.extend(app::provider::failing(client).or(waits));
             }
-            Ok(())
+            all_well(failing)
         }
     });
+    let watch = app.provider.clone();
+    runtime.health.add("1nce-v1", false, move || {
+        std::future::ready(all_well(watch.end_warnings()))
+    });
+}
+
+fn all_well(failing: Vec<String>) -> Result<(), String> {
+    if failing.is_empty() {
+        return Ok(());
+    }
+    Err(failing.join("; "))
 }

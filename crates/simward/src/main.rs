@@ -32,7 +32,11 @@ enum Command {
     /// Brings every service's schema up to date
     Migrate,
     /// Checks configuration, servers, the 1NCE login and what it may do
-    Doctor,
+    Doctor {
+        /// Tells instead what the end of 1NCE's API v1 changes, and what to do
+        #[arg(long)]
+        v2: bool,
+    },
     /// Makes, lists and revokes API keys
     #[command(subcommand)]
     Keys(keys::Keys),
@@ -63,7 +67,8 @@ async fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Dev(command) => return Ok(dev::run(command).await),
         Command::Run => run::run(&settings()?).await,
         Command::Migrate => run::migrate(&settings()?).await,
-        Command::Doctor => doctor::run(&settings()?).await,
+        Command::Doctor { v2: true } => doctor::tell_v2(&settings()?).await,
+        Command::Doctor { v2: false } => doctor::run(&settings()?).await,
         Command::Keys(command) => keys::run(command, &settings()?).await,
         Command::Audit(command) => audit::run(command, &settings()?).await,
         Command::Admin(command) => admin::run(command, &settings()?).await,

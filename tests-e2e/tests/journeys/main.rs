@@ -7,6 +7,7 @@ mod change_here;
 mod change_there;
 mod chaos;
 mod doctor;
+mod end_of_v1;
 mod first_start;
 mod limits;
 mod live;

@@ -1,10 +1,15 @@
 //! Closed sets of words: each is one list that the bus, the database and the REST API share.
 
 mod jobs;
+mod provider;
 mod sync;
 mod usage;
 
 pub use jobs::{ItemOutcome, JobAction, JobKind, JobStatus};
+pub use provider::{
+    ApiGeneration, Certainty, GenerationState, LoginResult, Outlook, ProviderCapability, ProviderTask,
+    ProviderWarning, TaskState,
+};
 pub use sync::{ListStatus, RunReason, RunState, SimSort};
 pub use usage::{
     EventCategory, RejectKind, ShadowOutcome, StreamKind, StreamState, TopBy, UsageGroupBy, UsageSource,
@@ -118,8 +123,9 @@ mod tests {
         #[test]
         fn a_word_is_read_as_it_is_written_and_no_other_text_is_one(text in "(\\PC*|[a-z_.]{1,12}|Queued|queued)") {
             hold!(
-                text.as_str(), EventCategory, Granularity, ItemOutcome, JobAction, JobKind, JobStatus, ListStatus, RejectKind, RunReason, RunState,
-                ShadowOutcome, SimSort, StreamKind, StreamState, TopBy, UsageGroupBy, UsageSource
+                text.as_str(), ApiGeneration, Certainty, EventCategory, GenerationState, Granularity, ItemOutcome, JobAction, JobKind,
+                JobStatus, ListStatus, LoginResult, Outlook, ProviderCapability, ProviderTask, ProviderWarning, RejectKind,
+                RunReason, RunState, ShadowOutcome, SimSort, StreamKind, StreamState, TaskState, TopBy, UsageGroupBy, UsageSource
             );
         }
     }

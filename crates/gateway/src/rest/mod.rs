@@ -10,6 +10,7 @@ mod identity;
 mod ingest;
 mod jobs;
 mod live;
+mod provider;
 mod server;
 mod sim_events;
 pub(crate) mod sims;
@@ -41,6 +42,7 @@ const RESOURCES: &[fn() -> Vec<Operation>] = &[
     usage::operations,
     ingest::operations,
     sync::operations,
+    provider::operations,
     live::operations,
     identity::operations,
     audit::operations,

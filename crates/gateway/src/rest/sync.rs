@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use domain::{AccountSlug, Iccid, RunReason, RunState};
+use domain::{AccountSlug, Iccid, ProviderWarning, RunReason, RunState};
 use messages::pb::{sim as pb, usage};
 use messages::{Timestamp, sim_rpc, usage_rpc};
 use serde_json::{Value, json};
@@ -83,6 +83,21 @@ fn finished() -> Value {
     run
 }
 
+words_of! {
+    /// What should worry whoever runs an account: `v1_ends` from thirty days before the end of 1NCE's API v1, as long as
+    /// something runs through it.
+    ProviderWarning as "ProviderWarningCode"
+}
+
+view! {
+    /// Something that should worry whoever runs the account.
+    pub struct ProviderWarningView from pb::ProviderWarning as warning {
+        code: Told<ProviderWarning> = "v1_ends",
+        sentence: String = "API v1 of 1NCE ends on 2026-12-31 (in 12 days); account main still uses it for usage. \
+            GET /api/v1/provider/readiness says what happens then.",
+    }
+}
+
 view! {
     /// How the readings of one account stand.
     pub struct AccountSyncView from pb::AccountSync as sync {
@@ -98,6 +113,7 @@ view! {
         budget_rate: f64 = 10.0,
         /// Granted calls in the last 60 seconds, by lane.
         budget_used: BTreeMap<String, u64> = json!({ "background": 540, "interactive": 3 }),
+        warnings: Vec<ProviderWarningView>,
     }
 }
 

@@ -6,8 +6,9 @@ use domain::Scope;
 use messages::ErrorCode;
 use messages::pb::common::Scope as WireScope;
 use messages::pb::sim::{
-    AccountSync, GetSimResponse, ListSimsRequest, ListSimsResponse, Sim, StartSyncRequest, StartSyncResponse,
-    SyncRun, SyncStatusResponse, UpdateSimRequest, UpdateSimResponse,
+    AccountReadiness, AccountSync, CapabilityReadiness, GenerationReadiness, GetSimResponse, ListSimsRequest,
+    ListSimsResponse, ProviderLogin, ProviderReadinessResponse, ProviderTask, ProviderWarning, Sim,
+    StartSyncRequest, StartSyncResponse, SyncRun, SyncStatusResponse, UpdateSimRequest, UpdateSimResponse,
 };
 use messages::sim_rpc::{self, SimService};
 use service_runtime::bus::{Bus, RpcError};
@@ -108,10 +109,19 @@ fn serve(fake: FakeService<SimService>, state: &SharedMemory<State>) -> FakeServ
         let account = AccountSync {
             account: "main".into(),
             running: Some(run("running")),
+            warnings: vec![ProviderWarning {
+                code: "v1_ends".into(),
+                sentence: "API v1 ends.".into(),
+            }],
             ..Default::default()
         };
         Ok(SyncStatusResponse {
             accounts: vec![account],
+        })
+    })
+    .on(state, sim_rpc::ProviderReadiness, |_, _| {
+        Ok(ProviderReadinessResponse {
+            accounts: vec![readiness()],
         })
     })
     .on(state, sim_rpc::FleetCounts, |state, request| {
@@ -153,6 +163,41 @@ fn find(state: &State, iccid: &str, scope: Option<&WireScope>) -> Result<Sim, Rp
     found
         .cloned()
         .ok_or_else(|| RpcError::new(ErrorCode::NotFound, "the SIM does not exist"))
+}
+
+fn readiness() -> AccountReadiness {
+    AccountReadiness {
+        account: "main".into(),
+        v1_ends_on: "2026-12-31".into(),
+        days_left: 12,
+        needs_v1: true,
+        summary: "v1 ends.".into(),
+        login: Some(ProviderLogin {
+            result: "ok".into(),
+            sentence: "It works.".into(),
+            at: None,
+        }),
+        generations: vec![GenerationReadiness {
+            generation: "v1".into(),
+            state: "alive".into(),
+            sentence: "v1 lists SIMs.".into(),
+            ..Default::default()
+        }],
+        capabilities: vec![CapabilityReadiness {
+            capability: "limits".into(),
+            in_v2: "unknown".into(),
+            outlook: "unavailable".into(),
+            sentence: "Nobody offers it.".into(),
+            instead: "Use the portal.".into(),
+            ..Default::default()
+        }],
+        tasks: vec![ProviderTask {
+            task: "own_programs".into(),
+            state: "check".into(),
+            sentence: "Look at them.".into(),
+        }],
+        ..Default::default()
+    }
 }
 
 fn run(state: &str) -> SyncRun {

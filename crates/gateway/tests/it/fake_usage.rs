@@ -120,6 +120,13 @@ fn ingested(fake: Fake, state: &SharedMemory<State>) -> Fake {
     .on(state, usage_rpc::IngestStatus, |_, _| {
         Ok(pb::IngestStatusResponse {
             batches_waiting: 3,
+            api_readings: Some(pb::ApiReadings {
+                shadow: Some(pb::ShadowReading {
+                    outcome: "differs".into(),
+                    ..pb::ShadowReading::default()
+                }),
+                ..pb::ApiReadings::default()
+            }),
             ..pb::IngestStatusResponse::default()
         })
     })

@@ -34,6 +34,7 @@ mod live_outage;
 mod outer;
 mod people;
 mod promised;
+mod provider;
 mod replicas;
 mod routes;
 mod sim_events;

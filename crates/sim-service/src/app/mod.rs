@@ -10,14 +10,17 @@ mod inventory;
 pub mod jobs;
 mod list_generation;
 mod list_sims;
+pub mod provider;
 mod refresh;
 pub mod sweep;
+mod sweep_doubts;
 mod sync;
 mod update_sim;
 mod write_alone;
 
 pub use discover::Wanted;
 pub use refresh::Refreshes;
+pub use sweep_doubts::sweep_doubts;
 pub use sync::AccountStatus;
 
 use std::sync::Arc;
@@ -54,6 +57,8 @@ pub struct App {
     pub wake_jobs: Arc<Notify>,
     /// Wakes the sweep's runners.
     pub wake: Arc<Notify>,
+    /// What was seen of 1NCE's API last.
+    pub provider: provider::Watch,
     /// SIMs that are looked for.
     pub wanted: Wanted,
     /// The end, which waits for what was begun.

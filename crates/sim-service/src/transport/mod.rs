@@ -3,6 +3,7 @@
 mod fleet;
 mod inventory;
 mod jobs;
+mod provider;
 mod sims;
 mod sync;
 pub mod ticks;
@@ -28,5 +29,6 @@ pub fn serve(rpc: &mut RpcServer<SimService, App>) {
         .method(sim_rpc::ListJobs, jobs::list)
         .method(sim_rpc::GetJob, jobs::get)
         .method(sim_rpc::JobResults, jobs::results)
-        .action(sim_rpc::ControlJob, jobs::control);
+        .action(sim_rpc::ControlJob, jobs::control)
+        .method(sim_rpc::ProviderReadiness, provider::readiness);
 }

@@ -51,6 +51,7 @@ async fn account(app: &App, status: AccountStatus) -> pb::AccountSync {
         .iter()
         .find(|client| client.account().as_str() == answer.account)
     {
+        answer.warnings = app.provider.warnings(client);
         answer.breaker = breaker_word(client.breaker_state()).to_owned();
         let budget = client.budget().snapshot().await;
         answer.budget_rate = budget.rate;

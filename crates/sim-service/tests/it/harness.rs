@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
+use chrono::{DateTime, Utc};
 use messages::pb::sim::{
     GetSimRequest, ListSimsRequest, ListSimsResponse, Sim, StartSyncRequest, SyncRun, SyncStatusRequest,
     UpdateSimRequest,
@@ -28,9 +29,19 @@ impl TestApp {
     }
 
     pub async fn start_with(emulator: EmulatorConfig, settings: &[(&str, &str)]) -> Self {
+        Self::start_at(long_before_the_end_of_v1, emulator, settings).await
+    }
+
+    /// The same with another clock for what the end of 1NCE's API v1 asks for.
+    pub async fn start_at(
+        clock: fn() -> DateTime<Utc>,
+        emulator: EmulatorConfig,
+        settings: &[(&str, &str)],
+    ) -> Self {
         let emulator = Emulator::start(at_noon(emulator)).await.expect("emulator");
         let scope = Scope::new().await;
-        let shared = serve(&scope, &emulator, settings).await;
+        migrate(&scope).await;
+        let shared = start_service_at(clock, &scope, &emulator, settings).await;
         Self {
             scope,
             emulator,
@@ -171,15 +182,31 @@ pub fn quick(fleet: u32) -> EmulatorConfig {
     EmulatorConfig::default().with_fleet(fleet).without_limits()
 }
 
+/// Whatever the day, nothing is degraded by the end of v1 in a test that is about something else.
+fn long_before_the_end_of_v1() -> DateTime<Utc> {
+    "2026-07-15T12:00:00Z".parse().expect("a moment")
+}
+
+async fn migrate(scope: &Scope) {
+    let database = scope.runtime_config().database;
+    SERVICE.migrate(&database).await.expect("migrate");
+}
+
 async fn serve(scope: &Scope, emulator: &Emulator, settings: &[(&str, &str)]) -> Shared {
-    SERVICE
-        .migrate(&scope.runtime_config().database)
-        .await
-        .expect("migrate");
+    migrate(scope).await;
     start_service(scope, emulator, settings).await
 }
 
 async fn start_service(scope: &Scope, emulator: &Emulator, settings: &[(&str, &str)]) -> Shared {
+    start_service_at(long_before_the_end_of_v1, scope, emulator, settings).await
+}
+
+async fn start_service_at(
+    clock: fn() -> DateTime<Utc>,
+    scope: &Scope,
+    emulator: &Emulator,
+    settings: &[(&str, &str)],
+) -> Shared {
     let base_url = emulator.base_url();
     let mut values = vec![
         ("ONCE_API_BASE_URL", base_url.as_str()),
@@ -192,7 +219,8 @@ async fn start_service(scope: &Scope, emulator: &Emulator, settings: &[(&str, &s
     ];
     values.extend(settings);
     let (settings, shared) = boot(scope, &SERVICE, &values).await;
-    let config = SimServiceConfig::from_settings(&settings).expect("settings");
+    let mut config = SimServiceConfig::from_settings(&settings).expect("settings");
+    config.clock = clock;
     let account: OnceSettings = settings.section("once").expect("settings");
     let account = account.client(&shared.config.redis.prefix).expect("an account");
     let client = OnceClient::new(account, shared.redis.clone(), shared.metrics.recorder()).expect("a client");

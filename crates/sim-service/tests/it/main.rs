@@ -13,6 +13,7 @@ mod jobs_outage;
 mod jobs_settle;
 mod jobs_support;
 mod list;
+mod provider;
 mod revisions;
 mod sweep;
 mod sweep_waits;

@@ -25,6 +25,10 @@ pub const TAGS: &[(&str, &str)] = &[
         "What 1NCE sends: streams, and records that could not be read.",
     ),
     ("Sync", "Readings from 1NCE's API."),
+    (
+        "Provider",
+        "What 1NCE's API offers, and what the end of its v1 changes.",
+    ),
     ("Auth", "Logging in and out, and who the caller is."),
     ("Users", "People who log in."),
     ("API keys", "Credentials of programs."),

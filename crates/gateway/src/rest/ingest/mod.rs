@@ -3,6 +3,8 @@
 mod body;
 mod view;
 
+pub use view::ShadowReadingView;
+
 use messages::pb::usage as pb;
 use messages::usage_rpc;
 use serde_json::json;

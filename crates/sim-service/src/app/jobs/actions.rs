@@ -17,8 +17,8 @@ use super::{as_of, reason};
 use crate::app::get_sim::unconfigured;
 use crate::app::update_sim::EXPIRED;
 use crate::error::StoreError;
-use crate::provider::Trouble;
 use crate::store::{Item, Job, OpenCall, Scope, Settled, StoredSim};
+use crate::trouble::Trouble;
 
 /// Items that are looked at together.
 const AT_ONCE: i64 = 500;

@@ -11,8 +11,8 @@ use super::reason;
 use super::spec::JobSpec;
 use super::worker::Worker;
 use crate::error::{AppError, StoreError};
-use crate::provider::Trouble;
 use crate::store::{Item, Job, OpenCall, Settled, Store, begin_under};
+use crate::trouble::Trouble;
 
 /// A call and its SIMs.
 #[derive(Debug)]

@@ -14,8 +14,8 @@ use super::spec::JobSpec;
 use super::worker::{MOST_ATTEMPTS, Progress, Worker};
 use crate::app::list_generation::ask_of;
 use crate::error::StoreError;
-use crate::provider::Trouble;
 use crate::store::{CallItem, Job, OpenCall, Settled, Store, begin_under};
+use crate::trouble::Trouble;
 
 /// Pages of orders, ten each, that are read to find the one that a call made.
 const MOST_PAGES: u32 = 20;

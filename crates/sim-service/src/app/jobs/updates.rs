@@ -18,8 +18,8 @@ use crate::app::announce::Announcements;
 use crate::app::change_request::ChangeRequest;
 use crate::app::update_sim::{MadeChange, patch_sims};
 use crate::error::{AppError, StoreError};
-use crate::provider::{Trouble, may_be_the_sims};
 use crate::store::{Item, Job, Settled, SimPatch, Store, StoredSim};
+use crate::trouble::{Trouble, may_be_the_sims};
 
 /// Items that are looked at together.
 const AT_ONCE: i64 = 500;

@@ -15,8 +15,8 @@ use super::spec::JobSpec;
 use crate::app::App;
 use crate::app::announce::Announcements;
 use crate::error::StoreError;
-use crate::provider::Trouble;
 use crate::store::{Failure, Job, Scope, Settled, StatusChange, Store, Wait, begin_under};
+use crate::trouble::Trouble;
 
 /// How often a failure that may pass is tried again, and how many readings a call without an answer is worth.
 pub const MOST_ATTEMPTS: i32 = 5;

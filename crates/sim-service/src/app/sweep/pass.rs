@@ -16,8 +16,8 @@ use super::{SweepError, Sweeper};
 use crate::app::announce::Announcements;
 use crate::app::list_generation::from_word;
 use crate::error::StoreError;
-use crate::provider;
 use crate::store::{Reading, Rejects, Store, SyncRun};
+use crate::trouble::Trouble;
 
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(15);
@@ -188,7 +188,7 @@ impl Sweeper {
             if is_refused || began.elapsed() > limit {
                 return Err(SweepError::Failed(format!("{what}: {error}")));
             }
-            let reason = provider::Trouble::from(&error).told();
+            let reason = Trouble::from(&error).told();
             self.note_wait(run, &reason).await;
             tracing::warn!(%error, what, "1NCE did not answer, asking again");
             tokio::time::sleep(pause).await;
