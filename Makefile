@@ -1,6 +1,6 @@
 # The one entrance. The work is in deploy/dev/.
 .DEFAULT_GOAL := help
-.PHONY: help up down logs status clean test test-hours lint fmt bench doctor events
+.PHONY: help up down logs status clean test test-long test-hours lint fmt bench doctor events
 SHELL := /bin/bash
 
 PROFILE ?= release
@@ -28,6 +28,9 @@ clean: ## stop everything and remove the data (CLEAN_CACHE=1: the downloaded ser
 
 test: ## all tests with servers of their own (ARGS="-p gateway" goes to cargo test; AT="2028-02-29 23:58" is another time)
 	@deploy/dev/test.sh $(if $(AT),--at "$(AT)") $(ARGS)
+
+test-long: ## random ends of v1, outages and kills; LONG_ROUNDS=10, about a minute each (LONG_SEED repeats one)
+	@deploy/dev/test.sh --test journeys --no-fail-fast -- --ignored --nocapture
 
 test-hours: ## the tests at each moment at which a day, a month or a clock changes; takes hours (ARGS goes to cargo test)
 	@deploy/dev/hours.sh $(ARGS)

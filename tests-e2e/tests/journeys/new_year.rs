@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use anyhow::ensure;
-use once_emulator::{EmulatorConfig, Ended, Fault, FaultKind, Manner, SimPatch, SimTruth};
+use once_emulator::{EmulatorConfig, Ended, Fault, FaultBody, FaultKind, Manner, SimPatch, SimTruth};
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
 use serde_json::{Value, json};
 use test_support::eventually_within;
 use tests_e2e::{Caller, Sandbox};
@@ -15,6 +17,7 @@ const FLEET: u32 = 260;
 const EXTENDED: usize = 150;
 const TRANSFERRED: usize = 20;
 const OTHER: &str = "990002_other";
+const SETTINGS: [(&str, &str); 1] = [("SIMWARD__JOBS__RETRY_MS", "200")];
 
 /// An account whose v2 lacks what it could do instead of v1.
 fn world() -> EmulatorConfig {
@@ -115,7 +118,7 @@ async fn bought(sandbox: &Sandbox) -> BTreeMap<String, usize> {
 }
 
 async fn year_ends(manner: Manner) {
-    let sandbox = Sandbox::start(world(), &[("SIMWARD__SIM__JOBS__RETRY_MS", "200")]).await;
+    let sandbox = Sandbox::start(world(), &SETTINGS).await;
     sandbox.first_sync().await;
     let eve = eve(&sandbox).await;
     eventually_within(Duration::from_secs(60), "the first SIMs are extended", || async {
@@ -129,10 +132,16 @@ async fn year_ends(manner: Manner) {
         .await
         .unwrap();
 
+    new_year(&sandbox, &eve).await;
+    assert!(!bought(&sandbox).await.is_empty());
+}
+
+/// Everything has ended, and what is told is true.
+async fn new_year(sandbox: &Sandbox, eve: &Eve) {
     let jobs = [&eve.labels, &eve.transfer, &eve.extension];
     for begun in jobs {
         eventually_within(Duration::from_secs(180), "the job ends", || async {
-            let job = job(&sandbox, begun).await?;
+            let job = job(sandbox, begun).await?;
             ensure!(job["finished_at"].is_string(), "{job}");
             Ok(())
         })
@@ -140,9 +149,9 @@ async fn year_ends(manner: Manner) {
     }
     let run = sandbox.finished(&eve.run).await;
 
-    nothing_is_bought_twice_and_the_books_agree(&sandbox, &eve).await;
-    who_is_told_to_be_transferred_is(&sandbox, &eve).await;
-    labels_go_on_through_v2(&sandbox, &eve).await;
+    nothing_is_bought_twice_and_the_books_agree(sandbox, eve).await;
+    who_is_told_to_be_transferred_is(sandbox, eve).await;
+    labels_go_on_through_v2(sandbox, eve).await;
     assert_eq!(run["state"], "completed", "{run}");
     let told = sandbox.all_sims().await.unwrap();
     let is_missing = |sim: &&Value| {
@@ -169,7 +178,6 @@ async fn nothing_is_bought_twice_and_the_books_agree(sandbox: &Sandbox, eve: &Ev
         };
         assert!(right, "{iccid} is {told}, bought {:?}", bought.get(iccid));
     }
-    assert!(!bought.is_empty());
 }
 
 async fn who_is_told_to_be_transferred_is(sandbox: &Sandbox, eve: &Eve) {
@@ -221,15 +229,72 @@ async fn v1_ends_in_silence() {
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "the rest of the manners: make test-long"]
 async fn v1_ends_in_every_other_manner() {
-    use Manner::{Forbidden, GoneHtml, GoneJson, NotFoundHtml, RedirectToPage, RedirectToV2};
-    for manner in [
-        NotFoundHtml,
-        GoneJson,
-        GoneHtml,
-        Forbidden,
-        RedirectToPage,
-        RedirectToV2,
-    ] {
+    let shown = [
+        Manner::NotFoundJson,
+        Manner::OkHtml,
+        Manner::Unauthorized,
+        Manner::Hang,
+    ];
+    for manner in MANNERS.into_iter().filter(|manner| !shown.contains(manner)) {
         year_ends(manner).await;
+    }
+}
+
+/// What may end, and how: one path, some, or all.
+const PATHS: [&str; 4] = ["/v1/", "/v1/sims", "/v1/sims/extension$", "/v1/sims/simTransfer$"];
+const MANNERS: [Manner; 10] = [
+    Manner::NotFoundJson,
+    Manner::NotFoundHtml,
+    Manner::GoneJson,
+    Manner::GoneHtml,
+    Manner::Forbidden,
+    Manner::Unauthorized,
+    Manner::RedirectToPage,
+    Manner::RedirectToV2,
+    Manner::OkHtml,
+    Manner::Hang,
+];
+
+/// Rounds of `LONG_ROUNDS`, 10 without it; a failure names its seed, which `LONG_SEED` repeats.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "random ends, outages and kills: make test-long"]
+async fn whatever_ends_fails_and_dies_the_books_agree() {
+    let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
+    let rounds = number("LONG_ROUNDS").unwrap_or(10);
+    let first = number("LONG_SEED").unwrap_or_else(rand::random);
+    for seed in (0..rounds).map(|round| first.wrapping_add(round)) {
+        println!("seed {seed}");
+        let mut random = StdRng::seed_from_u64(seed);
+        let mut sandbox = Sandbox::start(world(), &SETTINGS).await;
+        sandbox.first_sync().await;
+        let eve = eve(&sandbox).await;
+        for _ in 0..random.random_range(1..6) {
+            tokio::time::sleep(Duration::from_millis(random.random_range(0..1500))).await;
+            trouble(&mut sandbox, &mut random).await;
+        }
+        sandbox.once().faults_clear().await.unwrap();
+        new_year(&sandbox, &eve).await;
+    }
+}
+
+async fn trouble(sandbox: &mut Sandbox, random: &mut StdRng) {
+    match random.random_range(0..4) {
+        0 => sandbox.kill_and_restart().await,
+        1 => {
+            let status = [500, 503, 429][random.random_range(0..3)];
+            let away = Fault::new(FaultKind::Status, "/").status(status, FaultBody::Json);
+            let away = away.times(random.random_range(1..60));
+            sandbox.once().faults_add(&away).await.unwrap();
+        }
+        2 => {
+            let kinds = [FaultKind::CutBeforeEffect, FaultKind::CutAfterEffect];
+            let cut = Fault::new(kinds[random.random_range(0..2)], "/*/sims").method("POST");
+            sandbox.once().faults_add(&cut.times(1)).await.unwrap();
+        }
+        _ => {
+            let path = PATHS[random.random_range(0..PATHS.len())];
+            let manner = MANNERS[random.random_range(0..MANNERS.len())];
+            sandbox.once().end(&[Ended::new(path, manner)]).await.unwrap();
+        }
     }
 }
