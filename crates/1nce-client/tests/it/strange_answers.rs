@@ -89,7 +89,7 @@ async fn html_where_json_is_promised_is_told_with_its_beginning_and_request_id()
     let ClientError::Decode { status, excerpt, .. } = error else {
         panic!("{error:?}")
     };
-    assert!(excerpt.starts_with("<html><h1>Maintenance") && excerpt.chars().count() == 200);
+    assert!(excerpt.starts_with("<html><h1>Maintenance") && excerpt.chars().count() == 4_000);
     assert_eq!(status, 200);
 }
 

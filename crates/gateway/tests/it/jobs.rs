@@ -71,7 +71,7 @@ async fn a_job_shows_how_it_stands_and_its_first_results() {
         "job_id": id, "kind": "sims.import", "status": "running", "dry_run": false, "total": 7, "done": 5, "failed": 1,
         "unchanged": 2, "uncertain": 1, "created_by": "api_key:x", "organization_id": null,
         "created_at": "2025-06-15T15:06:40Z", "started_at": null, "finished_at": null, "error": null,
-        "request": { "source": "fleet.csv" }, "status_url": format!("/api/v1/jobs/{id}"),
+        "waiting": null, "request": { "source": "fleet.csv" }, "status_url": format!("/api/v1/jobs/{id}"),
         "results": [
             {
                 "iccid": ICCID, "line": 1, "outcome": "succeeded", "code": null, "message": null,
