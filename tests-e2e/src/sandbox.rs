@@ -69,6 +69,7 @@ impl Sandbox {
             .with("ONCE_CLIENT_SECRET", "emulator-secret")
             .with("ONCE_SIMS_PER_SECOND", rate)
             .with("SIMWARD__SIM__LEASE_SECONDS", 2)
+            .with("SIMWARD__SIM__REFRESH_WITHIN_SECONDS", 0)
             .with("SIMWARD_SWEEP_INTERVAL", 86_400);
         for (name, value) in settings {
             options = options.with(name, value);

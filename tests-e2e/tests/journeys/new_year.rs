@@ -172,9 +172,10 @@ async fn nothing_is_bought_twice_and_the_books_agree(sandbox: &Sandbox, eve: &Ev
     for iccid in &eve.extended {
         let told = outcomes[iccid].as_str();
         let right = match bought.get(iccid) {
-            // A lost answer is either settled by reading or left to a person, never called a failure.
+            // Whose answer is lost is settled by reading or left to a person: what was bought is never called a failure, and
+            // nothing else is called bought.
             Some(_) => ["succeeded", "uncertain"].contains(&told),
-            None => told == "failed",
+            None => ["failed", "uncertain"].contains(&told),
         };
         assert!(right, "{iccid} is {told}, bought {:?}", bought.get(iccid));
     }
@@ -187,7 +188,7 @@ async fn who_is_told_to_be_transferred_is(sandbox: &Sandbox, eve: &Eve) {
         let told = outcomes[&sim.iccid].as_str();
         let right = match sim.customer == OTHER {
             true => ["succeeded", "uncertain"].contains(&told),
-            false => told == "failed",
+            false => ["failed", "uncertain"].contains(&told),
         };
         assert!(right, "{} is {told} at {}", sim.iccid, sim.customer);
     }

@@ -82,7 +82,8 @@ impl Lab {
         config.start.get_or_insert_with(noon);
         let emulator = Emulator::start(config).await.unwrap();
         let control = emulator.control();
-        let http = reqwest::Client::new();
+        // Bodies are shown as they are sent.
+        let http = reqwest::Client::builder().no_gzip().build().expect("a client");
         let mut lab = Self {
             emulator,
             control,

@@ -11,6 +11,7 @@ pub mod jobs;
 mod list_generation;
 mod list_sims;
 pub mod provider;
+mod provider_readiness;
 mod refresh;
 pub mod sweep;
 mod sweep_doubts;

@@ -12,6 +12,7 @@ pub mod ingest_status;
 pub mod inventory;
 pub mod merge;
 pub mod merge_metrics;
+pub mod pause;
 pub mod receive;
 pub mod rejects;
 pub mod silence;
@@ -43,7 +44,7 @@ pub struct App {
     pub subjects: Subjects,
     pub metrics: Metrics,
     pub merges: merge_metrics::MergeMetrics,
-    pub readings: api_readings::Readings,
+    pub readings: pause::Readings,
     pub top: top_usage::TopAnswers,
 }
 
@@ -60,7 +61,7 @@ impl App {
             subjects: shared.bus.subjects().clone(),
             metrics: shared.metrics.clone(),
             merges: merge_metrics::MergeMetrics::new(&shared.metrics),
-            readings: api_readings::Readings::default(),
+            readings: pause::Readings::default(),
             top: top_usage::TopAnswers::default(),
         }
     }

@@ -5,7 +5,6 @@
 
 mod compare;
 mod shadow;
-mod standing;
 mod verdict;
 
 use std::time::Duration;
@@ -22,7 +21,6 @@ use crate::error::{AppError, StoreError};
 use crate::store::Scope;
 use crate::store::api_readings::{ASKED, DueReading, FailedReading, NextCheck};
 
-pub use standing::Readings;
 use verdict::{Trouble, Unread, compared_through, not_found, trouble, unreadable_answer};
 
 /// 1NCE corrects its last days (FACTS §7).
