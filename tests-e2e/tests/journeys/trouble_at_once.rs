@@ -46,7 +46,11 @@ async fn a_slow_throttling_and_lying_1nce_delays_the_sweep_but_loses_nothing() {
 #[tokio::test]
 async fn while_1nce_is_down_for_a_minute_people_are_served_and_the_sweep_continues_afterwards() {
     let emulator = EmulatorConfig::default().with_fleet(300).with_rate(20);
-    let sandbox = Sandbox::start(emulator, &[("SIMWARD__SIM__PAGE_SIZE", "2")]).await;
+    let settings = [
+        ("SIMWARD__SIM__PAGE_SIZE", "2"),
+        ("SIMWARD__GATEWAY__REFRESHES_PER_MINUTE", "6000"),
+    ];
+    let sandbox = Sandbox::start(emulator, &settings).await;
     let run = sandbox.start_sync().await.unwrap();
     let known = eventually("the sweep has begun", || async {
         sandbox.on_its_way(&run).await?;

@@ -229,4 +229,5 @@ impl LocalWindow {
 }
 
 #[cfg(test)]
+#[path = "local_tests.rs"]
 mod tests;
