@@ -62,8 +62,10 @@ impl ClientError {
             Self::Unauthorized { .. } => AccountFailure::Unauthorized,
             Self::Transport { .. } => AccountFailure::Unreachable,
             Self::Server { .. } => AccountFailure::Failing,
-            // What is no JSON at all was not written by the API.
-            Self::Decode { excerpt, .. } if !excerpt.trim_start().starts_with(['{', '[']) => {
+            // What is no JSON at all was not written by the API. An empty body is v1's word for a SIM that it does not know.
+            Self::Decode { excerpt, .. }
+                if !excerpt.trim_start().starts_with(['{', '[']) && !excerpt.is_empty() =>
+            {
                 AccountFailure::NotTheApi
             }
             Self::Throttled { .. } => AccountFailure::Throttled,
@@ -149,6 +151,22 @@ mod tests {
         assert_eq!(
             (refusal.code, refusal.retry_after),
             (ErrorCode::UpstreamRateLimited, wanted)
+        );
+    }
+
+    #[test]
+    fn an_empty_answer_about_one_sim_says_nothing_of_the_account() {
+        let decode = |excerpt: &str| ClientError::Decode {
+            endpoint: "x",
+            status: 200,
+            reason: String::new(),
+            excerpt: excerpt.to_owned(),
+            request_id: None,
+        };
+        assert_eq!(decode("").account_failure(), None);
+        assert_eq!(
+            decode("<html>").account_failure(),
+            Some(AccountFailure::NotTheApi)
         );
     }
 }

@@ -86,12 +86,15 @@ impl OnceClient {
         })
     }
 
-    /// v1 lists only the SIMs of its own platform: while v2 merely fails, a SIM that v1 does not know may be there.
+    /// v1 lists only the SIMs of its own platform: until v2 is gone for certain, a SIM that v1 does not know may be there.
     pub(super) fn may_be_elsewhere(&self, generation: Generation) -> bool {
         let standings = self.inner.generations.outdated();
         generation == Generation::V1
             && self.inner.generations.setting == Generations::Auto
-            && standings.is_some_and(|known| known.of(Generation::V2).is_failing())
+            && standings.is_some_and(|known| {
+                let v2 = known.of(Generation::V2);
+                !v2.is_alive() && !v2.is_gone_for_certain()
+            })
     }
 
     fn about_the_sim(

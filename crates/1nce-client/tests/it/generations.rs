@@ -352,3 +352,21 @@ async fn a_sim_that_v2_refuses_to_tell_of_is_not_absent_because_v1_does_not_know
         );
     }
 }
+
+#[tokio::test]
+async fn a_sim_is_not_absent_because_v1_does_not_know_it_while_a_page_stands_before_v2() {
+    let world = World::unlimited().await;
+    let iccid = world.iccids(&world.client(), 2).await[1];
+    world.control.config(&json!({ "v2_only_from": 1 })).await.unwrap();
+    let page = Fault::new(FaultKind::Status, "/v2/").status(200, FaultBody::Html);
+    world.control.faults_add(&page).await.unwrap();
+    let client = world.client();
+    client.list_sims(LANE, 1, 10).await.unwrap();
+
+    let answer = client.get_sim(LANE, iccid).await;
+
+    assert!(
+        matches!(answer, Err(ClientError::CapabilityUnknown { .. })),
+        "{answer:?}"
+    );
+}
