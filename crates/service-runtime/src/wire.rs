@@ -60,15 +60,6 @@ pub fn id(field: &str, text: &str) -> Result<Uuid, RpcError> {
     id.ok_or_else(|| RpcError::field(field, "is no UUID"))
 }
 
-/// A cursor that is the id of the last row of the page before.
-pub fn id_cursor(cursor: &str, wrong: &mut Wrong) -> Option<Uuid> {
-    let parsed = given(cursor).map(Uuid::try_parse).transpose();
-    parsed.unwrap_or_else(|_| {
-        wrong.push(("cursor".to_owned(), "is not a cursor of this list".to_owned()));
-        None
-    })
-}
-
 /// A text that means nothing when it is empty.
 pub fn given(text: &str) -> Option<&str> {
     Some(text).filter(|text| !text.is_empty())

@@ -39,6 +39,21 @@ pub enum Manner {
     Hang,
 }
 
+impl Manner {
+    /// Those that answer; [`Manner::Hang`] does not.
+    pub const ANSWERING: [Self; 9] = [
+        Self::NotFoundJson,
+        Self::NotFoundHtml,
+        Self::GoneJson,
+        Self::GoneHtml,
+        Self::Forbidden,
+        Self::Unauthorized,
+        Self::RedirectToPage,
+        Self::RedirectToV2,
+        Self::OkHtml,
+    ];
+}
+
 /// Paths that are gone.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -119,15 +119,8 @@ macro_rules! one_of {
 }
 pub(crate) use one_of;
 
-/// Shows an enum of `domain` as a closed list of words: its component's name stands behind `as`, and a `type` before it
-/// names it for the schemas of views.
+/// Shows an enum of `domain` as a closed list of words: its component's name stands behind `as`.
 macro_rules! words_of {
-    ($(#[doc = $doc:literal])* $vis:vis type $alias:ident = $domain:ident as $component:literal $(or $default:ident)?) => {
-        $(#[doc = $doc])*
-        $vis type $alias = $crate::wire::word::Word<domain::$domain>;
-
-        words_of! { $(#[doc = $doc])* $domain as $component $(or $default)? }
-    };
     ($(#[doc = $doc:literal])* $domain:ident as $component:literal $(or $default:ident)?) => {
         impl $crate::wire::word::OneOf for domain::$domain {
             const NAME: &'static str = $component;

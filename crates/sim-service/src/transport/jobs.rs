@@ -4,9 +4,9 @@ use domain::JobAction;
 use messages::pb::sim as pb;
 use service_runtime::bus::RpcError;
 use service_runtime::wire::{self, actor, count, number_cursor, one_of, page_size, refuse, scope};
+use uuid::Uuid;
 
 use crate::app::App;
-use crate::app::jobs::job_id;
 use crate::store::{ItemResult, Job, JobList, ResultList, cursor_after};
 
 /// Lines of one request.
@@ -15,7 +15,9 @@ const MOST_LINES: usize = 1_000;
 pub async fn create(app: App, mut request: pb::CreateJobRequest) -> Result<pb::CreateJobResponse, RpcError> {
     let scope = scope(request.scope.clone())?;
     let actor = actor(request.actor.take());
-    let made = app.create_job(scope, &actor, request).await?;
+    let made = app
+        .create_job(scope, &actor, job_id(&request.job_id)?, request)
+        .await?;
     Ok(pb::CreateJobResponse { job: Some(job(made)) })
 }
 
@@ -24,14 +26,14 @@ pub async fn add(app: App, request: pb::AddJobItemsRequest) -> Result<pb::AddJob
         return Err(RpcError::field("lines", "are at most 1000"));
     }
     let items = app
-        .add_job_lines(scope(request.scope)?, &request.job_id, request.lines)
+        .add_job_lines(scope(request.scope)?, job_id(&request.job_id)?, request.lines)
         .await?;
     Ok(pb::AddJobItemsResponse { items: count(items) })
 }
 
 pub async fn submit(app: App, request: pb::SubmitJobRequest) -> Result<pb::SubmitJobResponse, RpcError> {
     let submitted = app
-        .submit_job(scope(request.scope)?, &request.job_id, request.items)
+        .submit_job(scope(request.scope)?, job_id(&request.job_id)?, request.items)
         .await?;
     Ok(pb::SubmitJobResponse {
         job: Some(job(submitted)),
@@ -43,7 +45,7 @@ pub async fn control(app: App, request: pb::ControlJobRequest) -> Result<pb::Con
         .ok_or_else(|| RpcError::field("action", "is pause, resume or cancel"))?;
     let actor = actor(request.actor);
     let controlled = app
-        .control_job(scope(request.scope)?, &request.job_id, action, &actor)
+        .control_job(scope(request.scope)?, job_id(&request.job_id)?, action, &actor)
         .await?;
     Ok(pb::ControlJobResponse {
         job: Some(job(controlled)),
@@ -51,7 +53,7 @@ pub async fn control(app: App, request: pb::ControlJobRequest) -> Result<pb::Con
 }
 
 pub async fn get(app: App, request: pb::GetJobRequest) -> Result<pb::GetJobResponse, RpcError> {
-    let found = app.job(scope(request.scope)?, &request.job_id).await?;
+    let found = app.job(scope(request.scope)?, job_id(&request.job_id)?).await?;
     Ok(pb::GetJobResponse {
         job: Some(job(found)),
     })
@@ -96,6 +98,10 @@ pub async fn results(app: App, request: pb::JobResultsRequest) -> Result<pb::Job
         (result(item), cursor)
     });
     Ok(pb::JobResultsResponse { results, next_cursor })
+}
+
+fn job_id(text: &str) -> Result<Uuid, RpcError> {
+    wire::id("job_id", text)
 }
 
 fn job(job: Job) -> pb::Job {

@@ -14,16 +14,20 @@ async fn gone(app: &TestApp, path: &str) {
     app.control().faults_add(&gone).await.unwrap();
 }
 
-#[tokio::test]
-async fn a_job_that_fails_begins_nothing_more_and_ends_when_its_calls_are_settled() {
+/// 130 expired SIMs, so two calls: the answer to the first is lost, and the second finds no path.
+async fn one_answer_is_lost_before_the_path_is_gone(how: FaultKind) -> (TestApp, Vec<String>) {
     let app = TestApp::start_with(quick(130), &FAST).await;
     let iccids = expired(&app, 130).await;
-    let lost = Fault::new(FaultKind::CutAfterEffect, "/*/sims/extension")
-        .method("POST")
-        .times(1);
+    let lost = Fault::new(how, "/*/sims/extension").method("POST").times(1);
     app.control().faults_add(&lost).await.unwrap();
     gone(&app, "/*/sims/extension").await;
     gone(&app, "/v1/sims$").await;
+    (app, iccids)
+}
+
+#[tokio::test]
+async fn a_job_that_fails_begins_nothing_more_and_ends_when_its_calls_are_settled() {
+    let (app, iccids) = one_answer_is_lost_before_the_path_is_gone(FaultKind::CutAfterEffect).await;
 
     let (job, results) = app.run_job(extension(&iccids)).await;
 
@@ -42,14 +46,7 @@ async fn a_job_that_fails_begins_nothing_more_and_ends_when_its_calls_are_settle
 
 #[tokio::test]
 async fn a_failed_job_whose_call_nothing_proves_leaves_it_to_a_person_with_what_is_known() {
-    let app = TestApp::start_with(quick(130), &FAST).await;
-    let iccids = expired(&app, 130).await;
-    let lost = Fault::new(FaultKind::CutBeforeEffect, "/*/sims/extension")
-        .method("POST")
-        .times(1);
-    app.control().faults_add(&lost).await.unwrap();
-    gone(&app, "/*/sims/extension").await;
-    gone(&app, "/v1/sims$").await;
+    let (app, iccids) = one_answer_is_lost_before_the_path_is_gone(FaultKind::CutBeforeEffect).await;
 
     let (job, results) = app.run_job(extension(&iccids)).await;
 

@@ -6,17 +6,6 @@ use crate::harness::TestApp;
 use crate::readings::{know_fleet, read};
 use crate::unread::status;
 
-const MANNERS: [Manner; 9] = [
-    Manner::NotFoundJson,
-    Manner::NotFoundHtml,
-    Manner::GoneJson,
-    Manner::GoneHtml,
-    Manner::Forbidden,
-    Manner::Unauthorized,
-    Manner::RedirectToPage,
-    Manner::RedirectToV2,
-    Manner::OkHtml,
-];
 /// All of v1, and usage alone.
 const PATHS: [&str; 2] = ["/v1/", "/v1/sims/*/usage$"];
 const FLEET: u32 = 4;
@@ -57,7 +46,7 @@ async fn stop(app: TestApp) {
 
 #[tokio::test]
 async fn in_whichever_manner_v1_ends_readings_go_on_through_v2() {
-    for manner in MANNERS {
+    for manner in Manner::ANSWERING {
         for path in PATHS {
             let app = start(path, manner, true).await;
             know_fleet(&app, Uuid::from_u128(7)).await;
@@ -76,7 +65,7 @@ async fn in_whichever_manner_v1_ends_readings_go_on_through_v2() {
 
 #[tokio::test]
 async fn where_nobody_offers_usage_any_more_readings_pause_say_why_and_cost_no_sim_an_attempt() {
-    for manner in MANNERS {
+    for manner in Manner::ANSWERING {
         for path in PATHS {
             let what = format!("{path} {manner:?}");
             let app = start(path, manner, false).await;

@@ -34,9 +34,9 @@ impl App {
         &self,
         scope: Scope,
         actor: &str,
+        id: Uuid,
         mut request: pb::CreateJobRequest,
     ) -> Result<Job, AppError> {
-        let id = job_id(&request.job_id)?;
         request.actor = None;
         let bytes = request.encode_to_vec();
         let (spec, named) = request::read_spec(scope, request.work)?;
@@ -65,7 +65,7 @@ impl App {
     pub async fn add_job_lines(
         &self,
         scope: Scope,
-        id: &str,
+        id: Uuid,
         lines: Vec<pb::ImportLine>,
     ) -> Result<i64, AppError> {
         let lines: Vec<Line> = lines.into_iter().map(|line| read_line(scope, line)).collect();
@@ -75,7 +75,6 @@ impl App {
         {
             return Err(AppError::field("lines", "are numbered from 1"));
         }
-        let id = job_id(id)?;
         let mut transaction = self.store.db().pool().begin().await?;
         let job = lock(&mut transaction, scope, id).await?;
         if job.status != JobStatus::Uploading {
@@ -90,9 +89,8 @@ impl App {
     ///
     /// # Errors
     /// [`AppError::UnknownJob`], [`AppError::Conflict`] for another number of lines.
-    pub async fn submit_job(&self, scope: Scope, id: &str, items: u64) -> Result<Job, AppError> {
+    pub async fn submit_job(&self, scope: Scope, id: Uuid, items: u64) -> Result<Job, AppError> {
         let items = i64::try_from(items).unwrap_or(i64::MAX);
-        let id = job_id(id)?;
         let mut transaction = self.store.db().pool().begin().await?;
         let job = lock(&mut transaction, scope, id).await?;
         if job.kind != JobKind::Import {
@@ -117,8 +115,8 @@ impl App {
     ///
     /// # Errors
     /// [`AppError::UnknownJob`].
-    pub async fn job(&self, scope: Scope, id: &str) -> Result<Job, AppError> {
-        let job = self.store.job(scope, job_id(id)?).await?;
+    pub async fn job(&self, scope: Scope, id: Uuid) -> Result<Job, AppError> {
+        let job = self.store.job(scope, id).await?;
         job.ok_or(AppError::UnknownJob)
     }
 
@@ -147,11 +145,10 @@ impl App {
     pub async fn control_job(
         &self,
         scope: Scope,
-        id: &str,
+        id: Uuid,
         action: JobAction,
         actor: &str,
     ) -> Result<Job, AppError> {
-        let id = job_id(id)?;
         let mut transaction = self.store.db().pool().begin().await?;
         let job = lock(&mut transaction, scope, id).await?;
         let Some(status) = job.status.after(action, job.started_at.is_some()) else {
@@ -171,15 +168,6 @@ impl App {
 async fn lock(transaction: &mut PgConnection, scope: Scope, id: Uuid) -> Result<Job, AppError> {
     let job = Store::lock_job(transaction, scope, id).await?;
     job.ok_or(AppError::UnknownJob)
-}
-
-/// The id of a job.
-///
-/// # Errors
-/// [`AppError::Invalid`].
-pub fn job_id(text: &str) -> Result<Uuid, AppError> {
-    let id = Uuid::parse_str(text).ok().filter(|id| !id.is_nil());
-    id.ok_or_else(|| AppError::field("job_id", "is no UUID"))
 }
 
 /// A line that cannot be carried out is kept with the reason.
